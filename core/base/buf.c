@@ -1,0 +1,99 @@
+#include "core/base/buf.h"
+
+#include <stdlib.h>
+
+#include "core/base/panic.h"
+
+enum { SMALLEST_SHIFT = 12, CLASSES = 10, KEPT_BYTES_PER_CLASS = 2 * 1024 * 1024 };
+
+static struct {
+    buf_t *free;
+    unsigned count;
+} classes[CLASSES];
+
+static unsigned class_of(size_t capacity)
+{
+    unsigned c = 0;
+    while (((size_t)1 << (SMALLEST_SHIFT + c)) < capacity) c++;
+    return c;
+}
+
+static buf_t *buf_new(size_t size)
+{
+    buf_t *b = malloc(sizeof(*b));
+    char *bytes = malloc(size);
+    if (!b || !bytes) panic("out of memory: buffer of %zu bytes", size);
+    *b = (buf_t){.start = bytes, .end = bytes + size};
+    return b;
+}
+
+buf_t *buf_take(size_t capacity)
+{
+    if (capacity > (size_t)1 << 40) panic("buffer of %zu bytes", capacity);
+    unsigned c = class_of(capacity);
+    buf_t *b = c < CLASSES ? classes[c].free : NULL;
+    if (b) {
+        classes[c].free = b->next;
+        classes[c].count--;
+    } else {
+        b = buf_new((size_t)1 << (SMALLEST_SHIFT + c));
+    }
+    b->next = NULL;
+    buf_clear(b);
+    return b;
+}
+
+static void buf_free(buf_t *b)
+{
+    free(b->start);
+    free(b);
+}
+
+void buf_return(buf_t *b)
+{
+    if (!b) return;
+    unsigned c = class_of(buf_capacity(b));
+    if (c >= CLASSES || ((size_t)classes[c].count << (SMALLEST_SHIFT + c)) >= KEPT_BYTES_PER_CLASS) {
+        buf_free(b);
+        return;
+    }
+    b->next = classes[c].free;
+    classes[c].free = b;
+    classes[c].count++;
+}
+
+buf_t *buf_grow(buf_t *b, size_t capacity)
+{
+    buf_t *larger = buf_take(capacity);
+    buf_put(larger, buf_str(b));
+    buf_return(b);
+    return larger;
+}
+
+void buf_trim(void)
+{
+    for (unsigned c = 0; c < CLASSES; c++) {
+        while (classes[c].free) {
+            buf_t *b = classes[c].free;
+            classes[c].free = b->next;
+            buf_free(b);
+        }
+        classes[c].count = 0;
+    }
+}
+
+void buf_compact(buf_t *b)
+{
+    size_t used = buf_used(b);
+    if (b->pos == b->start) return;
+    memmove(b->start, b->pos, used);
+    b->pos = b->start;
+    b->last = b->start + used;
+}
+
+void buf_put(buf_t *b, str_t s)
+{
+    ASSERT(s.n <= buf_room(b));
+    if (s.n) memcpy(b->last, s.p, s.n);
+    b->last += s.n;
+}
