@@ -45,8 +45,8 @@ extern log_t log_main;
 void log_write(const log_t *log, int level, int err, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-#define LOG(log, level, err, ...) \
-    ((level) <= (log)->level ? log_write((log), (level), (err), __VA_ARGS__) : (void)0)
+#define LOG(to, at, err, ...) \
+    ((at) <= (to)->level ? log_write((to), (at), (err), __VA_ARGS__) : (void)0)
 
 /* "error" to LOG_ERR and so on with nginx's names; -1 when there is no such level. */
 int log_level(str_t name);

@@ -1,0 +1,125 @@
+/*
+ * module: what a module declares: one const struct, one row per directive.
+ *
+ * A module has one configuration struct. It is made once with all defaults at the outermost block;
+ * a block that sets one of the module's directives gets its own copy of the enclosing block's struct
+ * (copy on write), which is all there is to inheritance. Simple directives of a block are read
+ * before its blocks and its CONF_ORDERED directives, so it does not matter where a default stands.
+ */
+#ifndef CORE_CONFIG_MODULE_H
+#define CORE_CONFIG_MODULE_H
+
+#include <limits.h>
+
+#include "core/base/vec.h"
+#include "core/config/tree.h"
+
+typedef struct conf conf_t; /* core/config/conf.h */
+typedef struct conf_row conf_row_t;
+typedef struct module module_t;
+
+/* Durations are milliseconds. A type of its own, so that a row cannot mistake it for a size. */
+typedef unsigned long long msec_t;
+
+typedef VEC(str_t) conf_strs_t;
+
+/* Contexts a directive may stand in. The floors above define theirs from CONF_USER on. */
+enum { CONF_MAIN = 1u << 0, CONF_EVENTS = 1u << 1, CONF_USER_SHIFT = 2 };
+
+enum conf_flag {
+    CONF_MANY = 1 << 0,    /* may stand several times in one block; the first occurrence in a block
+                              drops (zeroes) what was inherited in the row's field */
+    CONF_LOCAL = 1 << 1,   /* not inherited into nested blocks */
+    CONF_ORDERED = 1 << 2, /* read in order together with the block's blocks (set, rewrite, if) */
+    CONF_BLOCK = 1 << 3,   /* takes { } */
+    CONF_RAW = 1 << 4,     /* the block's children are data, not directives (types, map) */
+};
+
+/*
+ * Takes a directive's words into the struct. False: it was wrong and has been said so (conf_error).
+ * `row->offset` is the field. For a block, the function calls conf_block itself.
+ */
+typedef bool (*conf_set_fn)(conf_t *cf, const conf_row_t *row, void *module_struct,
+                            const tree_node_t *node);
+
+typedef struct conf_name { /* of an enumerated value or a bit of a mask */
+    const char *name;
+    unsigned value;
+} conf_name_t;
+
+struct conf_row {
+    const char *name;
+    unsigned contexts;
+    unsigned flags;
+    unsigned min_args, max_args; /* without the name */
+    conf_set_fn set;
+    size_t offset, size;         /* of the field; size 0: no field */
+    const char *fallback;        /* the default as it would be written; NULL: zero */
+    unsigned long long min, max; /* bounds of numbers, sizes, durations */
+    const conf_name_t *names;    /* of enums and masks; ends with name NULL */
+    const char *help;            /* one line */
+};
+
+struct module {
+    const char *name;       /* "proxy", as in messages and help */
+    unsigned *index;        /* set at start: where the module's struct stands in a scope */
+    const conf_row_t *rows; /* ends with name NULL */
+    size_t conf_size;
+    /* Checks fields against each other and derives what is worth deriving; called once for each
+       struct made, when the block's simple directives are read. False: said with conf_error. */
+    bool (*check)(conf_t *cf, void *module_struct);
+    /* In each worker before it serves; not 0 keeps the worker from starting. May be NULL. */
+    int (*worker_start)(const void *main_struct);
+    void (*worker_stop)(const void *main_struct);
+    const void *hooks; /* what the floor above understands (http/hooks.h) */
+};
+
+/* All modules in order, NULL at the end; written by configure into objs/modules.c. */
+extern const module_t *const modules[];
+
+/* Gives every module its index; called first thing in main (and by tests). Returns their number. */
+unsigned modules_init(void);
+
+/* --- rows --- */
+
+#define CONF_FIELD(S, f, T) \
+    (offsetof(S, f) + 0 * sizeof(char[__builtin_types_compatible_p(__typeof__(((S *)0)->f), T) \
+                                          ? 1 : -1])), \
+        sizeof(((S *)0)->f)
+#define CONF_NO_FIELD 0, 0
+
+#define CONF_FLAG(name, ctx, S, f, def, help) /* on | off */ \
+    {name, ctx, 0, 1, 1, conf_set_flag, CONF_FIELD(S, f, bool), def, 0, 1, NULL, help}
+#define CONF_NUMBER(name, ctx, S, f, def, min, max, help) \
+    {name, ctx, 0, 1, 1, conf_set_number, CONF_FIELD(S, f, unsigned), def, min, max, NULL, help}
+#define CONF_SIZE(name, ctx, S, f, def, min, max, help) /* 8k, 1m, 2g */ \
+    {name, ctx, 0, 1, 1, conf_set_size, CONF_FIELD(S, f, size_t), def, min, max, NULL, help}
+#define CONF_MSEC(name, ctx, S, f, def, min, max, help) /* 500ms, 60s, 5m, 1h30m; bare: seconds */ \
+    {name, ctx, 0, 1, 1, conf_set_msec, CONF_FIELD(S, f, msec_t), def, min, max, NULL, help}
+#define CONF_STR(name, ctx, S, f, def, help) \
+    {name, ctx, 0, 1, 1, conf_set_str, CONF_FIELD(S, f, str_t), def, 0, 0, NULL, help}
+#define CONF_PATH(name, ctx, S, f, def, help) /* made absolute against the prefix */ \
+    {name, ctx, 0, 1, 1, conf_set_path, CONF_FIELD(S, f, str_t), def, 0, 0, NULL, help}
+#define CONF_ENUM(name, ctx, S, f, def, values, help) \
+    {name, ctx, 0, 1, 1, conf_set_enum, CONF_FIELD(S, f, unsigned), def, 0, 0, values, help}
+#define CONF_MASK(name, ctx, S, f, def, values, help) \
+    {name, ctx, 0, 1, UINT_MAX, conf_set_mask, CONF_FIELD(S, f, unsigned), def, 0, 0, values, help}
+#define CONF_STRS(name, ctx, S, f, help) /* words appended */ \
+    {name, ctx, CONF_MANY, 1, UINT_MAX, conf_set_strs, CONF_FIELD(S, f, conf_strs_t), NULL, 0, 0, \
+     NULL, help}
+/* Anything else: a function of the module's own, with or without a field (CONF_FIELD, CONF_NO_FIELD). */
+#define CONF_CUSTOM(name, ctx, flags, min, max, set, field, def, help) \
+    {name, ctx, flags, min, max, set, field, def, 0, 0, NULL, help}
+#define CONF_END {NULL, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, 0, NULL, NULL}
+
+bool conf_set_flag(conf_t *, const conf_row_t *, void *, const tree_node_t *);
+bool conf_set_number(conf_t *, const conf_row_t *, void *, const tree_node_t *);
+bool conf_set_size(conf_t *, const conf_row_t *, void *, const tree_node_t *);
+bool conf_set_msec(conf_t *, const conf_row_t *, void *, const tree_node_t *);
+bool conf_set_str(conf_t *, const conf_row_t *, void *, const tree_node_t *);
+bool conf_set_path(conf_t *, const conf_row_t *, void *, const tree_node_t *);
+bool conf_set_enum(conf_t *, const conf_row_t *, void *, const tree_node_t *);
+bool conf_set_mask(conf_t *, const conf_row_t *, void *, const tree_node_t *);
+bool conf_set_strs(conf_t *, const conf_row_t *, void *, const tree_node_t *);
+
+#endif
