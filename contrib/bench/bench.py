@@ -1,0 +1,625 @@
+#!/usr/bin/env python3
+"""What a request costs: proxyd beside nginx, haproxy and two floors. See README.
+
+Every server runs alone on one CPU with one worker; the origin and the load generator share another.
+Servers take turns, round after round, and what is compared is the CPU time that the kernel charged
+to a server's processes, so that a busy machine changes the figures but hardly their ratios.
+"""
+import argparse
+import ctypes
+import http.client
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+TOOLS = os.path.join(ROOT, "objs", "bench")
+PATTERN = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY"  # as in origin.c
+KIB, MIB = 1024, 1 << 20
+
+IDLE_CONNS = 10000
+WAITING = 1000
+SLOW_CLIENTS, SLOW_RATE = 500, 100000
+OTHERS_CONNS, OTHERS_RATE = 16, 2000
+
+
+class Failed(Exception):
+    """One server could not be measured; the others can."""
+
+
+# ---- processes ------------------------------------------------------------------------------------
+
+libc = ctypes.CDLL(None, use_errno=True)
+running = []
+
+
+class Process:
+    """A child on one CPU that never outlives this program."""
+
+    def __init__(self, argv, cpu, **popen):
+        def prepare():
+            os.sched_setaffinity(0, {cpu})
+            libc.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+        self.argv = argv
+        self.popen = subprocess.Popen(argv, preexec_fn=prepare, start_new_session=True, text=True,
+                                      **popen)
+        running.append(self)
+
+    def tree(self):
+        """The ids of the process and its descendants."""
+        parents = {}
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/stat") as f:
+                    parents.setdefault(int(f.read().rpartition(")")[2].split()[1]), []).append(
+                        int(pid))
+            except OSError:
+                pass
+        found = [self.popen.pid]
+        for pid in found:
+            found += parents.get(pid, [])
+        return found
+
+    def cpu_ns(self):
+        total = 0
+        for pid in self.tree():
+            for tid in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{tid}/schedstat") as f:
+                    total += int(f.read().split()[0])
+        return total
+
+    def user_sys_ticks(self):
+        user = sys_ = 0
+        for pid in self.tree():
+            with open(f"/proc/{pid}/stat") as f:
+                fields = f.read().rpartition(")")[2].split()
+            user += int(fields[11])
+            sys_ += int(fields[12])
+        return user, sys_
+
+    def pss(self):
+        """Proportional memory of the tree in bytes."""
+        total = 0
+        for pid in self.tree():
+            with open(f"/proc/{pid}/smaps_rollup") as f:
+                total += sum(int(l.split()[1]) for l in f if l.startswith("Pss:")) * KIB
+        return total
+
+    def stop(self):
+        if self not in running:
+            return
+        running.remove(self)
+        tree = self.tree()
+        self.popen.terminate()
+        try:
+            self.popen.wait(3)
+        except subprocess.TimeoutExpired:
+            pass
+        for pid in tree[1:] if self.popen.poll() is not None else tree:
+            try:  # normally all are gone; the session tells ours from a recycled id
+                if os.getsid(pid) == self.popen.pid:
+                    os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+        self.popen.wait()
+        for pipe in (self.popen.stdin, self.popen.stdout):
+            if pipe:
+                pipe.close()
+
+
+def stop_all():
+    for process in reversed(list(running)):
+        process.stop()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+# ---- the servers ----------------------------------------------------------------------------------
+
+PROXYD_CONF = """\
+daemon off;
+worker_processes 1;
+pid {dir}/pid;
+error_log {dir}/error.log;
+events {{ worker_connections 20480; }}
+http {{
+    access_log off;
+    {temp}
+    upstream o {{
+        server 127.0.0.1:{origin};
+        keepalive 256;
+    }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://o;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+        }}
+        location /static/ {{
+            root {files};
+            sendfile on;
+        }}
+    }}
+}}
+"""
+
+# Debian's paths for temporary files belong to the system's nginx.
+NGINX_TEMP = "\n    ".join(f"{what}_temp_path {{dir}}/{what};"
+                           for what in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+
+HAPROXY_CONF = """\
+global
+    nbthread 1
+    no strict-limits
+    maxconn 20480
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 75s
+    timeout server 75s
+frontend f
+    bind 127.0.0.1:{port}
+    default_backend o
+backend o
+    http-reuse always
+    server o 127.0.0.1:{origin}
+"""
+
+
+class Bench:
+    def __init__(self, args):
+        cpus = sorted(os.sched_getaffinity(0))
+        self.args = args
+        self.server_cpu, self.load_cpu = cpus[0], cpus[1 if len(cpus) > 1 else 0]
+        self.dir = tempfile.mkdtemp(prefix="proxyd-bench-", dir=args.dir)
+        os.chmod(self.dir, 0o755)  # workers give up root and must read static/
+        self.seconds = 0.3 if args.quick else 0.6
+        self.rounds = args.rounds or (2 if args.quick else 5)
+        self.few_rounds = max(1, self.rounds // 2 if args.quick else (self.rounds + 1) // 2)
+        self.binaries = {"proxyd": args.proxyd and os.path.abspath(args.proxyd),
+                         "nginx": shutil.which("nginx", path=sbin_path()),
+                         "haproxy": shutil.which("haproxy", path=sbin_path())}
+        self.missing = {}
+        for name, path in self.binaries.items():
+            if not path or not os.access(path, os.X_OK):
+                self.missing[name] = f"{path or name} not found, row skipped"
+        self.proxyd_is_nginx = "proxyd" not in self.missing and "nginx/" in subprocess.run(
+            [self.binaries["proxyd"], "-v"], capture_output=True, text=True).stderr
+        self.turn = 0
+        self.make_files()
+        self.origin, self.origin_port = self.start_tool("origin", [], self.load_cpu)
+
+    def make_files(self):
+        os.mkdir(os.path.join(self.dir, "static"), 0o755)
+        for size in (KIB, MIB):
+            with open(os.path.join(self.dir, "static", str(size)), "wb") as f:
+                f.write((PATTERN * (size // len(PATTERN) + 1))[:size])
+
+    def start_tool(self, name, arguments, cpu):
+        process = Process([os.path.join(TOOLS, name), *arguments], cpu, stdout=subprocess.PIPE)
+        line = process.popen.stdout.readline().split()
+        if len(line) != 2:
+            raise Failed(f"{name} did not start")
+        return process, int(line[1])
+
+    def start(self, name):
+        """A fresh server on its CPU: (process, port). The name "direct" is no server at all."""
+        if name in self.missing:
+            raise Failed(self.missing[name])
+        if name == "direct":
+            return None, self.origin_port
+        if name == "origin":
+            return self.start_tool(name, [], self.server_cpu)
+        if name == "relay":
+            return self.start_tool(name, ["--to", str(self.origin_port)], self.server_cpu)
+        return self.start_proxy(name)
+
+    def start_proxy(self, name):
+        self.turn += 1
+        home = os.path.join(self.dir, f"{name}-{self.turn}")
+        os.mkdir(home, 0o755)
+        port, conf, errors = free_port(), os.path.join(home, "conf"), os.path.join(home, "errors")
+        is_nginx = name == "nginx" or (name == "proxyd" and self.proxyd_is_nginx)
+        text = HAPROXY_CONF if name == "haproxy" else PROXYD_CONF
+        with open(conf, "w") as f:
+            f.write(text.format(port=port, origin=self.origin_port, dir=home, files=self.dir,
+                                temp=NGINX_TEMP.format(dir=home) if is_nginx else ""))
+        argv = ([self.binaries[name], "-db", "-f", conf] if name == "haproxy" else
+                [self.binaries[name], "-p", home, "-c", conf])
+        if is_nginx:
+            argv += ["-e", os.path.join(home, "error.log")]
+        with open(errors, "w") as err:
+            process = Process(argv, self.server_cpu, stdin=subprocess.DEVNULL, stdout=err,
+                              stderr=err)
+        self.wait_ready(name, process, port, home)
+        return process, port
+
+    def wait_ready(self, name, process, port, home):
+        until = time.monotonic() + 5
+        while time.monotonic() < until and process.popen.poll() is None:
+            try:
+                if fetch(port, "/2") == b"01":
+                    return
+            except OSError:
+                time.sleep(0.01)
+        process.stop()
+        said = ""
+        for log in ("errors", "error.log"):
+            path = os.path.join(home, log)
+            if os.path.exists(path):
+                with open(path) as f:
+                    said += f.read()
+        raise Failed(f"{name} does not serve: {said.strip()[-500:] or 'it said nothing'}")
+
+    def load_start(self, port, *options, **popen):
+        argv = [os.path.join(TOOLS, "load"), "--to", str(port), *map(str, options)]
+        return Process(argv, self.load_cpu, stdout=subprocess.PIPE, **popen)
+
+    def load_result(self, load):
+        """The next line that the load generator prints. A single error makes a figure worthless."""
+        line = load.popen.stdout.readline()
+        if not line:
+            raise Failed("the load generator died")
+        result = json.loads(line)
+        if result["errors"]:
+            raise Failed(f"{result['errors']} errors in {result['requests']} requests: "
+                         f"{result['error']}")
+        return result
+
+    def load(self, port, *options):
+        load = self.load_start(port, *options)
+        try:
+            return self.load_result(load)
+        finally:
+            load.stop()
+
+    def close(self):
+        stop_all()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def sbin_path():
+    return os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
+
+
+def fetch(port, path):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read()
+    except http.client.HTTPException as e:
+        raise OSError(str(e)) from e
+    finally:
+        connection.close()
+
+
+# ---- the measurements: each returns {key: number} for one server in one round --------------------
+
+def measure_cpu(bench, name, scenario):
+    """CPU microseconds per request."""
+    path = scenario["path"]
+    if name == "origin":
+        path = path.replace("/static", "")
+    options = ["--path", path, "--conns", scenario["conns"], "--expect", scenario["size"],
+               *scenario.get("options", [])]
+    process, port = bench.start(name)
+    try:
+        bench.load(port, *options, "--seconds", bench.seconds / 4, "--verify")
+        time.sleep(0.02)
+        before, ticks = process.cpu_ns(), process.user_sys_ticks()
+        result = bench.load(port, *options, "--seconds", bench.seconds)
+        time.sleep(0.02)  # what is still going on belongs to the requests, too
+        used = process.cpu_ns() - before
+        user, sys_ = (b - a for a, b in zip(ticks, process.user_sys_ticks()))
+    finally:
+        process.stop()
+    return {"value": used / 1000 / result["requests"],
+            "user": user / max(1, user + sys_), "busy": used / 1e9 / result["seconds"],
+            "rate": result["requests"] / result["seconds"],
+            "p50": result["p50"], "p99": result["p99"]}
+
+
+def warm(bench, process, port):
+    """Touches what any traffic touches, so that it does not count as a connection's memory."""
+    bench.load(port, "--path", f"/{KIB}", "--conns", 64, "--requests", 2000, "--expect", KIB)
+    time.sleep(0.3)
+    return process.pss()
+
+
+def measure_idle(bench, name, _scenario):
+    """Bytes per idle keep-alive connection."""
+    process, port = bench.start(name)
+    load = None
+    try:
+        before = warm(bench, process, port)
+        load = bench.load_start(port, "--path", f"/{KIB}", "--expect", KIB, "--idle", "--conns",
+                                IDLE_CONNS, "--sources", 4, stdin=subprocess.PIPE)
+        bench.load_result(load)
+        time.sleep(0.5)
+        after = process.pss()
+        load.popen.stdin.close()
+        bench.load_result(load)  # none was closed meanwhile
+    finally:
+        if load:
+            load.stop()
+        process.stop()
+    return {"value": (after - before) / IDLE_CONNS, "total": after / IDLE_CONNS}
+
+
+def measure_waiting(bench, name, _scenario):
+    """Bytes per request that waits for its origin."""
+    process, port = bench.start(name)
+    load = None
+    try:
+        before = warm(bench, process, port)
+        load = bench.load_start(port, "--path", f"/hold/{KIB}", "--expect", KIB, "--conns", WAITING,
+                                "--requests", WAITING)
+        until = time.monotonic() + 10
+        while int(fetch(bench.origin_port, "/waiting")) < WAITING:
+            if time.monotonic() > until or load.popen.poll() is not None:
+                raise Failed(f"not all of {WAITING} requests reach the origin")
+            time.sleep(0.05)
+        time.sleep(0.3)
+        after = process.pss()
+        fetch(bench.origin_port, "/release")
+        bench.load_result(load)
+    finally:
+        if load:
+            load.stop()
+        process.stop()
+    return {"value": (after - before) / WAITING, "total": after / WAITING}
+
+
+def measure_slow(bench, name, _scenario):
+    """The p99 of ordinary clients, beside slow readers and without them."""
+    seconds = 1 if bench.args.quick else 2
+    others = ["--path", f"/{KIB}", "--expect", KIB, "--conns", OTHERS_CONNS, "--rate", OTHERS_RATE,
+              "--seconds", seconds]
+    process, port = bench.start(name)
+    slow = None
+    try:
+        bench.load(port, *others[:-1], 0.2)
+        quiet = bench.load(port, *others)
+        slow = bench.load_start(port, "--path", f"/{MIB}", "--expect", MIB, "--conns", SLOW_CLIENTS,
+                                "--slow", SLOW_RATE, "--seconds", seconds + 2.5)
+        time.sleep(2)
+        beside = bench.load(port, *others)
+        bench.load_result(slow)
+    finally:
+        if slow:
+            slow.stop()
+        if process:
+            process.stop()
+    return {"value": beside["p99"], "quiet": quiet["p99"], "p50": beside["p50"],
+            "max": beside["max"]}
+
+
+# ---- the scenarios --------------------------------------------------------------------------------
+
+PROXIED = ["relay", "nginx", "haproxy", "proxyd"]
+LOCAL = ["origin", "nginx", "proxyd"]
+MEMORY = ["nginx", "haproxy", "proxyd"]
+SLOW = ["direct", "relay", "nginx", "haproxy", "proxyd"]
+
+
+def cpu_scenario(what, path, size, conns, servers, targets, options=()):
+    return {"what": what, "unit": "us", "measure": measure_cpu, "path": path, "size": size,
+            "conns": conns, "servers": servers, "targets": targets, "options": list(options)}
+
+
+# targets: what proxyd is held to, as its ratio to another server in the same round
+SCENARIOS = {
+    "get-1k": cpu_scenario("1 KiB proxied, keep-alive", f"/{KIB}", KIB, 64, PROXIED,
+                           {"nginx": 0.8, "relay": 1.25}),
+    "get-64k": cpu_scenario("64 KiB proxied, keep-alive", f"/{64 * KIB}", 64 * KIB, 32, PROXIED,
+                            {"nginx": 0.4}),
+    "get-1m": cpu_scenario("1 MiB proxied, keep-alive", f"/{MIB}", MIB, 8, PROXIED,
+                           {"nginx": 0.75}),
+    "post-64k": cpu_scenario("64 KiB POST proxied, keep-alive", "/2", 2, 32, PROXIED,
+                             {"nginx": 0.8}, ["--post", 64 * KIB]),
+    "connect": cpu_scenario("new client connection per request, 1 KiB proxied", f"/{KIB}", KIB, 32,
+                            PROXIED, {"nginx": 1.0}, ["--new", "--sources", 8]),
+    "static-1k": cpu_scenario("1 KiB file", f"/static/{KIB}", KIB, 64, LOCAL, {"nginx": 1.0}),
+    "static-1m": cpu_scenario("1 MiB file, sendfile", f"/static/{MIB}", MIB, 8, LOCAL,
+                              {"nginx": 1.0}),
+    "idle-memory": {
+        "what": f"memory per idle keep-alive connection, {IDLE_CONNS} of them", "unit": "bytes",
+        "measure": measure_idle, "servers": MEMORY, "targets": {"nginx": 0.5}},
+    "waiting": {
+        "what": f"memory per request that waits for its origin, {WAITING} of them", "unit": "bytes",
+        "measure": measure_waiting, "servers": MEMORY, "targets": {"nginx": 1.0},
+        "note": "proxyd: a fiber's touched pages (about 8 KiB) and its buffers, no more"},
+    "slow-readers": {
+        "what": f"p99 of {OTHERS_RATE} ordinary requests/s beside {SLOW_CLIENTS} clients that read "
+                f"1 MiB at {SLOW_RATE // 1000} kB/s", "unit": "us p99",
+        "measure": measure_slow, "servers": SLOW, "targets": {"nginx": 1.0}},
+}
+
+
+def run_scenario(bench, name):
+    """{server: {"rounds": [...]} or {"note": why not}}, the servers taking turns."""
+    scenario = SCENARIOS[name]
+    rounds = bench.rounds if scenario["measure"] is measure_cpu else bench.few_rounds
+    results = {server: {"rounds": []} for server in scenario["servers"]}
+    for turn in range(rounds):
+        order = scenario["servers"][turn % 2 * -1 or None::-1 if turn % 2 else 1]
+        for server in order:
+            if "note" in results[server]:
+                continue
+            progress(f"{name} {turn + 1}/{rounds} {server}")
+            try:
+                results[server]["rounds"].append(scenario["measure"](bench, server, scenario))
+            except Failed as e:
+                results[server] = {"note": str(e), "rounds": []}
+    progress("")
+    return results
+
+
+def progress(text):
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+# ---- the report -----------------------------------------------------------------------------------
+
+def median_of(rounds, key):
+    return statistics.median(r[key] for r in rounds)
+
+
+def ratio(results, server, other):
+    """The median over the rounds of server/other, None when one of them has no figure."""
+    pairs = zip(results[server]["rounds"], results.get(other, {"rounds": []})["rounds"])
+    ratios = [a["value"] / b["value"] for a, b in pairs if b["value"] > 0]
+    return statistics.median(ratios) if ratios else None
+
+
+def shown(value, form="{:.2f}"):
+    return "-" if value is None else form.format(value)
+
+
+def extra_text(rounds):
+    first = rounds[0]
+    if "busy" in first:
+        return (f"user {median_of(rounds, 'user') * 100:3.0f}%  "
+                f"{median_of(rounds, 'rate'):7.0f}/s  CPU busy "
+                f"{median_of(rounds, 'busy') * 100:3.0f}%  p99 {median_of(rounds, 'p99'):.0f} us")
+    if "quiet" in first:
+        return (f"without them {median_of(rounds, 'quiet'):.0f} us  "
+                f"p50 {median_of(rounds, 'p50'):.0f}  max {median_of(rounds, 'max'):.0f}")
+    return f"whole process {median_of(rounds, 'total'):.0f} bytes per connection"
+
+
+def print_scenario(name, results):
+    scenario = SCENARIOS[name]
+    floor = scenario["servers"][0]
+    print(f"\n{name}: {scenario['what']} ({scenario['unit']})")
+    print(f"  {'':8} {'median':>9} {'min':>9} {'max':>9}  {'/nginx':>6} "
+          f"{'/' + floor if floor != 'nginx' else '':>7}")
+    for server in scenario["servers"]:
+        rounds = results[server]["rounds"]
+        if not rounds:
+            print(f"  {server:8} {results[server].get('note', 'no figure')}")
+            continue
+        values = [r["value"] for r in rounds]
+        to_floor = ratio(results, server, floor) if floor != "nginx" else None
+        print(f"  {server:8} {statistics.median(values):9.1f} {min(values):9.1f} "
+              f"{max(values):9.1f}  {shown(ratio(results, server, 'nginx')):>6} "
+              f"{shown(to_floor) if floor != 'nginx' else '':>7}  {extra_text(rounds)}")
+    for line in verdicts(name, results):
+        print(f"  target: {line['text']}")
+    if "note" in scenario:
+        print(f"  {scenario['note']}")
+    sys.stdout.flush()
+
+
+def verdicts(name, results):
+    lines = []
+    for other, limit in SCENARIOS[name]["targets"].items():
+        got = ratio(results, "proxyd", other)
+        lines.append({"scenario": name, "to": other, "limit": limit, "ratio": got,
+                      "reached": None if got is None else got <= limit})
+    for line in lines:
+        state = {None: "no figure", True: "reached", False: "NOT REACHED"}[line["reached"]]
+        line["text"] = (f"proxyd/{line['to']} <= {line['limit']:.2f}: "
+                        f"{shown(line['ratio'])} {state}")
+    return lines
+
+
+def foreign_share(start, end, own):
+    """Which part of a CPU's time went to processes that are none of ours."""
+    busy = sum(end[:3]) - sum(start[:3]) + sum(end[5:7]) - sum(start[5:7])
+    total = sum(end) - sum(start)
+    return max(0.0, busy - own) / max(1, total)
+
+
+def build_tools():
+    """Builds the programs that make has not built, or whose source is newer."""
+    os.makedirs(TOOLS, exist_ok=True)
+    for name in ("load", "origin", "relay"):
+        source, target = os.path.join(HERE, name + ".c"), os.path.join(TOOLS, name)
+        if os.path.exists(target) and os.path.getmtime(target) >= os.path.getmtime(source):
+            continue
+        subprocess.run([os.environ.get("CC", "gcc"), "-O2", "-std=gnu11", "-D_GNU_SOURCE",
+                        "-I" + ROOT, "-o", target, source], check=True)
+
+
+def raise_files():
+    want = 65536
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for limit in ((want, max(want, hard)), (min(want, hard), hard)):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+            return
+        except (ValueError, OSError):
+            pass
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--proxyd", default=os.path.join(ROOT, "objs", "proxyd"))
+    p.add_argument("--scenario", nargs="+", action="extend", choices=list(SCENARIOS),
+                   metavar="NAME", help=", ".join(SCENARIOS))
+    p.add_argument("--rounds", type=int, help="turns per server (5)")
+    p.add_argument("--quick", action="store_true", help="shorter and fewer rounds")
+    p.add_argument("--dir", help="where configurations, files and bodies on disk go")
+    p.add_argument("--json", metavar="FILE", help="write everything measured there, too")
+    return p.parse_args()
+
+
+def print_summary(everything):
+    print("\nproxyd against its targets")
+    for name, results in everything.items():
+        for line in verdicts(name, results):
+            print(f"  {name:12} {line['text']}")
+
+
+def stop_by_signal(number, _frame):
+    sys.exit(128 + number)
+
+
+def main():
+    args = arguments()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop_by_signal)
+    build_tools()
+    raise_files()
+    bench = Bench(args)
+    everything = {}
+    try:
+        print(f"servers on CPU {bench.server_cpu}, origin and load on CPU {bench.load_cpu}; "
+              f"{bench.rounds} rounds of {bench.seconds} s; load average "
+              f"{os.getloadavg()[0]:.2f} before")
+        if bench.server_cpu == bench.load_cpu:
+            print("only one CPU: servers and load disturb each other, ratios are rough")
+        for name in args.scenario or SCENARIOS:
+            everything[name] = run_scenario(bench, name)
+            print_scenario(name, everything[name])
+        print_summary(everything)
+    finally:
+        progress("")
+        bench.close()
+    if args.json:
+        with open(args.json, "w") as f:
+            json.dump({"scenarios": everything,
+                       "targets": [v for n, r in everything.items() for v in verdicts(n, r)]}, f,
+                      indent=1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,382 @@
+/*
+ * origin: the barest HTTP/1.1 server that can be measured against.
+ *
+ *     origin [--port P]                  listens on 127.0.0.1, prints "port P"
+ *
+ *     GET /N            200 with N bytes of the pattern (see BODY_PATTERN), one writev
+ *     GET /hold/N       the same, but only after somebody asked for /release
+ *     GET /release      answers everything held, then itself
+ *     GET /waiting      the number of requests held now, as decimal digits
+ *     POST to any       eats a Content-Length body first, then answers as GET does
+ *
+ * It is the origin behind the proxies and, pinned to the proxies' CPU, the floor for local answers:
+ * one recv and one writev per request, edge-triggered epoll, no allocation after accept. It reads
+ * just enough of a request to frame it and trusts its peers: a tool for a benchmark, never a server.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define BODY_MAX (64u << 20)
+#define BODY_PATTERN "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY" /* 61: prime */
+#define HEAD_MAX 8192
+#define EVENTS 512
+
+typedef struct conn {
+    int fd;
+    bool close_after, held;
+    bool ending; /* the client announced its end: read on until that comes */
+    uint32_t held_size; /* of the answer that waits */
+    struct conn *next_held, *next_dead;
+    uint64_t eat;       /* bytes of the request body still to come */
+    struct iovec out[2]; /* what of the answer is unwritten */
+    uint32_t in_len;
+    char small[32];
+    char in[HEAD_MAX];
+} conn_t;
+
+typedef struct {
+    uint32_t size, len;
+    bool last; /* of its connection */
+    char text[256];
+} head_t;
+
+static int ep;
+static char *body;
+static size_t body_filled;
+static conn_t *held_first, *dead_first;
+static uint32_t held_count;
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static void body_fill(size_t size)
+{
+    static const char pattern[] = BODY_PATTERN;
+    for (; body_filled < size; body_filled++)
+        body[body_filled] = pattern[body_filled % (sizeof(pattern) - 1)];
+}
+
+/* The head of an answer of `size` bytes. The last few sizes are remembered. */
+static const head_t *head_for(uint32_t size, bool last)
+{
+    static head_t cache[16];
+    head_t *h = &cache[(size ^ size >> 10 ^ size >> 16) % 16];
+    if (h->len == 0 || h->size != size || h->last != last) {
+        h->size = size;
+        h->last = last;
+        h->len = (uint32_t)snprintf(h->text, sizeof(h->text),
+                                    "HTTP/1.1 200 OK\r\nServer: origin\r\n"
+                                    "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
+                                    "Content-Type: text/plain\r\nContent-Length: %u\r\n%s\r\n",
+                                    size, last ? "Connection: close\r\n" : "");
+    }
+    return h;
+}
+
+static void conn_close(conn_t *c)
+{
+    if (c->fd < 0)
+        return;
+    close(c->fd);
+    c->fd = -1;
+    for (conn_t **p = &held_first; c->held && *p; p = &(*p)->next_held) {
+        if (*p == c) {
+            *p = c->next_held;
+            held_count--;
+            break;
+        }
+    }
+    c->next_dead = dead_first; /* freed after the batch of events that may still name it */
+    dead_first = c;
+}
+
+/* Writes what is left of the answer. False: not all of it went out, or the connection is closed. */
+static bool conn_flush(conn_t *c)
+{
+    while (c->out[0].iov_len + c->out[1].iov_len > 0) {
+        bool first = c->out[0].iov_len == 0;
+        ssize_t n = writev(c->fd, c->out + first, 2 - first);
+        if (n < 0 && errno == EAGAIN)
+            return false;
+        if (n < 0) {
+            conn_close(c);
+            return false;
+        }
+        for (int i = first; i < 2; i++) {
+            size_t k = (size_t)n < c->out[i].iov_len ? (size_t)n : c->out[i].iov_len;
+            c->out[i].iov_base = (char *)c->out[i].iov_base + k;
+            c->out[i].iov_len -= k;
+            n -= (ssize_t)k;
+        }
+    }
+    if (c->close_after)
+        conn_close(c);
+    return !c->close_after;
+}
+
+static bool conn_answer(conn_t *c, const char *text, uint32_t size)
+{
+    const head_t *h = head_for(size, c->close_after);
+    c->out[0] = (struct iovec){(char *)h->text, h->len};
+    c->out[1] = (struct iovec){(char *)text, size};
+    return conn_flush(c);
+}
+
+static bool conn_answer_pattern(conn_t *c, uint32_t size)
+{
+    body_fill(size);
+    return conn_answer(c, body, size);
+}
+
+static bool conn_refuse(conn_t *c, const char *status)
+{
+    char text[128];
+    int n = snprintf(text, sizeof(text),
+                     "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", status);
+    if (write(c->fd, text, (size_t)n) < 0)
+        perror("write");
+    conn_close(c);
+    return false;
+}
+
+static void conn_read(conn_t *c);
+
+static void release_all(void)
+{
+    while (held_first) {
+        conn_t *c = held_first;
+        held_first = c->next_held;
+        held_count--;
+        c->held = false;
+        if (conn_answer_pattern(c, c->held_size))
+            conn_read(c);
+    }
+}
+
+static bool path_is(const char *path, const char *name)
+{
+    size_t n = strlen(name);
+    return strncmp(path, name, n) == 0 && (path[n] == ' ' || name[n - 1] == '/');
+}
+
+/* Answers a request for `path` (ended by a space). False: nothing more to read now. */
+static bool conn_route(conn_t *c, const char *path)
+{
+    if (path_is(path, "/waiting")) {
+        int n = snprintf(c->small, sizeof(c->small), "%u", held_count);
+        return conn_answer(c, c->small, (uint32_t)n);
+    }
+    if (path_is(path, "/release")) {
+        release_all();
+        return conn_answer(c, c->small, 0);
+    }
+    bool hold = path_is(path, "/hold/");
+    const char *digits = path + (hold ? strlen("/hold/") : 1);
+    char *end;
+    unsigned long size = strtoul(digits, &end, 10);
+    if (end == digits || *end != ' ' || size > BODY_MAX)
+        return conn_refuse(c, "404 Not Found");
+    if (!hold)
+        return conn_answer_pattern(c, (uint32_t)size);
+    c->held = true;
+    c->held_size = (uint32_t)size;
+    c->next_held = held_first;
+    held_first = c;
+    held_count++;
+    return false;
+}
+
+/* Notes the framing fields between `p` and `end`. False: a transfer coding, which is not spoken. */
+static bool conn_fields(conn_t *c, const char *p, const char *end)
+{
+    while (p && p < end) {
+        if ((*p | 32) == 'c' && strncasecmp(p, "content-length:", 15) == 0)
+            c->eat = strtoull(p + 15, NULL, 10);
+        else if ((*p | 32) == 'c' && strncasecmp(p, "connection:", 11) == 0)
+            c->close_after = strncasecmp(p + 11 + strspn(p + 11, " "), "close", 5) == 0;
+        else if ((*p | 32) == 't' && strncasecmp(p, "transfer-encoding:", 18) == 0)
+            return false;
+        p = memchr(p, '\n', (size_t)(end - p));
+        p = p ? p + 1 : NULL;
+    }
+    return true;
+}
+
+/* Reads the rest of a body, unseen. True: it is complete. */
+static bool conn_eat(conn_t *c)
+{
+    while (c->eat > 0) {
+        ssize_t n = recv(c->fd, NULL, c->eat, MSG_TRUNC);
+        if (n == 0 || (n < 0 && errno != EAGAIN))
+            conn_close(c);
+        if (n <= 0)
+            return false;
+        c->eat -= (uint64_t)n;
+    }
+    return true;
+}
+
+/*
+ * Answers the requests in the buffer. True: the buffer holds no complete request and the connection
+ * may go on reading. A body must be eaten before its answer is known to be wanted, so the head stays
+ * in the buffer until then.
+ */
+static bool conn_serve(conn_t *c)
+{
+    while (c->in_len > 0) {
+        char *stop = memmem(c->in, c->in_len, "\r\n\r\n", 4);
+        if (!stop)
+            return c->in_len < HEAD_MAX || conn_refuse(c, "431 Request Header Fields Too Large");
+        const char *end = stop + 4;
+        uint32_t used = (uint32_t)(end - c->in);
+        const char *path = memchr(c->in, ' ', used);
+        c->eat = 0;
+        if (!path || path[1] != '/' || !conn_fields(c, c->in, end))
+            return conn_refuse(c, "501 Not Implemented");
+        uint32_t have = c->in_len - used;
+        uint32_t part = c->eat < have ? (uint32_t)c->eat : have;
+        c->eat -= part;
+        char saved[64];
+        snprintf(saved, sizeof(saved), "%.*s", (int)sizeof(saved) - 1, path + 1);
+        memmove(c->in, c->in + used + part, have - part);
+        c->in_len = have - part;
+        if (c->eat > 0) {
+            memcpy(c->in, saved, sizeof(saved)); /* nothing follows an incomplete body */
+            return true;
+        }
+        if (!conn_route(c, saved))
+            return false;
+    }
+    return true;
+}
+
+static void conn_read(conn_t *c)
+{
+    for (;;) {
+        if (c->eat > 0) {
+            if (!conn_eat(c) || !conn_route(c, c->in))
+                return;
+        }
+        if (!conn_serve(c))
+            return;
+        if (c->eat > 0)
+            continue;
+        size_t room = HEAD_MAX - c->in_len;
+        ssize_t n = recv(c->fd, c->in + c->in_len, room, 0);
+        if (n == 0 || (n < 0 && errno != EAGAIN))
+            conn_close(c);
+        if (n <= 0)
+            return;
+        c->in_len += (uint32_t)n;
+        if (!conn_serve(c) || (c->eat == 0 && (size_t)n < room && !c->ending))
+            return; /* a short read emptied the socket: the next edge calls again */
+    }
+}
+
+static void conn_event(conn_t *c, uint32_t events)
+{
+    if (c->fd < 0)
+        return;
+    if (events & (EPOLLHUP | EPOLLERR)) {
+        conn_close(c);
+        return;
+    }
+    if (c->held) {
+        if (events & EPOLLRDHUP)
+            conn_close(c);
+        return;
+    }
+    c->ending |= (events & EPOLLRDHUP) != 0;
+    bool pending = c->out[0].iov_len + c->out[1].iov_len > 0;
+    if (pending && !conn_flush(c))
+        return;
+    if (pending || events & (EPOLLIN | EPOLLRDHUP))
+        conn_read(c);
+}
+
+static void conn_accept(int listener)
+{
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return;
+    conn_t *c = malloc(sizeof(*c));
+    if (!c)
+        die("malloc");
+    memset(c, 0, offsetof(conn_t, in));
+    c->fd = fd;
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
+    if (epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e) < 0)
+        die("epoll_ctl");
+}
+
+static int listen_on(uint16_t port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t len = sizeof(a);
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    if (fd < 0 || bind(fd, (struct sockaddr *)&a, len) < 0 || listen(fd, 16384) < 0)
+        die("listen");
+    getsockname(fd, (struct sockaddr *)&a, &len);
+    printf("port %u\n", ntohs(a.sin_port));
+    fflush(stdout);
+    struct epoll_event e = {.events = EPOLLIN, .data.ptr = NULL};
+    epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e);
+    return fd;
+}
+
+static void body_map(void)
+{
+    body = mmap(NULL, BODY_MAX, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (body == MAP_FAILED)
+        die("mmap");
+}
+
+int main(int argc, char **argv)
+{
+    uint16_t port = 0;
+    if (argc == 3 && strcmp(argv[1], "--port") == 0)
+        port = (uint16_t)atoi(argv[2]);
+    else if (argc != 1)
+        return fprintf(stderr, "usage: origin [--port P]\n"), 2;
+    signal(SIGPIPE, SIG_IGN);
+    body_map();
+    ep = epoll_create1(EPOLL_CLOEXEC);
+    int listener = listen_on(port);
+    static struct epoll_event ev[EVENTS];
+    for (;;) {
+        int n = epoll_wait(ep, ev, EVENTS, -1);
+        for (int i = 0; i < n; i++) {
+            if (ev[i].data.ptr)
+                conn_event(ev[i].data.ptr, ev[i].events);
+            else
+                conn_accept(listener);
+        }
+        while (dead_first) {
+            conn_t *c = dead_first;
+            dead_first = c->next_dead;
+            free(c);
+        }
+    }
+}
