@@ -110,6 +110,9 @@ str_t header_name(header_id_t id);
 
 void header_list_init(header_list_t *list, pool_t *pool);
 
+/* Forgets every field; the memory stays for the next ones. */
+void header_list_clear(header_list_t *list);
+
 /* Appends; false when the list holds UINT16_MAX fields already. */
 bool header_add_as(header_list_t *list, header_id_t id, str_t name, str_t value);
 bool header_add(header_list_t *list, str_t name, str_t value);       /* finds the id */
@@ -127,7 +130,7 @@ static inline str_t header_value(const header_list_t *list, header_id_t id)
     return list->first[id] ? list->v[list->first[id] - 1].value : (str_t){NULL, 0};
 }
 
-/* The next field with the same name after `prev` (NULL: the first), by id or by any name. */
+/* The next field of that name after `prev` (NULL: the first), by id (not HEADER_OTHER) or by name. */
 const header_t *header_next(const header_list_t *list, header_id_t id, const header_t *prev);
 const header_t *header_next_named(const header_list_t *list, str_t name, const header_t *prev);
 

@@ -1,0 +1,43 @@
+/*
+ * body: the request's body: read as it comes, or gathered whole first.
+ *
+ * client_max_body_size holds in every way of reading. Errors: -EFBIG (413), -EBADMSG (400: bad
+ * framing), -ETIMEDOUT (408), -ECONNRESET (the client left). body_verdict turns one into a refusal.
+ */
+#ifndef HTTP_BODY_H
+#define HTTP_BODY_H
+
+#include <sys/types.h>
+
+#include "core/base/buf.h"
+#include "http/hooks.h"
+
+typedef struct body {
+    buf_t *memory;   /* gathered bytes, while they fit client_body_buffer_size */
+    int fd;          /* else all of them stand in this unlinked file; -1: none */
+    uint64_t size;   /* bytes gathered, or seen so far */
+    bool gathered;   /* body_gather has run */
+    bool ended;      /* the last byte has been read */
+} body_t;
+
+/* Whether the request has a body at all (of whatever length). */
+bool body_present(const request_t *r);
+
+/* Declared length, or -1 when unknown (chunked). */
+int64_t body_length(const request_t *r);
+
+/*
+ * The next piece, a slice valid until the next call: its length, 0 at the end, or an error. Sends
+ * 100 Continue when the client waits for it. Suspends.
+ */
+ssize_t body_next(request_t *r, str_t *piece);
+
+/* Reads all of it into r->body (memory, then a temporary file). 0 or an error. Suspends. */
+int body_gather(request_t *r);
+
+/* Reads and drops what is left, up to a bound; false when the connection cannot be used again. */
+bool body_drain(request_t *r);
+
+verdict_t body_verdict(request_t *r, int err);
+
+#endif

@@ -1,0 +1,13 @@
+/* flow: the table of contents of a request: route, phases, reply, log. hooks.h tells it in prose. */
+#ifndef HTTP_FLOW_H
+#define HTTP_FLOW_H
+
+#include "http/request.h"
+
+/* Runs the request to its end, log line included. Never fails: errors end in the reply. Suspends. */
+void flow_run(request_t *r);
+
+/* A request that could not be parsed: answers with the status, logs once, and closes. */
+void flow_refuse(request_t *r, int status, int level, const char *reason);
+
+#endif

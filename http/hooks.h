@@ -1,0 +1,87 @@
+/*
+ * hooks: how a module takes part in a request. The life of one request, in order (flow.c):
+ *
+ *   1. The connection (h1, later h2) has parsed a head and made a request_t with its fiber and pool.
+ *   2. The server is found by address and Host (site.c).
+ *   3. PHASE_POST_READ: who is the client really (realip).
+ *   4. PHASE_SERVER_REWRITE: rewrite directives of the server.
+ *   5. The location is found by the URI; its structs are in r->conf from now on.
+ *   6. PHASE_REWRITE: rewrite directives of the location; a changed URI goes back to 5.
+ *   7. PHASE_LIMIT, PHASE_ACCESS: may this request be served now, and to this client.
+ *   8. PHASE_PRECONTENT: try_files and the like; may go back to 5.
+ *   9. PHASE_CONTENT: somebody replies. The head hooks of all modules run when the reply starts, its body
+ *      goes down the filters that they pushed, to the connection.
+ *  10. A refusal on the way becomes an error page (error_page may go back to 5), or an aborted
+ *      connection when the head is out already.
+ *  11. PHASE_LOG: always, once.
+ *
+ * Handlers run in the request's fiber and may suspend, so waiting needs no verdict.
+ */
+#ifndef HTTP_HOOKS_H
+#define HTTP_HOOKS_H
+
+#include "core/config/module.h"
+#include "http/var.h"
+
+typedef struct request request_t;
+
+/* Contexts of http directives. */
+enum {
+    CONF_HTTP = 1u << CONF_USER_SHIFT,
+    CONF_SERVER = 1u << (CONF_USER_SHIFT + 1),
+    CONF_LOCATION = 1u << (CONF_USER_SHIFT + 2),
+    CONF_SERVER_IF = 1u << (CONF_USER_SHIFT + 3),   /* if in server */
+    CONF_LOCATION_IF = 1u << (CONF_USER_SHIFT + 4), /* if in location */
+    CONF_LIMIT_EXCEPT = 1u << (CONF_USER_SHIFT + 5),
+    CONF_UPSTREAM = 1u << (CONF_USER_SHIFT + 6),
+    CONF_HTTP_ALL = CONF_HTTP | CONF_SERVER | CONF_LOCATION,
+};
+
+typedef enum phase {
+    PHASE_POST_READ,
+    PHASE_SERVER_REWRITE,
+    PHASE_REWRITE,
+    PHASE_LIMIT,
+    PHASE_ACCESS,
+    PHASE_PRECONTENT,
+    PHASE_CONTENT,
+    PHASE_LOG,
+    PHASE_COUNT
+} phase_t;
+
+typedef enum verdict_kind {
+    VERDICT_NEXT,    /* not my business, or fine with me */
+    VERDICT_REPLIED, /* the reply has been sent whole, or was aborted */
+    VERDICT_REFUSE,  /* answer with this status; the reason is logged once at `level` */
+    VERDICT_REROUTE, /* the URI or the named location has been changed: find the location again */
+} verdict_kind_t;
+
+/* The same in every phase. */
+typedef struct verdict {
+    verdict_kind_t kind;
+    int status;
+    int level;          /* LOG_ERR and so on; with reason NULL nothing is logged */
+    const char *reason; /* static or in the request's pool */
+} verdict_t;
+
+#define VERDICT(k) ((verdict_t){.kind = VERDICT_##k})
+
+static inline verdict_t verdict_refuse(int status, int level, const char *reason)
+{
+    return (verdict_t){VERDICT_REFUSE, status, level, reason};
+}
+
+typedef verdict_t (*hook_fn)(request_t *r);
+
+/* What a module's `hooks` points to. Everything may be NULL. */
+typedef struct http_hooks {
+    hook_fn phase[PHASE_COUNT];
+    /* The reply's head is made (r->reply) and not yet sent: may edit it, push a filter (filter.h). 0,
+       or a negative errno that aborts the request. */
+    int (*head)(request_t *r);
+    const var_def_t *variables; /* ends with name NULL */
+    /* When the http block has been read whole, in the block's scope. False: said with conf_error. */
+    bool (*finish)(conf_t *cf);
+} http_hooks_t;
+
+#endif

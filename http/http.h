@@ -1,0 +1,63 @@
+/*
+ * http: the http{} block: its own directives and the tables made of it.
+ */
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
+
+#include "http/hooks.h"
+#include "http/site.h"
+#include "http/text.h"
+
+typedef struct http_error_page {
+    int status;       /* for which */
+    int answer;       /* `=code`: 0 keeps, -1 (`=`) takes the page's own status */
+    text_t target;    /* "/uri", "@named", or a URL to redirect to */
+} http_error_page_t;
+
+typedef VEC(http_error_page_t) http_error_pages_t;
+
+enum { HTTP_SATISFY_ALL, HTTP_SATISFY_ANY };
+
+/* Directives of http, server and location that belong to no module. */
+typedef struct http_conf {
+    log_t log;                        /* error_log; targets NULL: the main block's */
+    msec_t client_header_timeout, client_body_timeout, send_timeout;
+    msec_t keepalive_timeout, keepalive_header; /* second argument: Keep-Alive: timeout= */
+    unsigned keepalive_requests;
+    msec_t keepalive_time;
+    msec_t lingering_time, lingering_timeout;
+    unsigned lingering_close;         /* off, on, always */
+    bool reset_timedout_connection;
+    size_t client_header_buffer_size;
+    unsigned large_buffers_count;
+    size_t large_buffer_size;
+    size_t client_max_body_size;      /* 0: no limit */
+    size_t client_body_buffer_size;
+    str_t client_body_temp_path;
+    bool ignore_invalid_headers, underscores_in_headers, merge_slashes;
+    bool server_tokens, chunked_transfer_encoding, tcp_nodelay;
+    bool internal;                    /* location */
+    bool server_name_in_redirect, port_in_redirect, absolute_redirect;
+    bool recursive_error_pages;
+    bool log_not_found, msie_padding;
+    unsigned satisfy;
+    text_t resolver_name;
+    http_error_pages_t error_pages;
+    struct http_resolver *resolver;   /* of `resolver`; NULL: none */
+    msec_t resolver_timeout;
+    var_set_t *vars;                  /* the http block's variables, the same in every scope */
+} http_conf_t;
+
+extern unsigned http_index;
+extern const module_t http_module;
+
+/* The http struct of a set of structs (request.conf, site_server.conf). */
+static inline const http_conf_t *http_conf(void *const *conf)
+{
+    return conf[http_index];
+}
+
+/* The error_page for a status, or NULL. */
+const http_error_page_t *http_error_page(const http_conf_t *c, int status);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * reply: how content is answered: head, body, end.
+ *
+ * A content handler fills r->reply (status, headers, length), calls reply_start, then reply_body until
+ * BODY_LAST. Or one of the short cuts. The head goes out together with the first of the body. Once
+ * it is out an error can only abort, so that a truncated body never looks whole. May suspend.
+ */
+#ifndef HTTP_REPLY_H
+#define HTTP_REPLY_H
+
+#include "http/filter.h"
+#include "http/header.h"
+#include "http/hooks.h"
+
+enum { REPLY_LENGTH_UNKNOWN = -1 };
+
+typedef struct reply {
+    int status;               /* 0: nothing decided */
+    str_t reason;             /* p NULL: the registered phrase */
+    header_list_t headers;    /* all but those written by the connection: Connection, Date, Server,
+                                 Content-Length, Transfer-Encoding, Keep-Alive */
+    header_list_t trailers;   /* sent behind a chunked body */
+    int64_t length;           /* of the body, or REPLY_LENGTH_UNKNOWN */
+    str_t content_type;       /* with charset; p NULL: none */
+    str_t server, date;       /* an origin's own, passed on; p NULL: ours */
+    filter_t *filters;
+    uint64_t body_sent;       /* bytes of body handed to the connection */
+    bool head_only;           /* HEAD, 204, 304: the body is dropped here */
+    bool started;             /* reply_start has run */
+    bool head_sent;           /* some of it has left: no other status is possible any more */
+    bool finished, aborted;
+    bool close;               /* close the connection after it */
+    bool error_page;          /* being served by error_page */
+} reply_t;
+
+/* Sets status and empties the headers (a fresh start while nothing was started). */
+void reply_reset(request_t *r, int status);
+
+/* Runs the head hooks. 0 or negative errno. */
+int reply_start(request_t *r);
+
+/* A part of the body; BODY_LAST ends the reply. 0 or negative errno. */
+int reply_body(request_t *r, const piece_t *pieces, unsigned n, unsigned flags);
+
+/* An interim response (100 is the connection's business; 103, 102). 0 or negative errno. */
+int reply_interim(request_t *r, int status, const header_list_t *headers);
+
+/* Breaks the reply off: the client sees that it is not whole. */
+void reply_abort(request_t *r);
+
+/* Whole replies. The verdict to return from the handler. */
+verdict_t reply_text(request_t *r, int status, str_t content_type, str_t body);
+verdict_t reply_redirect(request_t *r, int status, str_t location); /* with the standard page */
+verdict_t reply_page(request_t *r, int status);  /* the built-in page of a status */
+
+/* Writes head and body as one, sends, ends: for handlers that have it all. */
+verdict_t reply_send(request_t *r, const piece_t *body, unsigned n);
+
+#endif

@@ -1,0 +1,99 @@
+/*
+ * request: one request and everything it holds, from the parsed head to the log line.
+ *
+ * Made by the connection, runs in one fiber, owns a pool in which everything of it lives; slices of
+ * the head point into the connection's buffer, which stays as it is until the request has ended.
+ */
+#ifndef HTTP_REQUEST_H
+#define HTTP_REQUEST_H
+
+#include "core/base/log.h"
+#include "core/base/regex.h"
+#include "http/body.h"
+#include "http/conn.h"
+#include "http/parse.h"
+#include "http/reply.h"
+#include "http/site.h"
+
+/* What an exchange with an origin leaves for $upstream_* and the logs; one per attempt. */
+typedef struct upstream_attempt {
+    str_t address;              /* "127.0.0.1:8080", "unix:/path" */
+    int status;                 /* 0: none came */
+    uint64_t started_us;        /* clock_us_now */
+    int64_t connect_us, header_us, response_us; /* -1: not reached */
+    uint64_t received, sent;    /* bytes */
+    bool redirected;            /* the next attempt belongs to another location ("; " in logs) */
+} upstream_attempt_t;
+
+/* The connection's way to carry this request's reply (h1, h2). */
+typedef struct sink_ops {
+    int (*head)(request_t *r);  /* takes the head; need not send yet */
+    int (*body)(request_t *r, const piece_t *pieces, unsigned n, unsigned flags);
+    int (*interim)(request_t *r, int status, const header_list_t *headers);
+    void (*abort)(request_t *r);
+    ssize_t (*read)(request_t *r, str_t *piece); /* body_next */
+} sink_ops_t;
+
+struct request {
+    pool_t *pool;
+    conn_t *conn;
+    const sink_ops_t *sink;
+    log_t log;
+    uint64_t started_ms;        /* clock_unix_ms when the first byte came */
+    uint64_t started_us;        /* clock_us_now at the same moment */
+
+    parse_request_t head;       /* as the client sent it */
+    str_t method;               /* may be changed by error_page (to GET) */
+    parse_method_t method_id;
+    str_t uri;                  /* normalised; changed by rewrites and internal redirects */
+    str_t args;                 /* behind "?"; p NULL: none */
+    str_t host;                 /* of the target or Host: lower case, without port */
+    str_t scheme;               /* "http" or "https" */
+    net_addr_t client;          /* the peer, or what realip made of it */
+    str_t client_text;
+
+    site_server_t *server;
+    const site_location_t *location;
+    void **conf;                /* of the location, else of the server: structs by module index */
+    regex_match_t *captures;    /* of the regex that matched last: $1..$9 */
+    str_t *vars;                /* values of `set` and cached variables; see var.c */
+    uint8_t *vars_known;
+
+    body_t body;
+    reply_t reply;
+    VEC(upstream_attempt_t) attempts;
+    const header_list_t *upstream_headers; /* of the last response; for $upstream_http_ */
+
+    str_t named;                /* reroute target "@name"; p NULL: by URI */
+    unsigned reroutes;          /* so far; bounded */
+    bool internal;              /* since an internal redirect: `internal` locations are open */
+    bool uri_changed;           /* since the head was read: a proxy may not send the raw target */
+    bool logged;
+};
+
+/* A module's struct for this request, by the module's index. */
+static inline const void *request_conf(const request_t *r, unsigned index)
+{
+    return r->conf[index];
+}
+
+/* Made by the connection for a parsed head; ends with request_end (in the same fiber). */
+request_t *request_new(conn_t *conn, const sink_ops_t *sink);
+void request_end(request_t *r);
+
+/*
+ * Sends the request to another URI or, with "@name", to a named location of its server: sets r->uri
+ * (uri must be normalised) and r->args. Return the verdict. Bounded by REQUEST_REROUTES_MAX.
+ */
+verdict_t request_reroute(request_t *r, str_t uri, str_t args);
+verdict_t request_reroute_named(request_t *r, str_t name);
+
+enum { REQUEST_REROUTES_MAX = 10 };
+
+/* The original request target without anything of ours: $request_uri. */
+static inline str_t request_target(const request_t *r)
+{
+    return r->head.target;
+}
+
+#endif

@@ -1,0 +1,100 @@
+/*
+ * site: which server and which location a request belongs to.
+ *
+ * Built while the configuration is read, constant afterwards. Lookup of exact and wildcard server names
+ * is by hash, of prefix locations by a compressed tree, so neither grows with their number; only
+ * regular expressions are tried one by one, in order, as nginx does. Nothing suspends.
+ */
+#ifndef HTTP_SITE_H
+#define HTTP_SITE_H
+
+#include "core/base/hash.h"
+#include "core/base/regex.h"
+#include "core/config/conf.h"
+#include "core/process/listen.h"
+
+typedef struct site_location site_location_t;
+typedef struct site_server site_server_t;
+typedef struct site_tree site_tree_t; /* prefix tree of locations */
+
+typedef enum site_match {
+    SITE_PREFIX, /* location /x */
+    SITE_EXACT,  /* location = /x */
+    SITE_STRONG, /* location ^~ /x: no regular expressions after it */
+    SITE_REGEX,  /* location ~ x, ~* x */
+    SITE_NAMED,  /* location @x */
+} site_match_t;
+
+typedef struct site_locations { /* of a server, or nested in a location */
+    site_tree_t *tree;
+    VEC(site_location_t *) regexes; /* in order */
+    VEC(site_location_t *) all;     /* in order of the configuration */
+} site_locations_t;
+
+struct site_location {
+    str_t name;
+    site_match_t match;
+    const regex_t *regex;
+    int *captures;       /* variable index per named group of the regex, as regex_name numbers them */
+    void **conf;         /* structs of all modules */
+    site_locations_t nested;
+    const tree_node_t *node;
+};
+
+struct site_server {
+    str_t name;          /* the first server_name: $server_name */
+    void **conf;         /* the server block's structs */
+    site_locations_t locations;
+    hash_map_t named;    /* "@x" to site_location_t */
+    const tree_node_t *node;
+};
+
+typedef struct site_regex_name {
+    const regex_t *regex;
+    int *captures;
+    site_server_t *server;
+} site_regex_name_t;
+
+/* The servers that listen on one address; what listen_t.data points to. */
+typedef struct site_address {
+    pool_t *pool;
+    site_server_t *fallback; /* default_server, else the first */
+    bool fallback_set;       /* by default_server */
+    hash_map_t exact;        /* "www.example.org" */
+    hash_map_t leading;      /* "*.example.org" under "example.org" */
+    hash_map_t trailing;     /* "www.example.*" under "www.example" */
+    VEC(site_regex_name_t) regexes;
+} site_address_t;
+
+typedef struct request request_t;
+
+site_address_t *site_address_new(pool_t *pool);
+
+/*
+ * Adds a name as server_name writes it ("a.b", ".a.b", "*.a.b", "a.*", "~regex", "") for the server;
+ * the first server that claims a name keeps it. False: said (malformed); conflicts only warn.
+ */
+bool site_add_name(conf_t *cf, site_address_t *address, const tree_node_t *node, unsigned word,
+                   str_t name, site_server_t *server);
+
+/* Compiles a location block's words into *out (match, name, regex). False: said. */
+bool site_location_parse(conf_t *cf, const tree_node_t *node, site_location_t *out);
+
+/* Adds a location to its siblings; false: said (duplicate). */
+bool site_add_location(conf_t *cf, site_locations_t *siblings, site_location_t *location);
+
+/*
+ * The server for a host (any case, without port, without trailing dot); the fallback when none matches.
+ * Named captures of a matching regex go into the request's variables (r may be NULL: no captures).
+ */
+site_server_t *site_find_server(const site_address_t *address, str_t host, request_t *r);
+
+/*
+ * The location for the normalised URI with nginx's order, nested ones included; NULL when none
+ * matches. *redirect is set when uri lacks the slash of a prefix location that ends in one and is
+ * served by a proxy (nginx's automatic redirect); the caller decides.
+ */
+const site_location_t *site_find_location(const site_server_t *server, str_t uri, request_t *r,
+                                          const site_location_t **redirect);
+
+#endif
