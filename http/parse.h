@@ -5,8 +5,11 @@
  * parsers could read differently is accepted (bare CR or LF, NUL and other controls, whitespace
  * before a colon, obs-fold, an invalid method, target or version, ...). Framing fields
  * (Content-Length, Transfer-Encoding) and Host are judged here too, so that no caller can forget.
- * Scanning runs over SIMD where the CPU has it (chosen once, at first use) with a plain C twin that
- * the tests hold it against.
+ * Scanning runs over SIMD where the CPU has it (scan.h).
+ *
+ * Stricter than the RFCs ask: a list or a repetition of Content-Length in a request, any spelling of
+ * Transfer-Encoding but a single "chunked", an obs-fold or a lone LF anywhere. Looser in one: the
+ * space behind the status code may be missing when the reason is empty (common among origins).
  */
 #ifndef HTTP_PARSE_H
 #define HTTP_PARSE_H
@@ -20,15 +23,14 @@ typedef enum parse_error {
     PARSE_BAD_TARGET,
     PARSE_BAD_VERSION,    /* not HTTP/1.x: 400 */
     PARSE_UNSUPPORTED_VERSION, /* HTTP/2.0 and up in a request line: 505 */
-    PARSE_BAD_STATUS,     /* of a response line, reason phrase with controls included */
+    PARSE_BAD_STATUS,     /* of a response line; a reason phrase with controls, too */
     PARSE_BAD_LINE_END,   /* bare CR or LF */
     PARSE_BAD_NAME,       /* field name: not a token, empty, whitespace before the colon */
     PARSE_BAD_VALUE,      /* field value: controls */
     PARSE_OBS_FOLD,
-    PARSE_BAD_LENGTH,     /* malformed or differing Content-Length */
-    PARSE_BAD_CODING,     /* Transfer-Encoding not understood or not allowed here: 501 for an unknown
-                             coding in a request, 400 for a wrong use */
-    PARSE_UNKNOWN_CODING,
+    PARSE_BAD_LENGTH,     /* Content-Length malformed, over INT64_MAX, several (see parse_response) */
+    PARSE_BAD_CODING,     /* Transfer-Encoding: empty, chunked not last or twice, in HTTP/1.0 */
+    PARSE_UNKNOWN_CODING, /* a coding other than chunked: 501 */
     PARSE_LENGTH_AND_CODING, /* both Content-Length and Transfer-Encoding */
     PARSE_NO_HOST,        /* HTTP/1.1 without Host */
     PARSE_BAD_HOST,       /* several or invalid */
@@ -36,7 +38,7 @@ typedef enum parse_error {
     PARSE_ERROR_COUNT
 } parse_error_t;
 
-enum { PARSE_FIELDS_MAX = 1000 };
+enum { PARSE_FIELDS_MAX = 1000, PARSE_METHOD_MAX = 32 /* bytes */ };
 
 /* What the message says of its body (RFC 9112 section 6.3). */
 typedef enum parse_framing {
@@ -62,8 +64,9 @@ typedef struct parse_request {
     bool keep_alive;       /* what version and Connection say */
     parse_framing_t framing;
     uint64_t content_length; /* with PARSE_LENGTH */
-    str_t host;            /* of an absolute target, else of Host; with the port; validated; may be empty */
-    header_list_t headers; /* initialise with header_list_init before */
+    str_t host;            /* of an absolute target or CONNECT, else of Host; with the port; validated.
+                              Empty when Host is; p == NULL without one (HTTP/1.0) */
+    header_list_t headers; /* initialise with header_list_init before; what it held is forgotten */
 } parse_request_t;
 
 typedef struct parse_response {
@@ -80,34 +83,45 @@ typedef struct parse_response {
 /*
  * Parses a request head at p[0..n). PARSE_OK: *used is its length with the empty line. Leading empty
  * lines are skipped (RFC 9112 2.2). On PARSE_MORE call parse_more before parsing again, so that a
- * head that arrives in drops costs no more than one that arrives whole.
+ * head that arrives in drops costs no more than one that arrives whole. After an error only
+ * out->line (where the line was whole) is worth showing.
  */
 parse_error_t parse_request(const char *p, size_t n, parse_request_t *out, size_t *used);
 
 /*
- * Parses a response head. A lone Transfer-Encoding whose last coding is chunked (and only chunked)
- * gives PARSE_CHUNKED; any other coding is PARSE_UNKNOWN_CODING. Content-Length beside
- * Transfer-Encoding is PARSE_LENGTH_AND_CODING.
+ * Parses a response head; leading empty lines are an error. Framing as in a request, but a
+ * Content-Length repeated with the same value ("5, 5", or several lines) counts as one
+ * (RFC 9110 8.6), and without any framing field the body ends with the connection.
  */
 parse_error_t parse_response(const char *p, size_t n, parse_response_t *out, size_t *used);
 
 /*
- * Looks at the bytes from *from on of an incomplete head: PARSE_MORE (and *from moved), PARSE_OK when
- * the head is complete, PARSE_BAD_LINE_END / PARSE_BAD_VALUE as soon as it is plain that it is wrong.
+ * Looks at the bytes from *from on (0 at first) of an incomplete head p[0..n): PARSE_MORE (and *from
+ * moved), PARSE_OK when the head is complete and worth parsing, PARSE_BAD_LINE_END / PARSE_BAD_VALUE
+ * as soon as it is plain that it is wrong. p may move between calls, as long as p[0..*from) is the
+ * same. Trailers, which may be just an empty line, are small and not for this: parse them again.
  */
 parse_error_t parse_more(const char *p, size_t n, size_t *from);
 
-/* Trailer fields behind the last chunk (RFC 9112 7.1.2), with the empty line; as parse_response. */
+/*
+ * Trailer fields behind the last chunk (RFC 9112 7.1.2), with the empty line. What out held is
+ * forgotten. Which fields may be merged or passed on is for the caller to judge (RFC 9110 6.5.1).
+ */
 parse_error_t parse_trailers(const char *p, size_t n, header_list_t *out, size_t *used);
 
-/* What was wrong, for the log: "client sent invalid header line", and the status it earns. */
+/* What was wrong, for the log, to follow "client sent " or "upstream sent ": "invalid header line". */
 const char *parse_error_text(parse_error_t e);
+
+/* The status it earns in a request (in a response it is always a 502). */
 int parse_error_status(parse_error_t e);
 
-parse_method_t parse_method(str_t name);
-str_t parse_method_name(parse_method_t m);
+parse_method_t parse_method(str_t name);  /* case matters (RFC 9110 9.1) */
+str_t parse_method_name(parse_method_t m); /* empty for METHOD_OTHER */
 
-/* Whether s is a token (RFC 9110 5.6.2), a valid field value (5.5), a valid host[:port] (7.2). */
+/*
+ * Whether s is a token (RFC 9110 5.6.2), a field value without outer whitespace (5.5; may be empty), a
+ * host[:port] that is not empty (7.2; uri_split_host).
+ */
 bool parse_is_token(str_t s);
 bool parse_is_field_value(str_t s);
 bool parse_is_host(str_t s);
