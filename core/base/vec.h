@@ -27,8 +27,9 @@
          : (void)0, \
      &(vec)->v[(vec)->n++])
 
+/* __typeof__, so that both names are pointers to the type when it is a pointer itself. */
 #define VEC_EACH(type, it, vec) \
-    for (type *it = (vec)->v, *it##_end = (vec)->v + (vec)->n; it != it##_end; it++)
+    for (__typeof__(type) *it = (vec)->v, *it##_end = (vec)->v + (vec)->n; it != it##_end; it++)
 
 /* Doubles the capacity; the new half is zeroed. */
 void *vec_grow(pool_t *pool, const void *old, uint32_t *cap, size_t size);

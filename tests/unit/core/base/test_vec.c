@@ -40,6 +40,18 @@ Test(vec, hands_out_zeroed_elements)
     pool_destroy(pool);
 }
 
+Test(vec, holds_pointers)
+{
+    static const char *const words[] = {"a", "b", "c", "d", "e"};
+    VEC(const char *) v = {0};
+    pool_t *pool = pool_create();
+    for (int i = 0; i < 5; i++) *VEC_PUSH(pool, &v) = words[i];
+    int at = 0;
+    VEC_EACH(const char *, it, &v) cr_assert_eq(*it, words[at++]);
+    cr_assert_eq(at, 5);
+    pool_destroy(pool);
+}
+
 Test(vec, panics_when_it_cannot_grow, .signal = SIGABRT)
 {
     uint32_t cap = (uint32_t)1 << 31;
