@@ -5,7 +5,8 @@
  *         proxy_read_timeout 10x;
  *                            ^^^ for example 500ms, 60s, 5m
  *
- * At most DIAG_SHOWN errors are kept, the rest is counted. Warnings do not fail a load. Nothing suspends.
+ * At most DIAG_SHOWN errors are kept, the rest is counted; what was said before of the same place
+ * is not said again. Warnings do not fail a load. Everything lives in the pool. Nothing suspends.
  */
 #ifndef CORE_CONFIG_DIAG_H
 #define CORE_CONFIG_DIAG_H
@@ -18,7 +19,7 @@ enum { DIAG_SHOWN = 20 };
 typedef struct diag_source { /* a file or another text that places refer to */
     const char *name;
     str_t text;
-    struct diag_source *next;
+    unsigned order; /* sources are shown in the order in which they were made known */
 } diag_source_t;
 
 typedef struct diag_place {
@@ -31,7 +32,10 @@ typedef struct diag diag_t;
 
 diag_t *diag_new(pool_t *pool);
 
-/* `hint` (may be NULL) is the way out, shown under the place. fmt gives the reason. */
+/* Makes a text known. name and text must live as long as the diag. */
+diag_source_t *diag_source(diag_t *d, const char *name, str_t text);
+
+/* `hint` (may be NULL; copied) is the way out, shown under the place. fmt gives the reason. */
 void diag_error(diag_t *d, diag_place_t at, const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 void diag_warn(diag_t *d, diag_place_t at, const char *hint, const char *fmt, ...)
@@ -39,7 +43,8 @@ void diag_warn(diag_t *d, diag_place_t at, const char *hint, const char *fmt, ..
 
 unsigned diag_errors(const diag_t *d);
 
-/* Writes everything, in the order of the files: for people (fd), and as log lines ([emerg], [warn]). */
+/* Writes everything, in the order of the files: for people (fd), or as log lines in the layout of
+   nginx: [emerg] or [warn], "REASON in FILE:LINE", and behind it "; HINT". */
 void diag_print(const diag_t *d, int fd);
 void diag_log(const diag_t *d, const log_t *log);
 

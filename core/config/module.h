@@ -2,7 +2,7 @@
  * module: what a module declares: one const struct, one row per directive.
  *
  * A module has one configuration struct. It is made once with all defaults at the outermost block;
- * a block that sets one of the module's directives gets its own copy of the enclosing block's struct
+ * a block that sets one of the module's directives gets its own copy of the enclosing block's one
  * (copy on write), which is all there is to inheritance. Simple directives of a block are read
  * before its blocks and its CONF_ORDERED directives, so it does not matter where a default stands.
  */
@@ -11,17 +11,11 @@
 
 #include <limits.h>
 
-#include "core/base/vec.h"
+#include "core/config/conf_set.h"
 #include "core/config/tree.h"
+#include "core/config/value.h"
 
-typedef struct conf conf_t; /* core/config/conf.h */
-typedef struct conf_row conf_row_t;
 typedef struct module module_t;
-
-/* Durations are milliseconds. A type of its own, so that a row cannot mistake it for a size. */
-typedef unsigned long long msec_t;
-
-typedef VEC(str_t) conf_strs_t;
 
 /* Contexts a directive may stand in. The floors above define theirs from CONF_USER on. */
 enum { CONF_MAIN = 1u << 0, CONF_EVENTS = 1u << 1, CONF_USER_SHIFT = 2 };
@@ -29,7 +23,7 @@ enum { CONF_MAIN = 1u << 0, CONF_EVENTS = 1u << 1, CONF_USER_SHIFT = 2 };
 enum conf_flag {
     CONF_MANY = 1 << 0,    /* may stand several times in one block; the first occurrence in a block
                               drops (zeroes) what was inherited in the row's field */
-    CONF_LOCAL = 1 << 1,   /* not inherited into nested blocks */
+    CONF_LOCAL = 1 << 1,   /* the field starts at its default in nested blocks: not inherited */
     CONF_ORDERED = 1 << 2, /* read in order together with the block's blocks (set, rewrite, if) */
     CONF_BLOCK = 1 << 3,   /* takes { } */
     CONF_RAW = 1 << 4,     /* the block's children are data, not directives (types, map) */
@@ -54,8 +48,8 @@ struct conf_row {
     unsigned min_args, max_args; /* without the name */
     conf_set_fn set;
     size_t offset, size;         /* of the field; size 0: no field */
-    const char *fallback;        /* the default as it would be written; NULL: zero */
-    unsigned long long min, max; /* bounds of numbers, sizes, durations */
+    const char *fallback;        /* the default as it would be written; NULL or "": zero */
+    unsigned long long min, max; /* bounds of numbers, sizes, durations; max 0: none above */
     const conf_name_t *names;    /* of enums and masks; ends with name NULL */
     const char *help;            /* one line */
 };
@@ -66,7 +60,10 @@ struct module {
     const conf_row_t *rows; /* ends with name NULL */
     size_t conf_size;
     /* Checks fields against each other and derives what is worth deriving; called once for each
-       struct made, when the block's simple directives are read. False: said with conf_error. */
+       struct made, when the block's simple directives are read (not for one that is made later, by
+       a nested block or an ORDERED directive: it begins as a copy of one that was checked; not for
+       one with a wrong directive, though its nested blocks are read on for their own errors).
+       False: said with conf_error. */
     bool (*check)(conf_t *cf, void *module_struct);
     /* In each worker before it serves; not 0 keeps the worker from starting. May be NULL. */
     int (*worker_start)(const void *main_struct);
@@ -74,11 +71,12 @@ struct module {
     const void *hooks; /* what the floor above understands (http/hooks.h) */
 };
 
-/* All modules in order, NULL at the end; written by configure into objs/modules.c. */
+/* All modules in order, NULL at the end; written by configure into objs/modules.c, used by main. */
 extern const module_t *const modules[];
 
-/* Gives every module its index; called first thing in main (and by tests). Returns their number. */
-unsigned modules_init(void);
+/* Gives every module of the list its index; called first thing in main (and by tests). Asserts that
+   the rows make sense. Returns the number of modules. */
+unsigned modules_init(const module_t *const *list);
 
 /* --- rows --- */
 
@@ -107,19 +105,9 @@ unsigned modules_init(void);
 #define CONF_STRS(name, ctx, S, f, help) /* words appended */ \
     {name, ctx, CONF_MANY, 1, UINT_MAX, conf_set_strs, CONF_FIELD(S, f, conf_strs_t), NULL, 0, 0, \
      NULL, help}
-/* Anything else: a function of the module's own, with or without a field (CONF_FIELD, CONF_NO_FIELD). */
+/* Anything else: a function of the module's own; field is CONF_FIELD(...) or CONF_NO_FIELD. */
 #define CONF_CUSTOM(name, ctx, flags, min, max, set, field, def, help) \
     {name, ctx, flags, min, max, set, field, def, 0, 0, NULL, help}
 #define CONF_END {NULL, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, 0, NULL, NULL}
-
-bool conf_set_flag(conf_t *, const conf_row_t *, void *, const tree_node_t *);
-bool conf_set_number(conf_t *, const conf_row_t *, void *, const tree_node_t *);
-bool conf_set_size(conf_t *, const conf_row_t *, void *, const tree_node_t *);
-bool conf_set_msec(conf_t *, const conf_row_t *, void *, const tree_node_t *);
-bool conf_set_str(conf_t *, const conf_row_t *, void *, const tree_node_t *);
-bool conf_set_path(conf_t *, const conf_row_t *, void *, const tree_node_t *);
-bool conf_set_enum(conf_t *, const conf_row_t *, void *, const tree_node_t *);
-bool conf_set_mask(conf_t *, const conf_row_t *, void *, const tree_node_t *);
-bool conf_set_strs(conf_t *, const conf_row_t *, void *, const tree_node_t *);
 
 #endif

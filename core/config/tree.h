@@ -11,6 +11,12 @@
 #include "core/base/pool.h"
 #include "core/config/diag.h"
 
+enum {
+    TREE_FILE_MAX = 64 << 20, /* bytes of one file */
+    TREE_DEPTH_MAX = 64,      /* blocks within each other */
+    TREE_INCLUDES_MAX = 16,   /* files within each other */
+};
+
 typedef struct tree_word {
     str_t text; /* unescaped, NUL-terminated behind its end */
     diag_place_t place;
@@ -21,7 +27,7 @@ typedef struct tree_node {
     tree_word_t *words; /* words[0] is the directive's name */
     uint32_t n;
     bool block; /* has { } */
-    struct tree_node *parent, *next, *children;
+    struct tree_node *parent, *next, *children, *last_child;
 } tree_node_t;
 
 /*
@@ -30,8 +36,12 @@ typedef struct tree_node {
  */
 tree_node_t *tree_load(pool_t *pool, diag_t *diag, str_t path);
 
-/* The same for text given (option -g, tests); `name` stands in messages in place of a file. */
+/* The same for text given (option -g, tests), which cannot include; `name` stands in messages in
+   place of a file. Both are copied. */
 tree_node_t *tree_parse(pool_t *pool, diag_t *diag, str_t name, str_t text);
+
+/* Moves the children of `first` before those of root, as if they had been written at its start. */
+void tree_prepend(tree_node_t *root, tree_node_t *first);
 
 /* The text of every file loaded, in order, as -T prints it ("# configuration file NAME:" first). */
 void tree_dump(const tree_node_t *root, int fd);
