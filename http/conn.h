@@ -15,7 +15,9 @@ typedef struct site_address site_address_t;
 
 enum { CONN_PEER_MAX = 46 };
 
-typedef struct conn {
+typedef struct conn conn_t;
+
+struct conn {
     stream_t stream;
     list_t link;               /* among the worker's idle, or among its busy connections */
     struct timer idle;         /* keepalive_timeout, or client_header_timeout before the first byte */
@@ -27,9 +29,22 @@ typedef struct conn {
     uint64_t number;           /* *N in the log, $connection */
     uint64_t accepted_ms;      /* clock_ms */
     unsigned requests;         /* $connection_requests */
+    bool unread;               /* the client may be sending what nobody will read: linger at the end */
+    bool reset;                /* end it with a reset */
+    bool detached;             /* a tunnel owns the connection and its request; the fiber only ends */
     uint8_t peer_len;
     char peer_text[CONN_PEER_MAX]; /* without port; "unix:" for unix sockets */
-} conn_t;
+};
+
+/* Takes over an accepted socket (listen_t.serve). */
+void conn_accept(listen_t *l, int fd, const net_addr_t *peer);
+
+/* Closes and frees; for the tunnel that a connection was detached to. Not from the connection's fiber. */
+void conn_close(conn_t *c, bool reset);
+
+/* The worker begins to stop: idle connections close. Or: every request is cancelled. */
+void conn_stop_idle(void);
+void conn_cancel_all(void);
 
 static inline str_t conn_peer(const conn_t *c)
 {

@@ -7,6 +7,9 @@
 /* Runs the request to its end, log line included. Never fails: errors end in the reply. Suspends. */
 void flow_run(request_t *r);
 
+/* The log phase, once; a detached request's tunnel calls it when it ends. */
+void flow_log(request_t *r);
+
 /* A request that could not be parsed: answers with the status, logs once, and closes. */
 void flow_refuse(request_t *r, int status, int level, const char *reason);
 

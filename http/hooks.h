@@ -84,4 +84,7 @@ typedef struct http_hooks {
     bool (*finish)(conf_t *cf);
 } http_hooks_t;
 
+/* The hooks of all modules that have some, in order, NULL at the end; made by http.c. */
+extern const http_hooks_t *const *http_hooks;
+
 #endif

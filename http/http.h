@@ -17,6 +17,9 @@ typedef struct http_error_page {
 typedef VEC(http_error_page_t) http_error_pages_t;
 
 enum { HTTP_SATISFY_ALL, HTTP_SATISFY_ANY };
+enum { HTTP_LINGER_OFF, HTTP_LINGER_ON, HTTP_LINGER_ALWAYS };
+
+typedef struct http_block http_block_t; /* http_block.h: while the configuration is read */
 
 /* Directives of http, server and location that belong to no module. */
 typedef struct http_conf {
@@ -41,11 +44,12 @@ typedef struct http_conf {
     bool recursive_error_pages;
     bool log_not_found, msie_padding;
     unsigned satisfy;
-    text_t resolver_name;
     http_error_pages_t error_pages;
     struct http_resolver *resolver;   /* of `resolver`; NULL: none */
     msec_t resolver_timeout;
+    bool auto_redirect;               /* /x is redirected to the location /x/ (set by proxy_pass) */
     var_set_t *vars;                  /* the http block's variables, the same in every scope */
+    http_block_t *block;              /* while reading only */
 } http_conf_t;
 
 extern unsigned http_index;
@@ -57,7 +61,10 @@ static inline const http_conf_t *http_conf(void *const *conf)
     return conf[http_index];
 }
 
-/* The error_page for a status, or NULL. */
+/* The error_page for a status, or NULL; which one counts is decided as nginx does: the last given. */
 const http_error_page_t *http_error_page(const http_conf_t *c, int status);
+
+/* The location block being read, for directives that depend on its name; NULL outside any. */
+const site_location_t *http_location_read(const conf_t *cf);
 
 #endif

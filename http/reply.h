@@ -25,6 +25,7 @@ typedef struct reply {
     str_t server, date;       /* an origin's own, passed on; p NULL: ours */
     filter_t *filters;
     uint64_t body_sent;       /* bytes of body handed to the connection */
+    uint64_t bytes_sent;      /* head and body with its framing: $bytes_sent */
     bool head_only;           /* HEAD, 204, 304: the body is dropped here */
     bool started;             /* reply_start has run */
     bool head_sent;           /* some of it has left: no other status is possible any more */

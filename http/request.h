@@ -31,16 +31,19 @@ typedef struct sink_ops {
     int (*body)(request_t *r, const piece_t *pieces, unsigned n, unsigned flags);
     int (*interim)(request_t *r, int status, const header_list_t *headers);
     void (*abort)(request_t *r);
-    ssize_t (*read)(request_t *r, str_t *piece); /* body_next */
+    /* The next piece of the request's body: its length, 0 at the end, an error of body.h. It may be
+       read into `room` (n bytes) or stand in a buffer of the connection until the next call. */
+    ssize_t (*read)(request_t *r, char *room, size_t n, str_t *piece);
 } sink_ops_t;
 
 struct request {
     pool_t *pool;
     conn_t *conn;
     const sink_ops_t *sink;
+    void *sink_state;           /* of the sink */
     log_t log;
     uint64_t started_ms;        /* clock_unix_ms when the first byte came */
-    uint64_t started_us;        /* clock_us_now at the same moment */
+    uint64_t began_ms;          /* clock_ms at the same moment */
 
     parse_request_t head;       /* as the client sent it */
     str_t method;               /* may be changed by error_page (to GET) */
@@ -56,19 +59,26 @@ struct request {
     const site_location_t *location;
     void **conf;                /* of the location, else of the server: structs by module index */
     regex_match_t *captures;    /* of the regex that matched last: $1..$9 */
-    str_t *vars;                /* values of `set` and cached variables; see var.c */
+    str_t *vars;                /* values by index, made on the first use (var.c) */
     uint8_t *vars_known;
 
     body_t body;
     reply_t reply;
     VEC(upstream_attempt_t) attempts;
+    str_t upstream_url;         /* of the present attempt, for the error log: "http://1.2.3.4:80/x" */
     const header_list_t *upstream_headers; /* of the last response; for $upstream_http_ */
 
     str_t named;                /* reroute target "@name"; p NULL: by URI */
+    uint64_t received;          /* bytes of head and body: $request_length */
     unsigned reroutes;          /* so far; bounded */
+    int error_status;           /* error_page: the status the page is sent with; 0: its own */
+    bool server_rewrite;        /* run PHASE_SERVER_REWRITE (again) */
     bool internal;              /* since an internal redirect: `internal` locations are open */
     bool uri_changed;           /* since the head was read: a proxy may not send the raw target */
     bool logged;
+    bool pattern_failed;        /* a regex hit a limit: nothing may be concluded from it, refuse (500) */
+    bool pipelined;             /* its first byte came with the request before: $pipe */
+    uint8_t var_depth;          /* getters within getters (var.c) */
 };
 
 /* A module's struct for this request, by the module's index. */
@@ -81,14 +91,21 @@ static inline const void *request_conf(const request_t *r, unsigned index)
 request_t *request_new(conn_t *conn, const sink_ops_t *sink);
 void request_end(request_t *r);
 
+/* The request belongs to this server or location from now on: structs and error log. */
+void request_set_server(request_t *r, site_server_t *server);
+void request_set_conf(request_t *r, void **conf);
+
 /*
- * Sends the request to another URI or, with "@name", to a named location of its server: sets r->uri
- * (uri must be normalised) and r->args. Return the verdict. Bounded by REQUEST_REROUTES_MAX.
+ * An internal redirect: sends the request to another URI (normalised) and args, or to a named
+ * location ("@name") of its server. Return the verdict. flow.c bounds how often.
  */
 verdict_t request_reroute(request_t *r, str_t uri, str_t args);
 verdict_t request_reroute_named(request_t *r, str_t name);
 
 enum { REQUEST_REROUTES_MAX = 10 };
+
+/* path as an absolute or relative URL for Location, as absolute_redirect and its kin say. */
+str_t request_absolute(request_t *r, str_t path);
 
 /* The original request target without anything of ours: $request_uri. */
 static inline str_t request_target(const request_t *r)

@@ -51,9 +51,10 @@ static ssize_t socket_read(stream_t *s, void *p, size_t n)
 static ssize_t socket_writev(stream_t *s, const struct iovec *iov, int n)
 {
     struct msghdr m = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)n};
+    int flags = MSG_NOSIGNAL | (s->more ? MSG_MORE : 0);
     ssize_t put;
-    do put = n == 1 ? send(s->io.fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
-                    : sendmsg(s->io.fd, &m, MSG_NOSIGNAL);
+    do put = n == 1 ? send(s->io.fd, iov->iov_base, iov->iov_len, flags)
+                    : sendmsg(s->io.fd, &m, flags);
     while (put < 0 && errno == EINTR);
     return put < 0 ? failed(s, LOOP_WRITE) : put;
 }
@@ -87,6 +88,7 @@ int stream_open(stream_t *s, int fd)
     s->ops = &socket_ops;
     s->transport = NULL;
     s->received = s->sent = 0;
+    s->more = false;
     s->io.ready = LOOP_WRITE; /* a fresh socket has room */
     int r = loop_add(&s->io, fd);
     if (r < 0) s->ops = NULL;

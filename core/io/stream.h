@@ -31,6 +31,7 @@ struct stream {
     const stream_ops_t *ops;
     void *transport;            /* of ops: SSL * for TLS */
     uint64_t received, sent;    /* bytes, as seen above the transport */
+    bool more;                  /* more will be written at once: a short segment may wait (MSG_MORE) */
 };
 
 /* Takes over fd (a connected, non-blocking socket) and registers it. 0 or negative errno (fd kept open). */

@@ -1,0 +1,195 @@
+#include "http/body.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "http/http.h"
+#include "http/request.h"
+
+enum { STREAM_BUFFER = 32 * 1024, DRAIN_MOST = 256 * 1024 };
+
+bool body_present(const request_t *r)
+{
+    return r->head.framing == PARSE_CHUNKED ||
+           (r->head.framing == PARSE_LENGTH && r->head.content_length > 0);
+}
+
+int64_t body_length(const request_t *r)
+{
+    if (r->head.framing == PARSE_CHUNKED) return -1;
+    return r->head.framing == PARSE_LENGTH ? (int64_t)r->head.content_length : 0;
+}
+
+/* Counts a piece against client_max_body_size. */
+static ssize_t count(request_t *r, ssize_t got)
+{
+    if (got == 0) r->body.ended = true;
+    if (got <= 0) return got;
+    uint64_t limit = http_conf(r->conf)->client_max_body_size;
+    r->body.size += (uint64_t)got;
+    return limit && r->body.size > limit ? -EFBIG : got;
+}
+
+static bool declared_too_large(const request_t *r)
+{
+    uint64_t limit = http_conf(r->conf)->client_max_body_size;
+    return limit && r->head.framing == PARSE_LENGTH && r->head.content_length > limit;
+}
+
+static void return_memory(void *arg)
+{
+    buf_return(arg);
+}
+
+/* The buffer that bodies are read into; goes back with the request. */
+static buf_t *memory_of(request_t *r, size_t capacity)
+{
+    if (r->body.memory) return r->body.memory;
+    r->body.memory = buf_take(capacity);
+    pool_defer(r->pool, return_memory, r->body.memory);
+    return r->body.memory;
+}
+
+ssize_t body_next(request_t *r, str_t *piece)
+{
+    if (r->body.ended || !body_present(r)) return 0;
+    if (declared_too_large(r)) return -EFBIG;
+    buf_t *b = memory_of(r, STREAM_BUFFER);
+    return count(r, r->sink->read(r, b->start, buf_capacity(b), piece));
+}
+
+/* --- gathering --- */
+
+static void close_file(void *arg)
+{
+    close(((body_t *)arg)->fd);
+}
+
+static int open_unlinked(request_t *r)
+{
+    str_t dir = http_conf(r->conf)->client_body_temp_path;
+    char *path = pool_cstr(r->pool, dir);
+    int fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR)) return fd;
+    path = pool_cstr(r->pool, pool_concat(r->pool, dir, STR("/XXXXXX")));
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0) unlink(path);
+    return fd;
+}
+
+static int write_file(request_t *r, str_t data)
+{
+    while (data.n) {
+        ssize_t put = write(r->body.fd, data.p, data.n);
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0) {
+            int err = errno;
+            LOG(&r->log, LOG_CRIT, err, "write() of a client's request body failed");
+            return -err;
+        }
+        data = str_sub(data, (size_t)put, data.n);
+    }
+    return 0;
+}
+
+/* Moves what has been gathered in memory into a temporary file. */
+static int spill(request_t *r)
+{
+    str_t path = http_conf(r->conf)->client_body_temp_path;
+    r->body.fd = open_unlinked(r);
+    if (r->body.fd < 0) {
+        int err = errno;
+        LOG(&r->log, LOG_CRIT, err, "open() of a temporary file in \"" STR_FMT "\" failed",
+            STR_ARG(path));
+        return -err;
+    }
+    pool_defer(r->pool, close_file, &r->body);
+    LOG(&r->log, LOG_WARNING, 0, "a client request body is buffered to a temporary file in " STR_FMT,
+        STR_ARG(path));
+    int err = write_file(r, buf_str(r->body.memory));
+    buf_clear(r->body.memory);
+    return err;
+}
+
+static int keep(request_t *r, str_t piece)
+{
+    buf_t *b = r->body.memory;
+    if (r->body.fd < 0 && piece.n <= buf_room(b)) {
+        if (piece.p == b->last)
+            b->last += piece.n; /* read in place */
+        else
+            buf_put(b, piece);
+        return 0;
+    }
+    int err = r->body.fd < 0 ? spill(r) : 0;
+    return err < 0 ? err : write_file(r, piece);
+}
+
+/* Where the next piece may be read to: behind what is in memory, or over it once a file has it all. */
+static str_t room_of(const request_t *r)
+{
+    const buf_t *b = r->body.memory;
+    if (r->body.fd >= 0) return str_make(b->start, buf_capacity(b));
+    return str_make(b->last, buf_room(b));
+}
+
+static size_t gather_capacity(const request_t *r)
+{
+    size_t most = http_conf(r->conf)->client_body_buffer_size;
+    int64_t length = body_length(r);
+    return length >= 0 && (uint64_t)length < most ? (size_t)length : most;
+}
+
+int body_gather(request_t *r)
+{
+    if (r->body.gathered) return 0;
+    if (declared_too_large(r)) return -EFBIG;
+    if (body_present(r)) memory_of(r, gather_capacity(r));
+    while (!r->body.ended && body_present(r)) {
+        str_t piece, room = room_of(r);
+        ssize_t got = count(r, r->sink->read(r, (char *)(uintptr_t)room.p, room.n, &piece));
+        if (got < 0) return (int)got;
+        int err = got ? keep(r, piece) : 0;
+        if (err < 0) return err;
+    }
+    r->body.gathered = true;
+    return 0;
+}
+
+bool body_drain(request_t *r)
+{
+    str_t piece;
+    char *room = NULL;
+    if (r->body.ended || !body_present(r)) return true;
+    room = memory_of(r, STREAM_BUFFER)->start;
+    for (size_t dropped = 0; dropped <= DRAIN_MOST;) {
+        ssize_t got = r->sink->read(r, room, buf_capacity(r->body.memory), &piece);
+        if (got == 0) return r->body.ended = true;
+        if (got < 0) return false;
+        dropped += (size_t)got;
+    }
+    return false;
+}
+
+verdict_t body_verdict(request_t *r, int err)
+{
+    r->reply.close = true;
+    switch (err) {
+    case -EFBIG:
+        return verdict_refuse(413, LOG_ERR,
+                              "client intended to send too large body");
+    case -EBADMSG:
+        return verdict_refuse(400, LOG_INFO, "client sent invalid chunked body");
+    case -ETIMEDOUT:
+        return verdict_refuse(408, LOG_INFO, "client timed out (110: Connection timed out) while "
+                                             "reading client request body");
+    case -ENOSPC:
+    case -EIO:
+        return verdict_refuse(500, LOG_ERR, NULL);
+    default:
+        return verdict_refuse(499, LOG_INFO, "client prematurely closed connection while reading "
+                                             "client request body");
+    }
+}

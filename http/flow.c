@@ -1,0 +1,227 @@
+#include "http/flow.h"
+
+#include "core/process/worker.h"
+#include "http/http.h"
+#include "http/status.h"
+#include "http/uri.h"
+
+enum { STATUS_CLOSE = 444 /* nginx: close without an answer */, STATUS_CLIENT_LEFT = 499 };
+
+static verdict_t run_phase(request_t *r, phase_t phase)
+{
+    verdict_t v = VERDICT(NEXT);
+    for (const http_hooks_t *const *h = http_hooks; *h && v.kind == VERDICT_NEXT; h++)
+        if ((*h)->phase[phase]) v = (*h)->phase[phase](r);
+    return v;
+}
+
+/* --- route --- */
+
+/* r->host from the target or Host: lower case, without port and trailing dot. */
+static void set_host(request_t *r)
+{
+    str_t host = r->head.host;
+    uint16_t port;
+    if (host.n == 0 || !uri_split_host(host, &host, &port)) return;
+    if (host.n && host.p[host.n - 1] == '.') host.n--;
+    for (size_t i = 0; i < host.n; i++) {
+        if (host.p[i] < 'A' || host.p[i] > 'Z') continue;
+        host = pool_lower(r->pool, host);
+        break;
+    }
+    r->host = host;
+}
+
+static verdict_t set_uri(request_t *r)
+{
+    uri_t uri;
+    if (r->head.method_id == METHOD_CONNECT)
+        return verdict_refuse(405, LOG_INFO, "client sent CONNECT method");
+    if (!uri_split(r->head.target, &uri) ||
+        !uri_normalise(r->pool, uri.path, http_conf(r->conf)->merge_slashes, &r->uri))
+        return verdict_refuse(400, LOG_INFO, "client sent invalid request target");
+    r->args = uri.args;
+    return VERDICT(NEXT);
+}
+
+static verdict_t check_internal(const request_t *r)
+{
+    if (!http_conf(r->conf)->internal || r->internal) return VERDICT(NEXT);
+    return verdict_refuse(404, LOG_ERR, "request for an internal location");
+}
+
+static str_t with_slash(request_t *r)
+{
+    str_t path = uri_escape(r->pool, pool_concat(r->pool, r->uri, STR("/")), URI_ESCAPE_PATH);
+    if (!r->args.p) return path;
+    return pool_printf(r->pool, STR_FMT "?" STR_FMT, STR_ARG(path), STR_ARG(r->args));
+}
+
+/* The location for r->uri or r->named; its structs become the request's. */
+static verdict_t find_location(request_t *r)
+{
+    const site_location_t *found, *slash = NULL;
+    if (r->named.p) {
+        found = hash_map_get(&r->server->named, r->named);
+        r->named = (str_t){NULL, 0};
+        if (!found) return verdict_refuse(500, LOG_ERR, "could not find named location");
+    } else {
+        found = site_find_location(r->server, r->uri, r, &slash);
+    }
+    if (slash && http_conf(slash->conf)->auto_redirect)
+        return reply_redirect(r, 301, request_absolute(r, with_slash(r)));
+    r->location = found;
+    request_set_conf(r, found ? found->conf : r->server->conf);
+    return check_internal(r);
+}
+
+/* --- the phases from server to content --- */
+
+static verdict_t run_located(request_t *r)
+{
+    verdict_t v = VERDICT(NEXT);
+    if (r->server_rewrite) {
+        r->server_rewrite = false;
+        request_set_server(r, r->server);
+        v = run_phase(r, PHASE_SERVER_REWRITE);
+        if (v.kind != VERDICT_NEXT && v.kind != VERDICT_REROUTE) return v;
+    }
+    v = find_location(r);
+    for (phase_t p = PHASE_REWRITE; p <= PHASE_CONTENT && v.kind == VERDICT_NEXT; p++)
+        v = run_phase(r, p);
+    return v;
+}
+
+/* Runs the request until somebody has replied or refused. */
+static verdict_t run_to_verdict(request_t *r)
+{
+    for (;;) {
+        verdict_t v = run_located(r);
+        if (v.kind == VERDICT_NEXT) return verdict_refuse(404, LOG_ERR, NULL);
+        if (v.kind != VERDICT_REROUTE) return v;
+        if (++r->reroutes > REQUEST_REROUTES_MAX)
+            return verdict_refuse(500, LOG_ERR, "rewrite or internal redirection cycle");
+    }
+}
+
+/* Names with "_" could pass for others where an origin maps "-" to it (CGI); nginx drops them, too. */
+static void drop_underscored(request_t *r)
+{
+    if (http_conf(r->conf)->underscores_in_headers) return;
+    for (unsigned i = 0; i < r->head.headers.n; i++) {
+        header_t *h = &r->head.headers.v[i];
+        if (h->id == HEADER_OTHER && h->name.n && memchr(h->name.p, '_', h->name.n)) h->name.n = 0;
+    }
+}
+
+static verdict_t run(request_t *r)
+{
+    drop_underscored(r);
+    set_host(r);
+    request_set_server(r, site_find_server(r->conn->site, r->host, r));
+    verdict_t v = set_uri(r);
+    if (v.kind == VERDICT_NEXT) v = run_phase(r, PHASE_POST_READ);
+    return v.kind == VERDICT_NEXT ? run_to_verdict(r) : v;
+}
+
+/* --- refusals --- */
+
+static bool is_page_uri(str_t target)
+{
+    return target.n && target.p[0] == '/';
+}
+
+/* A page is asked for with GET, whatever the request was (HEAD stays). */
+static void as_get(request_t *r)
+{
+    if (r->head.method_id == METHOD_HEAD) return;
+    r->method = STR("GET");
+    r->method_id = METHOD_GET;
+}
+
+static verdict_t redirect_to_page(request_t *r, const http_error_page_t *page, str_t url)
+{
+    int status = page->answer;
+    bool redirects = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+    return reply_redirect(r, redirects ? status : 302, url);
+}
+
+static verdict_t reroute_to_page(request_t *r, str_t target)
+{
+    size_t mark = str_find(target, 0, '?');
+    str_t args = mark < target.n ? str_sub(target, mark + 1, target.n) : (str_t){NULL, 0};
+    as_get(r);
+    return request_reroute(r, str_sub(target, 0, mark), args);
+}
+
+/* What error_page says of the status; NEXT: nothing. */
+static verdict_t error_page(request_t *r, int status)
+{
+    const http_conf_t *c = http_conf(r->conf);
+    const http_error_page_t *page = http_error_page(c, status);
+    if (!page || (r->reply.error_page && !c->recursive_error_pages)) return VERDICT(NEXT);
+    str_t target = text_eval(&page->target, r);
+    r->reply.error_page = true;
+    r->error_status = page->answer < 0 ? 0 : page->answer ? page->answer : status;
+    reply_reset(r, status);
+    if (target.n && target.p[0] == '@') return request_reroute_named(r, target);
+    if (is_page_uri(target)) return reroute_to_page(r, target);
+    r->error_status = 0;
+    return redirect_to_page(r, page, target);
+}
+
+static void log_refusal(const request_t *r, verdict_t v)
+{
+    if (v.reason) LOG(&r->log, v.level, 0, "%s", v.reason);
+}
+
+/* One refusal: an error page, a page of ours, or a broken connection. */
+static verdict_t answer_refusal(request_t *r, verdict_t refusal)
+{
+    log_refusal(r, refusal);
+    r->reply.status = r->reply.head_sent ? r->reply.status : refusal.status;
+    if (r->reply.started || refusal.status == STATUS_CLOSE ||
+        refusal.status == STATUS_CLIENT_LEFT) {
+        reply_abort(r);
+        return VERDICT(REPLIED);
+    }
+    verdict_t v = error_page(r, refusal.status);
+    if (v.kind == VERDICT_REROUTE) {
+        v = ++r->reroutes > REQUEST_REROUTES_MAX
+                ? verdict_refuse(500, LOG_ERR, "rewrite or internal redirection cycle")
+                : run_to_verdict(r);
+    }
+    if (v.kind != VERDICT_NEXT) return v;
+    int status = r->error_status ? r->error_status : refusal.status;
+    r->error_status = 0;
+    return reply_page(r, status);
+}
+
+static void finish(request_t *r, verdict_t v)
+{
+    for (int i = 0; v.kind == VERDICT_REFUSE && i <= REQUEST_REROUTES_MAX; i++)
+        v = answer_refusal(r, v);
+    if (r->conn->detached) return; /* the tunnel logs it when it ends */
+    if (!r->reply.finished) reply_abort(r);
+    flow_log(r);
+}
+
+void flow_log(request_t *r)
+{
+    if (r->logged) return;
+    r->logged = true;
+    run_phase(r, PHASE_LOG);
+}
+
+void flow_run(request_t *r)
+{
+    worker_counters->requests++;
+    finish(r, run(r));
+}
+
+void flow_refuse(request_t *r, int status, int level, const char *reason)
+{
+    worker_counters->requests++;
+    r->reply.close = true;
+    finish(r, verdict_refuse(status, level, reason));
+}

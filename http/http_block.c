@@ -1,0 +1,169 @@
+#include "http/http_block.h"
+
+#include "core/process/generation.h"
+#include "core/process/worker.h"
+#include "http/conn.h"
+#include "http/http.h"
+#include "http/http_listen.h"
+
+static const http_hooks_t **hooks_made;
+const http_hooks_t *const *http_hooks;
+
+static const http_hooks_t *hooks_of(const module_t *m)
+{
+    return m->hooks;
+}
+
+/* --- http --- */
+
+/* The hooks of all modules; the same for every configuration of a process, so made once. */
+static void make_hooks(const module_t *const *list)
+{
+    static const http_hooks_t *table[64];
+    unsigned n = 0;
+    for (const module_t *const *m = list; *m && n + 1 < sizeof(table) / sizeof(table[0]); m++)
+        if (hooks_of(*m)) table[n++] = hooks_of(*m);
+    table[n] = NULL;
+    hooks_made = table;
+    http_hooks = table;
+}
+
+static bool finish(conf_t *cf, conf_scope_t *scope)
+{
+    conf_scope_t *outer = cf->scope;
+    bool ok = true;
+    cf->scope = scope;
+    for (const http_hooks_t **h = hooks_made; *h; h++)
+        if ((*h)->finish) ok = (*h)->finish(cf) && ok;
+    const http_conf_t *c = conf_get(scope, &http_module);
+    ok = var_set_check(cf, c->vars) && ok;
+    cf->scope = outer;
+    return ok;
+}
+
+bool http_block_http(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    (void)row;
+    http_conf_t *c = conf;
+    make_hooks(cf->modules);
+    c->block = POOL_NEW(cf->pool, http_block_t);
+    c->vars = var_set_new(cf->pool, cf->modules);
+    worker_on_stop(conn_stop_idle, conn_cancel_all);
+    conf_scope_t *scope = conf_block(cf, node, CONF_HTTP, false);
+    if (!scope) return false;
+    return finish(cf, scope);
+}
+
+/* --- server --- */
+
+bool http_block_server_name(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    (void)row;
+    http_block_t *block = ((http_conf_t *)conf)->block;
+    for (unsigned i = 1; i < node->n; i++)
+        *VEC_PUSH(cf->pool, &block->names) = (http_block_name_t){node, i};
+    return true;
+}
+
+static bool add_names(conf_t *cf, http_block_t *block, site_address_t *address)
+{
+    bool ok = true;
+    VEC_EACH(http_block_name_t, it, &block->names)
+        ok = site_add_name(cf, address, it->node, it->word, it->node->words[it->word].text,
+                           block->server) && ok;
+    if (block->names.n == 0)
+        ok = site_add_name(cf, address, block->server->node, 0, STR(""), block->server);
+    return ok;
+}
+
+static bool add_to_address(conf_t *cf, http_block_t *block, const http_block_listen_t *l)
+{
+    site_address_t *address = l->listen->data;
+    if (l->fallback && address->fallback_set)
+        return conf_error(cf, l->node, 1, "only one server of an address can be its default",
+                          "a duplicate default server for " STR_FMT,
+                          STR_ARG(http_listen_name(cf, l->listen)));
+    if (!address->fallback || l->fallback) address->fallback = block->server;
+    address->fallback_set |= l->fallback;
+    return add_names(cf, block, address);
+}
+
+static bool add_server(conf_t *cf, http_block_t *block, const tree_node_t *node)
+{
+    bool ok = true;
+    if (block->listens.n == 0 && !http_listen_default(cf, block, node)) return false;
+    if (block->names.n) {
+        const http_block_name_t *first = block->names.v;
+        block->server->name = first->node->words[first->word].text;
+    }
+    VEC_EACH(http_block_listen_t, it, &block->listens)
+        ok = add_to_address(cf, block, it) && ok;
+    return ok;
+}
+
+bool http_block_server(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    (void)row;
+    http_block_t *block = ((http_conf_t *)conf)->block;
+    site_server_t *server = POOL_NEW(cf->pool, site_server_t);
+    server->node = node;
+    hash_map_init(&server->named, cf->pool);
+    block->server = server;
+    block->location = NULL;
+    block->siblings = &server->locations;
+    block->listens.n = block->names.n = 0;
+    block->servers++;
+    conf_scope_t *scope = conf_block(cf, node, CONF_SERVER, false);
+    if (!scope) return false;
+    server->conf = scope->structs;
+    return add_server(cf, block, node);
+}
+
+/* --- location --- */
+
+const site_location_t *http_location_read(const conf_t *cf)
+{
+    const http_conf_t *c = conf_get(cf->scope, &http_module);
+    return c->block ? c->block->location : NULL;
+}
+
+static bool add_named(conf_t *cf, http_block_t *block, site_location_t *location)
+{
+    if (block->location)
+        return conf_error(cf, location->node, 1, "put it into the server block",
+                          "named location \"" STR_FMT "\" can be on the server level only",
+                          STR_ARG(location->name));
+    if (!hash_map_set(&block->server->named, location->name, location)) return true;
+    return conf_error(cf, location->node, 1, NULL, "duplicate location \"" STR_FMT "\"",
+                      STR_ARG(location->name));
+}
+
+static bool add_location(conf_t *cf, http_block_t *block, site_location_t *location)
+{
+    if (location->match == SITE_NAMED) return add_named(cf, block, location);
+    const site_location_t *outer = block->location;
+    if (outer && outer->match == SITE_EXACT)
+        return conf_error(cf, location->node, 1, NULL,
+                          "location \"" STR_FMT "\" cannot be inside the exact location \"" STR_FMT
+                          "\"", STR_ARG(location->name), STR_ARG(outer->name));
+    return site_add_location(cf, block->siblings, location);
+}
+
+bool http_block_location(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    (void)row;
+    http_block_t *block = ((http_conf_t *)conf)->block;
+    site_location_t *location = POOL_NEW(cf->pool, site_location_t);
+    location->node = node;
+    if (!site_location_parse(cf, node, location)) return false;
+    bool ok = add_location(cf, block, location);
+    site_location_t *outer = block->location;
+    site_locations_t *siblings = block->siblings;
+    block->location = location;
+    block->siblings = &location->nested;
+    conf_scope_t *scope = conf_block(cf, node, CONF_LOCATION, false);
+    block->location = outer;
+    block->siblings = siblings;
+    if (scope) location->conf = scope->structs;
+    return ok && scope;
+}

@@ -1,0 +1,123 @@
+#include "http/reply.h"
+
+#include <errno.h>
+
+#include "core/base/clock.h"
+#include "config.h"
+#include "http/http.h"
+#include "http/request.h"
+#include "http/status.h"
+
+void reply_reset(request_t *r, int status)
+{
+    reply_t *p = &r->reply;
+    bool error_page = p->error_page, close = p->close;
+    *p = (reply_t){.status = status, .length = REPLY_LENGTH_UNKNOWN};
+    p->error_page = error_page;
+    p->close = close;
+    header_list_init(&p->headers, r->pool);
+    header_list_init(&p->trailers, r->pool);
+}
+
+static bool has_no_body(const request_t *r)
+{
+    int status = r->reply.status;
+    return r->head.method_id == METHOD_HEAD || status == 204 || status == 304;
+}
+
+int reply_start(request_t *r)
+{
+    reply_t *p = &r->reply;
+    if (r->error_status) p->status = r->error_status;
+    p->head_only = has_no_body(r);
+    for (const http_hooks_t *const *h = http_hooks; *h; h++) {
+        int err = (*h)->head ? (*h)->head(r) : 0;
+        if (err < 0) return err;
+    }
+    p->head_only = has_no_body(r); /* a hook may have made it a 304 */
+    p->started = true;
+    return r->sink->head(r);
+}
+
+int reply_body(request_t *r, const piece_t *pieces, unsigned n, unsigned flags)
+{
+    reply_t *p = &r->reply;
+    int err = 0;
+    if (p->finished || p->aborted) return -EPIPE;
+    if (p->head_only)
+        err = flags & BODY_LAST ? r->sink->body(r, NULL, 0, flags) : 0;
+    else if (p->filters)
+        err = p->filters->body(p->filters, r, pieces, n, flags);
+    else
+        err = r->sink->body(r, pieces, n, flags);
+    if (err == 0 && (flags & BODY_LAST)) p->finished = true;
+    return err;
+}
+
+int reply_interim(request_t *r, int status, const header_list_t *headers)
+{
+    if (r->reply.started || r->head.minor == 0) return 0; /* RFC 9110 15.2: not to HTTP/1.0 */
+    return r->sink->interim(r, status, headers);
+}
+
+void reply_abort(request_t *r)
+{
+    if (r->reply.finished || r->reply.aborted) return;
+    r->reply.aborted = true;
+    r->reply.close = true;
+    r->sink->abort(r);
+}
+
+verdict_t reply_send(request_t *r, const piece_t *body, unsigned n)
+{
+    int64_t length = 0;
+    for (unsigned i = 0; i < n; i++) length += (int64_t)body[i].n;
+    r->reply.length = length;
+    int err = reply_start(r);
+    if (err == 0) err = reply_body(r, body, n, BODY_LAST);
+    if (err < 0) reply_abort(r);
+    return VERDICT(REPLIED);
+}
+
+verdict_t reply_text(request_t *r, int status, str_t content_type, str_t body)
+{
+    reply_reset(r, status);
+    r->reply.content_type = content_type;
+    piece_t piece = PIECE_MEMORY(body);
+    return reply_send(r, &piece, body.n ? 1 : 0);
+}
+
+/* The body of a built-in page. */
+static str_t page_body(request_t *r, int status)
+{
+    str_t line = status_line(status);
+    const char *sign = http_conf(r->conf)->server_tokens ? "proxyd/" PROXYD_VERSION : "proxyd";
+    return pool_printf(r->pool,
+                       "<!DOCTYPE html>\n<html><head><title>" STR_FMT "</title></head>\n"
+                       "<body style=\"font-family: sans-serif; text-align: center\">\n"
+                       "<h1>" STR_FMT "</h1>\n<hr><p>%s</p>\n</body></html>\n",
+                       STR_ARG(line), STR_ARG(line), sign);
+}
+
+static bool may_have_page(int status)
+{
+    return status >= 300 && status != 304;
+}
+
+verdict_t reply_page(request_t *r, int status)
+{
+    reply_reset(r, status);
+    if (!may_have_page(status)) return reply_send(r, NULL, 0);
+    r->reply.content_type = STR("text/html");
+    piece_t piece = PIECE_MEMORY(page_body(r, status));
+    return reply_send(r, &piece, 1);
+}
+
+verdict_t reply_redirect(request_t *r, int status, str_t location)
+{
+    reply_reset(r, status);
+    header_add_id(&r->reply.headers, HEADER_LOCATION, location);
+    r->reply.content_type = STR("text/html");
+    piece_t piece = PIECE_MEMORY(page_body(r, status));
+    return reply_send(r, &piece, 1);
+}

@@ -1,0 +1,119 @@
+#include "http/request.h"
+
+#include <stdio.h>
+
+#include "core/base/clock.h"
+#include "http/http.h"
+
+/* Appends to a log line's context what fits. */
+typedef struct context {
+    char *out;
+    size_t n, room;
+} context_t;
+
+static void add(context_t *c, const char *label, str_t value, const char *end)
+{
+    char text[LOG_LINE_MAX / 2];
+    size_t len = log_escape(text, sizeof(text), value);
+    int n = snprintf(c->out + c->n, c->room - c->n, "%s%.*s%s", label, (int)len, text, end);
+    if (n > 0) c->n += (size_t)n < c->room - c->n ? (size_t)n : c->room - c->n - 1;
+}
+
+/* ", client: 10.0.0.1, server: example.org, request: "GET / HTTP/1.1", upstream: ..., host: "..."" */
+static size_t log_context(const void *arg, char *out, size_t n)
+{
+    const request_t *r = arg;
+    context_t c = {.out = out, .room = n};
+    add(&c, ", client: ", r->client_text, "");
+    if (r->server) add(&c, ", server: ", r->server->name, "");
+    if (r->head.line.n) add(&c, ", request: \"", r->head.line, "\"");
+    if (r->upstream_url.n) add(&c, ", upstream: \"", r->upstream_url, "\"");
+    if (r->head.host.n) add(&c, ", host: \"", r->head.host, "\"");
+    str_t referer = header_value(&r->head.headers, HEADER_REFERER);
+    if (referer.n) add(&c, ", referrer: \"", referer, "\"");
+    return c.n;
+}
+
+static void set_log(request_t *r)
+{
+    const http_conf_t *c = http_conf(r->conf);
+    r->log = c->log.targets ? c->log : log_main;
+    r->log.connection = r->conn->number;
+    r->log.context = log_context;
+    r->log.arg = r;
+}
+
+request_t *request_new(conn_t *conn, const sink_ops_t *sink)
+{
+    pool_t *pool = pool_create();
+    request_t *r = POOL_NEW(pool, request_t);
+    r->pool = pool;
+    r->conn = conn;
+    r->sink = sink;
+    r->started_ms = clock_unix_ms();
+    r->began_ms = clock_ms();
+    r->client = conn->peer;
+    r->client_text = conn_peer(conn);
+    r->scheme = STR("http");
+    r->body.fd = -1;
+    r->server_rewrite = true;
+    header_list_init(&r->head.headers, pool);
+    request_set_server(r, conn->site->fallback);
+    reply_reset(r, 0);
+    return r;
+}
+
+void request_set_server(request_t *r, site_server_t *server)
+{
+    r->server = server;
+    request_set_conf(r, server->conf);
+}
+
+void request_set_conf(request_t *r, void **conf)
+{
+    r->conf = conf;
+    set_log(r);
+}
+
+void request_end(request_t *r)
+{
+    pool_destroy(r->pool);
+}
+
+verdict_t request_reroute(request_t *r, str_t uri, str_t args)
+{
+    r->uri = uri;
+    r->args = args;
+    r->uri_changed = true;
+    r->internal = true;
+    r->server_rewrite = true;
+    r->named = (str_t){NULL, 0};
+    return VERDICT(REROUTE);
+}
+
+verdict_t request_reroute_named(request_t *r, str_t name)
+{
+    r->named = name;
+    r->internal = true;
+    return VERDICT(REROUTE);
+}
+
+/* The name a redirect gives the site: the client's own word for it, unless told otherwise. */
+static str_t redirect_host(const request_t *r, const http_conf_t *c)
+{
+    return c->server_name_in_redirect || !r->host.n ? r->server->name : r->host;
+}
+
+str_t request_absolute(request_t *r, str_t path)
+{
+    const http_conf_t *c = http_conf(r->conf);
+    str_t host = redirect_host(r, c);
+    uint16_t port = net_port(&r->conn->listen->addr);
+    uint16_t usual = str_eq(r->scheme, STR("https")) ? 443 : 80;
+    if (!c->absolute_redirect || !host.n) return path;
+    if (!c->port_in_redirect || port == usual || port == 0)
+        return pool_printf(r->pool, STR_FMT "://" STR_FMT STR_FMT, STR_ARG(r->scheme), STR_ARG(host),
+                           STR_ARG(path));
+    return pool_printf(r->pool, STR_FMT "://" STR_FMT ":%u" STR_FMT, STR_ARG(r->scheme),
+                       STR_ARG(host), port, STR_ARG(path));
+}
