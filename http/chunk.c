@@ -3,7 +3,18 @@
 enum { DIGITS_MAX = 16 };
 
 /* What the next byte must be. AT_SIZE is zero: the state of a fresh chunk_t. */
-enum state { AT_SIZE = 0, AT_EXT, AT_SIZE_LF, AT_DATA, AT_DATA_CR, AT_DATA_LF, AT_END, AT_BAD };
+enum state {
+    AT_SIZE = 0,
+    AT_EXT,
+    AT_QUOTED,
+    AT_ESCAPED,
+    AT_SIZE_LF,
+    AT_DATA,
+    AT_DATA_CR,
+    AT_DATA_LF,
+    AT_END,
+    AT_BAD,
+};
 
 static bool take_digit(chunk_t *c, int digit)
 {
@@ -23,15 +34,26 @@ static bool at_size(chunk_t *c, char byte)
     return byte == ';' || byte == '\r';
 }
 
-static bool at_ext(chunk_t *c, char byte)
+/* Counts a byte of an extension; `next` is what the byte leads to. */
+static bool take_ext(chunk_t *c, char byte, enum state next)
 {
     unsigned char u = (unsigned char)byte;
-    if (byte == '\r') {
-        c->state = AT_SIZE_LF;
-        return true;
-    }
     bool control = (u < 0x20 && u != '\t') || u == 0x7f;
+    c->state = (uint8_t)next;
     return !control && ++c->ext <= CHUNK_EXT_MAX;
+}
+
+/* Quotes are followed because a line end inside them would be one to some parsers only. */
+static bool at_ext(chunk_t *c, char byte)
+{
+    if (byte != '\r') return take_ext(c, byte, byte == '"' ? AT_QUOTED : AT_EXT);
+    c->state = AT_SIZE_LF;
+    return true;
+}
+
+static bool at_quoted(chunk_t *c, char byte)
+{
+    return take_ext(c, byte, byte == '"' ? AT_EXT : byte == '\\' ? AT_ESCAPED : AT_QUOTED);
 }
 
 static bool at_size_lf(chunk_t *c, char byte)
@@ -53,6 +75,8 @@ static bool step(chunk_t *c, char byte)
     switch ((enum state)c->state) {
     case AT_SIZE: return at_size(c, byte);
     case AT_EXT: return at_ext(c, byte);
+    case AT_QUOTED: return at_quoted(c, byte);
+    case AT_ESCAPED: return take_ext(c, byte, AT_QUOTED);
     case AT_SIZE_LF: return at_size_lf(c, byte);
     case AT_DATA_CR: return expect(c, byte, '\r', AT_DATA_LF);
     case AT_DATA_LF: return expect(c, byte, '\n', AT_SIZE);

@@ -1,9 +1,10 @@
 /*
  * chunk: the chunked transfer coding (RFC 9112 section 7.1), incremental, in place. Pure; fuzzed.
  *
- * Strict: size is 1 to 16 hexadecimal digits, CRLF everywhere, chunk extensions are checked for
- * controls, bounded (CHUNK_EXT_MAX bytes per chunk) and dropped. Trailers are left to the caller: they stand in the bytes behind the
- * last chunk (parse_trailers). Nothing suspends.
+ * Strict: the size is 1 to 16 hexadecimal digits, at most INT64_MAX, without whitespace around it;
+ * CRLF everywhere. Chunk extensions are checked for controls and for line ends inside quotes,
+ * bounded (CHUNK_EXT_MAX bytes per chunk) and dropped. Trailers are left to the caller: they stand
+ * in the bytes behind the last chunk (parse_trailers). Nothing suspends.
  */
 #ifndef HTTP_CHUNK_H
 #define HTTP_CHUNK_H
@@ -26,7 +27,10 @@ typedef enum chunk_result {
     CHUNK_BAD,
 } chunk_result_t;
 
-/* Takes bytes off the front of *in; call until CHUNK_MORE, CHUNK_LAST or CHUNK_BAD. */
+/*
+ * Takes bytes off the front of *in; call until CHUNK_MORE, CHUNK_LAST or CHUNK_BAD (the last two
+ * stay as they are when called again).
+ */
 chunk_result_t chunk_decode(chunk_t *c, str_t *in, str_t *data);
 
 /* Writes "SIZE\r\n" in lower-case hexadecimal to out (CHUNK_HEAD_MAX bytes); returns its length. */

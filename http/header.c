@@ -35,8 +35,8 @@ static __attribute__((constructor)) void fill_slots(void)
 }
 
 /*
- * Whether 8 (or 4) bytes of a name are those of `low`, which has only lower-case letters, digits and
- * "-": of these only letters have bit 0x40, and only in a letter may the case bit be ignored.
+ * Whether 8 (or 4) bytes of a name are those of `low`, which has only lower-case letters, digits
+ * and "-": of these only letters have bit 0x40, and only in a letter is the case bit ignored.
  */
 static bool same8(const char *name, const char *low)
 {
@@ -187,12 +187,12 @@ str_t header_join(const header_list_t *list, str_t name)
     char *out = pool_bytes(list->pool, joined_length(list, name, separator.n));
     size_t n = 0;
     for (; h; h = header_next_named(list, name, h)) {
-        if (n) memcpy(out + n, separator.p, separator.n);
-        if (n) n += separator.n;
         if (h->value.n) memcpy(out + n, h->value.p, h->value.n);
         n += h->value.n;
+        memcpy(out + n, separator.p, separator.n);
+        n += separator.n;
     }
-    return str_make(out, n);
+    return str_make(out, n - separator.n);
 }
 
 /* The length of the element at the front of s: up to a comma outside quotes, or all of it. */

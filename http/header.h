@@ -130,7 +130,7 @@ static inline str_t header_value(const header_list_t *list, header_id_t id)
     return list->first[id] ? list->v[list->first[id] - 1].value : (str_t){NULL, 0};
 }
 
-/* The next field of that name after `prev` (NULL: the first), by id (not HEADER_OTHER) or by name. */
+/* The next field after `prev` (NULL: the first) with this id (not HEADER_OTHER) or name. */
 const header_t *header_next(const header_list_t *list, header_id_t id, const header_t *prev);
 const header_t *header_next_named(const header_list_t *list, str_t name, const header_t *prev);
 

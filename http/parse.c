@@ -166,7 +166,8 @@ static parse_error_t take_request_line(cursor_t *c, parse_request_t *r)
 {
     line_t line;
     parse_error_t e = next_line(c, &line);
-    if (e == PARSE_BAD_VALUE) return line.token == line.text.n ? PARSE_BAD_METHOD : PARSE_BAD_TARGET;
+    if (e == PARSE_BAD_VALUE && line.token == line.text.n) return PARSE_BAD_METHOD;
+    if (e == PARSE_BAD_VALUE) return PARSE_BAD_TARGET;
     if (e != PARSE_OK) return e;
     r->line = line.text;
     return read_request_line(c->base, &line, r);
@@ -349,8 +350,8 @@ parse_error_t parse_trailers(const char *p, size_t n, header_list_t *out, size_t
 }
 
 /*
- * An empty line that is reached by itself leads the head (the one that ends it is seen together with
- * the line before it), so a position is all there is to remember.
+ * An empty line that is reached by itself leads the head (the one that ends it is seen together
+ * with the line before it), so a position is all there is to remember.
  */
 parse_error_t parse_more(const char *p, size_t n, size_t *from)
 {
@@ -364,7 +365,7 @@ parse_error_t parse_more(const char *p, size_t n, size_t *from)
         if (*at != '\r') return PARSE_BAD_VALUE;
         if (end - at < 2) return PARSE_MORE;
         if (at[1] != '\n') return PARSE_BAD_LINE_END;
-        if (!leading && end - at < 4) return PARSE_MORE;
+        if (!leading && (end - at == 2 || (end - at == 3 && at[2] == '\r'))) return PARSE_MORE;
         if (!leading && at[2] == '\r' && at[3] == '\n') return PARSE_OK;
         at += 2;
     }

@@ -1,15 +1,16 @@
 /*
- * parse: HTTP/1 message heads, bytes in, head out (RFC 9112, RFC 9110). Pure; fuzzed; nothing suspends.
+ * parse: HTTP/1 message heads, bytes in, head out (RFC 9112, RFC 9110). Pure; fuzzed; nothing
+ * suspends.
  *
- * Slices in the result point into the bytes given, which must outlive them. Strict: nothing that two
- * parsers could read differently is accepted (bare CR or LF, NUL and other controls, whitespace
+ * Slices in the result point into the bytes given, which must outlive them. Strict: nothing that
+ * two parsers could read differently is accepted (bare CR or LF, NUL and other controls, whitespace
  * before a colon, obs-fold, an invalid method, target or version, ...). Framing fields
  * (Content-Length, Transfer-Encoding) and Host are judged here too, so that no caller can forget.
  * Scanning runs over SIMD where the CPU has it (scan.h).
  *
- * Stricter than the RFCs ask: a list or a repetition of Content-Length in a request, any spelling of
- * Transfer-Encoding but a single "chunked", an obs-fold or a lone LF anywhere. Looser in one: the
- * space behind the status code may be missing when the reason is empty (common among origins).
+ * Stricter than the RFCs ask: a list or a repetition of Content-Length in a request, any spelling
+ * of Transfer-Encoding but a single "chunked", an obs-fold or a lone LF anywhere. Looser in one:
+ * the space behind the status code may be missing when the reason is empty (common among origins).
  */
 #ifndef HTTP_PARSE_H
 #define HTTP_PARSE_H
@@ -28,7 +29,7 @@ typedef enum parse_error {
     PARSE_BAD_NAME,       /* field name: not a token, empty, whitespace before the colon */
     PARSE_BAD_VALUE,      /* field value: controls */
     PARSE_OBS_FOLD,
-    PARSE_BAD_LENGTH,     /* Content-Length malformed, over INT64_MAX, several (see parse_response) */
+    PARSE_BAD_LENGTH,     /* Content-Length: malformed, over INT64_MAX, several */
     PARSE_BAD_CODING,     /* Transfer-Encoding: empty, chunked not last or twice, in HTTP/1.0 */
     PARSE_UNKNOWN_CODING, /* a coding other than chunked: 501 */
     PARSE_LENGTH_AND_CODING, /* both Content-Length and Transfer-Encoding */
@@ -64,8 +65,8 @@ typedef struct parse_request {
     bool keep_alive;       /* what version and Connection say */
     parse_framing_t framing;
     uint64_t content_length; /* with PARSE_LENGTH */
-    str_t host;            /* of an absolute target or CONNECT, else of Host; with the port; validated.
-                              Empty when Host is; p == NULL without one (HTTP/1.0) */
+    str_t host;            /* with the port; validated. Of an absolute target or CONNECT, else of Host;
+                              empty when that is; p == NULL without one (HTTP/1.0) */
     header_list_t headers; /* initialise with header_list_init before; what it held is forgotten */
 } parse_request_t;
 
@@ -81,9 +82,9 @@ typedef struct parse_response {
 } parse_response_t;
 
 /*
- * Parses a request head at p[0..n). PARSE_OK: *used is its length with the empty line. Leading empty
- * lines are skipped (RFC 9112 2.2). On PARSE_MORE call parse_more before parsing again, so that a
- * head that arrives in drops costs no more than one that arrives whole. After an error only
+ * Parses a request head at p[0..n). PARSE_OK: *used is its length with the empty line. Leading
+ * empty lines are skipped (RFC 9112 2.2). On PARSE_MORE call parse_more before parsing again, so
+ * that a head that arrives in drops costs no more than one that arrives whole. After an error only
  * out->line (where the line was whole) is worth showing.
  */
 parse_error_t parse_request(const char *p, size_t n, parse_request_t *out, size_t *used);
@@ -96,10 +97,11 @@ parse_error_t parse_request(const char *p, size_t n, parse_request_t *out, size_
 parse_error_t parse_response(const char *p, size_t n, parse_response_t *out, size_t *used);
 
 /*
- * Looks at the bytes from *from on (0 at first) of an incomplete head p[0..n): PARSE_MORE (and *from
- * moved), PARSE_OK when the head is complete and worth parsing, PARSE_BAD_LINE_END / PARSE_BAD_VALUE
- * as soon as it is plain that it is wrong. p may move between calls, as long as p[0..*from) is the
- * same. Trailers, which may be just an empty line, are small and not for this: parse them again.
+ * Looks at the bytes from *from on (0 at first) of an incomplete head p[0..n): PARSE_MORE (and
+ * *from moved), PARSE_OK when the head is complete and worth parsing, PARSE_BAD_LINE_END /
+ * PARSE_BAD_VALUE as soon as it is plain that it is wrong. p may move between calls, as long as
+ * p[0..*from) is the same. Trailers, which may be just an empty line, are small and not for this:
+ * parse them again.
  */
 parse_error_t parse_more(const char *p, size_t n, size_t *from);
 
@@ -109,7 +111,7 @@ parse_error_t parse_more(const char *p, size_t n, size_t *from);
  */
 parse_error_t parse_trailers(const char *p, size_t n, header_list_t *out, size_t *used);
 
-/* What was wrong, for the log, to follow "client sent " or "upstream sent ": "invalid header line". */
+/* What was wrong, to follow "client sent " or "upstream sent " in the log: "invalid header line". */
 const char *parse_error_text(parse_error_t e);
 
 /* The status it earns in a request (in a response it is always a 502). */
@@ -119,8 +121,8 @@ parse_method_t parse_method(str_t name);  /* case matters (RFC 9110 9.1) */
 str_t parse_method_name(parse_method_t m); /* empty for METHOD_OTHER */
 
 /*
- * Whether s is a token (RFC 9110 5.6.2), a field value without outer whitespace (5.5; may be empty), a
- * host[:port] that is not empty (7.2; uri_split_host).
+ * Whether s is a token (RFC 9110 5.6.2), a field value without outer whitespace (5.5; may be
+ * empty), a host[:port] that is not empty (7.2; uri_split_host).
  */
 bool parse_is_token(str_t s);
 bool parse_is_field_value(str_t s);

@@ -198,7 +198,7 @@ static bool is_ipv6(str_t s)
     return strlen(text) == s.n && inet_pton(AF_INET6, text, &address) == 1;
 }
 
-/* Bytes of a reg-name (unreserved and sub-delims) but "," and "%"; IPv4 addresses are among them. */
+/* Bytes of a reg-name (unreserved and sub-delims) but ","; an IPv4 address has no others. */
 static const bool host_byte[256] = {
     ['!'] = true, ['$'] = true, ['&' ... '+'] = true, ['-' ... '.'] = true, ['0' ... '9'] = true,
     [';'] = true, ['='] = true, ['A' ... 'Z'] = true, ['_'] = true, ['a' ... 'z'] = true,

@@ -25,8 +25,9 @@ bool uri_split(str_t target, uri_t *out);
 /*
  * Decodes %HH, resolves "." and "..", and with merge_slashes makes runs of "/" one, as nginx does
  * for $uri: what was escaped counts as if it had stood raw ("%2F" parts segments, "%2e" is a dot).
- * The result is path itself when nothing had to change (no copy). False for a malformed escape, %00,
- * a ".." above the root, or a path that does not begin with "/" (but "*" is returned as it is).
+ * The result is path itself when nothing had to change (no copy). False for a malformed escape,
+ * %00, a ".." above the root, or a path that does not begin with "/" (but "*" is returned as it
+ * is).
  */
 bool uri_normalise(pool_t *pool, str_t path, bool merge_slashes, str_t *out);
 
@@ -50,9 +51,9 @@ str_t uri_arg(str_t args, str_t name);
 
 /*
  * Splits and judges uri-host [ ":" port ] (RFC 3986 3.2.2): a name, an IPv4 address or an IPv6
- * address in brackets (*host keeps them). *port is 0 when absent or empty ("host:"). False when host
- * is empty or malformed, for userinfo, and for a port over 65535. Stricter than the RFC in two:
- * IPvFuture is refused, and "," too, the trace of two Host fields joined on the way.
+ * address in brackets (*host keeps them). *port is 0 when absent or empty ("host:"). False when
+ * host is empty or malformed, for userinfo, and for a port over 65535. Stricter than the RFC in
+ * two: IPvFuture is refused, and "," too, the trace of two Host fields joined on the way.
  */
 bool uri_split_host(str_t s, str_t *host, uint16_t *port);
 
