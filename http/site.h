@@ -9,13 +9,11 @@
 #define HTTP_SITE_H
 
 #include "core/base/hash.h"
-#include "core/base/regex.h"
-#include "core/config/conf.h"
 #include "core/process/listen.h"
+#include "http/pattern.h"
+#include "http/site_tree.h"
 
-typedef struct site_location site_location_t;
 typedef struct site_server site_server_t;
-typedef struct site_tree site_tree_t; /* prefix tree of locations */
 
 typedef enum site_match {
     SITE_PREFIX, /* location /x */
@@ -34,8 +32,7 @@ typedef struct site_locations { /* of a server, or nested in a location */
 struct site_location {
     str_t name;
     site_match_t match;
-    const regex_t *regex;
-    int *captures;       /* variable index per named group of the regex, as regex_name numbers them */
+    pattern_t pattern;   /* of SITE_REGEX */
     void **conf;         /* structs of all modules */
     site_locations_t nested;
     const tree_node_t *node;
@@ -45,13 +42,12 @@ struct site_server {
     str_t name;          /* the first server_name: $server_name */
     void **conf;         /* the server block's structs */
     site_locations_t locations;
-    hash_map_t named;    /* "@x" to site_location_t */
+    hash_map_t named;    /* "@x" to site_location_t; made by site_add_location */
     const tree_node_t *node;
 };
 
 typedef struct site_regex_name {
-    const regex_t *regex;
-    int *captures;
+    pattern_t pattern;
     site_server_t *server;
 } site_regex_name_t;
 
@@ -66,33 +62,37 @@ typedef struct site_address {
     VEC(site_regex_name_t) regexes;
 } site_address_t;
 
-typedef struct request request_t;
-
 site_address_t *site_address_new(pool_t *pool);
 
 /*
- * Adds a name as server_name writes it ("a.b", ".a.b", "*.a.b", "a.*", "~regex", "") for the server;
- * the first server that claims a name keeps it. False: said (malformed); conflicts only warn.
+ * Adds a name as server_name writes it ("a.b", ".a.b", "*.a.b", "a.*", "~regex", "$hostname", "") for
+ * the server; the first server that claims a name keeps it. False: said (malformed); conflicts only
+ * warn.
  */
 bool site_add_name(conf_t *cf, site_address_t *address, const tree_node_t *node, unsigned word,
                    str_t name, site_server_t *server);
 
-/* Compiles a location block's words into *out (match, name, regex). False: said. */
+/* Compiles a location block's words into *out (match, name, pattern, node). False: said. */
 bool site_location_parse(conf_t *cf, const tree_node_t *node, site_location_t *out);
 
-/* Adds a location to its siblings; false: said (duplicate). */
-bool site_add_location(conf_t *cf, site_locations_t *siblings, site_location_t *location);
+/*
+ * Adds a location (parsed, kept by pointer) to the server, or inside the location `parent` (NULL: on
+ * the server's own level). False: said (duplicate, or outside of its parent).
+ */
+bool site_add_location(conf_t *cf, site_server_t *server, site_location_t *parent,
+                       site_location_t *location);
 
 /*
- * The server for a host (any case, without port, without trailing dot); the fallback when none matches.
- * Named captures of a matching regex go into the request's variables (r may be NULL: no captures).
+ * The server for a host (lower case, without port, without trailing dot); the fallback when none
+ * matches. Groups of a matching regex go into the request's variables (r NULL: nowhere).
  */
 site_server_t *site_find_server(const site_address_t *address, str_t host, request_t *r);
 
 /*
  * The location for the normalised URI with nginx's order, nested ones included; NULL when none
- * matches. *redirect is set when uri lacks the slash of a prefix location that ends in one and is
- * served by a proxy (nginx's automatic redirect); the caller decides.
+ * matches. *redirect (NULL at first) is set when no location is called uri but one is called "uri/":
+ * when a proxy serves that one, nginx redirects to it, before any regular expression; the caller
+ * decides. When a regex hits its limit, r->pattern_failed is set and the result means nothing.
  */
 const site_location_t *site_find_location(const site_server_t *server, str_t uri, request_t *r,
                                           const site_location_t **redirect);

@@ -1,12 +1,15 @@
 /*
  * text: a string with $variables, compiled once, evaluated per request.
  *
- * A constant text evaluates to itself without a copy. The result lives in the request's pool (or in the
- * configuration). May suspend only where a variable's getter may.
+ * "$name" and "${name}" are variables, "$1" to "$9" groups of the last match; any other "$" is an
+ * error. A constant text, and one that is a single variable, evaluates without a copy. The result
+ * lives in the request's pool or in the configuration, and its p is never NULL. May suspend only
+ * where a variable's getter may.
  */
 #ifndef HTTP_TEXT_H
 #define HTTP_TEXT_H
 
+#include "http/uri.h"
 #include "http/var.h"
 
 typedef struct text_part {
@@ -29,6 +32,9 @@ typedef VEC(text_t) text_list_t;
 bool text_compile(conf_t *cf, const tree_node_t *node, unsigned word, str_t source, text_t *out);
 
 str_t text_eval(const text_t *t, request_t *r);
+
+/* The same with the groups (not the variables) escaped, as in the target of a rewrite. */
+str_t text_eval_escaped(const text_t *t, request_t *r, uri_escape_t groups);
 
 static inline bool text_is_constant(const text_t *t)
 {

@@ -19,10 +19,16 @@ typedef struct regex_match {
     int32_t start[REGEX_GROUPS_MAX], end[REGEX_GROUPS_MAX]; /* -1: the group did not take part */
 } regex_match_t;
 
-/* NULL and a text in error (REGEX_ERROR_MAX bytes) when the pattern is wrong; *at is the offset in it. */
+/*
+ * Perl's syntax over bytes (no UTF-8 unless the pattern begins with "(*UTF)"). NULL and a text in
+ * error (REGEX_ERROR_MAX bytes) when the pattern is wrong; *at is the offset in it.
+ */
 regex_t *regex_compile(pool_t *pool, str_t pattern, bool fold_case, char *error, size_t *at);
 
-/* 1 match (m filled, may be NULL), 0 none, -1 a limit was hit. */
+/*
+ * 1 match (m filled, may be NULL), 0 none, -1 a limit was hit: nothing is known. m is touched only
+ * on a match. An empty group that took part is not the same as one that did not.
+ */
 int regex_match(const regex_t *re, str_t subject, regex_match_t *m);
 
 /* A group's text; an empty slice with p == NULL when it did not take part. */
