@@ -94,14 +94,23 @@ static bool say_duplicate(conf_t *cf, const conf_row_t *row, const tree_node_t *
     return conf_error(cf, node, 0, hint.p, "\"%s\" directive is duplicate", row->name);
 }
 
+/* Whether the block has given the row's field by any of the rows that share it (set, rewrite). */
+static bool field_is_set(const conf_t *cf, const conf_entry_t *e)
+{
+    unsigned number = e->number - (unsigned)(e->row - e->module->rows);
+    for (const conf_row_t *row = e->module->rows; row->name; row++, number++)
+        if (row->size && row->offset == e->row->offset && is_set(cf->scope, number)) return true;
+    return false;
+}
+
 static bool apply(conf_t *cf, const conf_entry_t *e, const tree_node_t *node)
 {
     const conf_row_t *row = e->row;
-    bool again = is_set(cf->scope, e->number), many = row->flags & CONF_MANY;
+    bool many = row->flags & CONF_MANY;
     if (!conf_lookup_fits(cf, row, node)) return false;
-    if (again && !many) return say_duplicate(cf, row, node);
+    if (!many && is_set(cf->scope, e->number)) return say_duplicate(cf, row, node);
     char *module_struct = conf_own(cf, e->module);
-    if (!again && many) memset(module_struct + row->offset, 0, row->size);
+    if (many && !field_is_set(cf, e)) memset(module_struct + row->offset, 0, row->size);
     cf->scope->set_here[e->number / 8] |= (uint8_t)(1u << e->number % 8);
     if (row->set(cf, row, module_struct, node)) return true;
     cf->scope->own[*e->module->index] = OWN_BROKEN;

@@ -51,15 +51,24 @@ static bool said_before(const diag_t *d, diag_place_t at, str_t text)
     return false;
 }
 
+/* A text may quote words of any length: what is too long is cut, so that the place stays in view. */
+enum { TEXT_MAX = 400 };
+
+static str_t cut(str_t text)
+{
+    return text.n > TEXT_MAX ? str_sub(text, 0, TEXT_MAX) : text;
+}
+
 static void say(diag_t *d, bool warning, diag_place_t at, const char *hint, str_t text)
 {
     unsigned *count = warning ? &d->warnings : &d->errors;
+    text = cut(text);
     if (said_before(d, at, text)) return;
     if (++*count > DIAG_SHOWN) return;
     *VEC_PUSH(d->pool, &d->notes) = (note_t){
         .at = at,
         .text = text,
-        .hint = pool_cstr(d->pool, str_of(hint ? hint : "")),
+        .hint = pool_cstr(d->pool, cut(str_of(hint ? hint : ""))),
         .warning = warning,
         .number = d->notes.n,
     };
@@ -124,6 +133,7 @@ static excerpt_t excerpt_of(diag_place_t at)
     size_t mark = at.column - 1u < line.n ? at.column - 1u : line.n;
     size_t from = 0, to = line.n;
     while (from < mark && (line.p[from] == ' ' || line.p[from] == '\t')) from++;
+    size_t indent = from;
     if (to - from > EXCERPT_MAX) {
         if (mark - from > EXCERPT_BEFORE) from = mark - EXCERPT_BEFORE;
         if (to - from > EXCERPT_MAX) to = from + EXCERPT_MAX;
@@ -133,7 +143,7 @@ static excerpt_t excerpt_of(diag_place_t at)
         .text = str_sub(line, from, to),
         .mark = mark - from,
         .length = length ? length : 1,
-        .cut_before = from > 0 && line.p[from - 1] != ' ' && line.p[from - 1] != '\t',
+        .cut_before = from > indent,
         .cut_after = to < line.n,
     };
 }

@@ -22,9 +22,11 @@ enum { CONF_MAIN = 1u << 0, CONF_EVENTS = 1u << 1, CONF_USER_SHIFT = 2 };
 
 enum conf_flag {
     CONF_MANY = 1 << 0,    /* may stand several times in one block; the first occurrence in a block
-                              drops (zeroes) what was inherited in the row's field */
+                              (of this row or one that shares its field) drops what was inherited:
+                              it zeroes the field */
     CONF_LOCAL = 1 << 1,   /* the field starts at its default in nested blocks: not inherited */
-    CONF_ORDERED = 1 << 2, /* read in order together with the block's blocks (set, rewrite, if) */
+    CONF_ORDERED = 1 << 2, /* read in order together with the block's blocks (set, rewrite, if); its
+                              field should be CONF_LOCAL: blocks before it cannot inherit it */
     CONF_BLOCK = 1 << 3,   /* takes { } */
     CONF_RAW = 1 << 4,     /* the block's children are data, not directives (types, map) */
 };
