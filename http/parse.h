@@ -65,7 +65,7 @@ typedef struct parse_request {
     bool keep_alive;       /* what version and Connection say */
     parse_framing_t framing;
     uint64_t content_length; /* with PARSE_LENGTH */
-    str_t host;            /* with the port; validated. Of an absolute target or CONNECT, else of Host;
+    str_t host;            /* validated, with the port; of an absolute target or CONNECT, else Host;
                               empty when that is; p == NULL without one (HTTP/1.0) */
     header_list_t headers; /* initialise with header_list_init before; what it held is forgotten */
 } parse_request_t;
@@ -111,7 +111,7 @@ parse_error_t parse_more(const char *p, size_t n, size_t *from);
  */
 parse_error_t parse_trailers(const char *p, size_t n, header_list_t *out, size_t *used);
 
-/* What was wrong, to follow "client sent " or "upstream sent " in the log: "invalid header line". */
+/* What was wrong, to follow "client sent " or "upstream sent " in the log: "invalid method". */
 const char *parse_error_text(parse_error_t e);
 
 /* The status it earns in a request (in a response it is always a 502). */

@@ -63,7 +63,7 @@ static bool is_normal(str_t path, bool merge_slashes)
     bool slash = false;
     for (size_t i = 0; i < path.n; i++) {
         char c = path.p[i];
-        if (c == '%') return false;
+        if (c == '%' || c == '\0') return false;
         if (slash && c == '/' && merge_slashes) return false;
         if (slash && c == '.' && dots_at(path, i)) return false;
         slash = c == '/';
@@ -106,9 +106,9 @@ static bool normalise(str_t path, bool merge_slashes, char *out, size_t *n)
         int c = (unsigned char)path.p[i];
         if (c == '%') {
             c = escaped_byte(path, i);
-            if (c <= 0) return false;
             i += 2;
         }
+        if (c <= 0) return false;
         if (c != '/') out[(*n)++] = (char)c;
         else if (!put_slash(out, n, merge_slashes)) return false;
     }

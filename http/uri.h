@@ -26,8 +26,8 @@ bool uri_split(str_t target, uri_t *out);
  * Decodes %HH, resolves "." and "..", and with merge_slashes makes runs of "/" one, as nginx does
  * for $uri: what was escaped counts as if it had stood raw ("%2F" parts segments, "%2e" is a dot).
  * The result is path itself when nothing had to change (no copy). False for a malformed escape,
- * %00, a ".." above the root, or a path that does not begin with "/" (but "*" is returned as it
- * is).
+ * %00 or NUL, a ".." above the root, or a path that does not begin with "/" (but "*" is returned
+ * as it is).
  */
 bool uri_normalise(pool_t *pool, str_t path, bool merge_slashes, str_t *out);
 

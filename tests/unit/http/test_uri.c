@@ -123,6 +123,8 @@ Test(uri, normalises)
             cr_expect(same(out, paths[i].out), "%s gave " STR_FMT ": %s", paths[i].path,
                       STR_ARG(out), paths[i].why);
     }
+    str_t out;
+    cr_expect(!uri_normalise(pool, STR("/a\0b"), true, &out), "a raw NUL");
     pool_destroy(pool);
 }
 
@@ -188,7 +190,8 @@ Test(uri, unescapes)
         const char *in, *out;
     } rows[] = {
         {"", ""},         {"abc", "abc"},     {"%41%42", "AB"},      {"a%20b", "a b"}, {"%", "%"},
-        {"%4", "%4"},     {"%zz", "%zz"},     {"%%41", "%A"},        {"a+b", "a+b"},   {"%4%", "%4%"},
+        {"%4", "%4"},     {"%zz", "%zz"},     {"%%41", "%A"},        {"a+b", "a+b"},
+        {"%4%", "%4%"},
         {"x%2", "x%2"},   {"%c3%A9", "\xc3\xa9"},
     };
     pool_t *pool = pool_create();
