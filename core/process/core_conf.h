@@ -6,14 +6,24 @@
 
 #include "core/base/log.h"
 #include "core/config/conf.h"
+#include "core/process/affinity.h"
+#include "core/process/priv.h"
+
+enum { CORE_WORKERS_MAX = 1024 };
 
 typedef struct core_conf {
     bool daemon, master_process;
     unsigned worker_processes;     /* auto is resolved to the CPUs this process may use */
     unsigned worker_connections;
-    size_t worker_rlimit_nofile;   /* 0: as inherited */
+    unsigned worker_rlimit_nofile; /* 0: as inherited */
+    size_t worker_rlimit_core;     /* bytes; 0: as inherited */
     msec_t worker_shutdown_timeout; /* 0: none */
-    str_t pid;
+    bool worker_seccomp;
+    affinity_t affinity;
+    int priority;                  /* of the workers, as nice(1) */
+    priv_user_t user;              /* of the workers; name NULL: stay who we are */
+    str_t pid, working_directory;  /* absolute; working_directory "": stay */
+    conf_strs_t env;               /* NAME or NAME=VALUE */
     log_t log;                     /* of error_log */
 } core_conf_t;
 

@@ -9,14 +9,16 @@
 #ifndef CORE_PROCESS_WORKER_H
 #define CORE_PROCESS_WORKER_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "core/base/log.h"
 
-typedef struct worker_counters { /* one per worker slot, in shared memory; kept over a reload */
+typedef struct worker_counters { /* one per running worker, in shared memory */
     uint64_t accepted, handled, requests;
     uint64_t active, reading, writing, waiting; /* gauges */
+    uint64_t worker; /* the process id; 0: of no worker at present */
 } worker_counters_t;
 
 /* The counters of this worker; a private dummy in processes that are no worker (tests). */
@@ -26,7 +28,16 @@ extern worker_counters_t *worker_counters;
 worker_counters_t worker_counters_sum(void);
 
 /*
- * Takes one of worker_connections for a client or origin connection. False when none is left (said in
+ * For the master: makes the shared segment (once; false with errno), gives a worker to be forked its
+ * counters (NULL: too many workers), and takes them back when it has gone: what was counted goes on
+ * under the next worker, gauges are zero.
+ */
+bool worker_counters_map(void);
+worker_counters_t *worker_counters_take(void);
+void worker_counters_give(worker_counters_t *c);
+
+/*
+ * Takes one of worker_connections for a client or origin connection (accepted ones: the worker has). False when none is left (said in
  * the log at alert, at most once a second). worker_release gives it back.
  */
 bool worker_hold(void);
@@ -42,5 +53,27 @@ extern bool worker_stopping;
 void worker_on_stop(void (*stop)(void), void (*cancel)(void));
 
 unsigned worker_number(void); /* the slot, from 0 */
+
+/* --- for the master --- */
+
+struct generation;
+
+enum { WORKER_FATAL = 2 }; /* exit status: could not start, and would not another time */
+
+typedef struct worker_role {
+    struct generation *generation;
+    unsigned slot;
+    worker_counters_t *counters;
+    int channel; /* to the master; -1: this process is both (master_process off) */
+} worker_role_t;
+
+/*
+ * Serves until told to stop; returns the exit status. In the forked process, with the signals of
+ * worker_signals blocked. The generation is left to the caller.
+ */
+int worker_run(const worker_role_t *role);
+
+/* The signals that the master and the workers read from descriptors; blocked in both. */
+sigset_t worker_signals(void);
 
 #endif
