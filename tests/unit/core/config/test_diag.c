@@ -39,7 +39,8 @@ static str_t printed(void)
 static void expect_printed(const char *expected)
 {
     str_t got = printed();
-    cr_expect(str_eq(got, str_of(expected)), "got:\n" STR_FMT "expected:\n%s", STR_ARG(got), expected);
+    cr_expect(str_eq(got, str_of(expected)), "got:\n" STR_FMT "expected:\n%s", STR_ARG(got),
+              expected);
 }
 
 static diag_source_t *source(const char *name, const char *text)
@@ -55,8 +56,8 @@ static diag_place_t at(const diag_source_t *s, uint32_t line, uint32_t column, u
 Test(diag, shows_place_reason_and_hint)
 {
     const diag_source_t *s = source("proxyd.conf", "http {\n    proxy_read_timeout 10x;\n}\n");
-    diag_error(diag, at(s, 2, 24, 3), "for example 500ms, 60s, 5m",
-               "%s: \"10x\" is not a duration", "proxy_read_timeout");
+    diag_error(diag, at(s, 2, 24, 3), "for example 500ms, 60s, 5m", "%s: \"10x\" is not a duration",
+               "proxy_read_timeout");
     cr_expect_eq(diag_errors(diag), 1);
     expect_printed("proxyd.conf:2:24: proxy_read_timeout: \"10x\" is not a duration\n"
                    "    proxy_read_timeout 10x;\n"
@@ -89,7 +90,8 @@ Test(diag, cuts_long_lines_around_the_place)
     diag_error(diag, at(s, 1, 501, 3), "here", "wrong");
     expect_printed(pool_printf(pool,
                                "f:1:501: wrong\n    ...%.50sbad%.47s...\n       %50s^^^ here\n",
-                               text, text, "").p);
+                               text, text, "")
+                       .p);
 }
 
 Test(diag, underlines_to_the_end_of_the_line_only)

@@ -312,7 +312,8 @@ Test(tree_files, cycles_end)
     put("a.conf", "a; include main.conf;");
     tree_load(pool, diag, path_of("main.conf"));
     cr_expect_eq(diag_errors(diag), 1);
-    expect_said(pool_printf(pool, "%s/a.conf:1:12: \"%s/main.conf\" includes itself", dir.p, dir.p));
+    expect_said(
+        pool_printf(pool, "%s/a.conf:1:12: \"%s/main.conf\" includes itself", dir.p, dir.p));
 }
 
 Test(tree_files, cycles_through_other_names_end)

@@ -21,7 +21,8 @@ Test(value, numbers)
     cr_expect_null(value_number(STR("18446744073709551615"), &v));
     cr_expect_eq(v, ULLONG_MAX);
     v = 7;
-    static const char *const bad[] = {"", "-1", "+1", " 1", "1 ", "1x", "0x1", "18446744073709551616"};
+    static const char *const bad[] = {"",   "-1", "+1",  " 1",
+                                      "1 ", "1x", "0x1", "18446744073709551616"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         cr_expect_not_null(value_number(str_of(bad[i]), &v), "%s", bad[i]);
     cr_expect_eq(v, 7);
@@ -50,8 +51,8 @@ Test(value, sizes)
 Test(value, bad_sizes)
 {
     unsigned long long v = 7;
-    static const char *const bad[] = {"", "k", "-1k", "8kk", "8 k", "8t", "1.5m", "17179869184g",
-                                      "18446744073709551616"};
+    static const char *const bad[] = {
+        "", "k", "-1k", "8kk", "8 k", "8t", "1.5m", "17179869184g", "18446744073709551616"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         cr_expect_not_null(value_size(str_of(bad[i]), &v), "%s", bad[i]);
     cr_expect_eq(v, 7);
@@ -88,9 +89,24 @@ Test(value, bad_durations)
 {
     msec_t v = 7;
     static const char *const bad[] = {
-        "", " ", "s", "10x", "-1s", "1s1m", "1m1m", "1ms1s", "1 m", "1.5s", "1s ms", "30 30", "1H",
-        "18446744073709551616", "18446744073709551615", "9223372036854775808ms",
-        "292471209y", "9223372036854775807ms1",
+        "",
+        " ",
+        "s",
+        "10x",
+        "-1s",
+        "1s1m",
+        "1m1m",
+        "1ms1s",
+        "1 m",
+        "1.5s",
+        "1s ms",
+        "30 30",
+        "1H",
+        "18446744073709551616",
+        "18446744073709551615",
+        "9223372036854775808ms",
+        "292471209y",
+        "9223372036854775807ms1",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         cr_expect_not_null(value_msec(str_of(bad[i]), &v), "%s", bad[i]);
