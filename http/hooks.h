@@ -80,6 +80,8 @@ typedef struct http_hooks {
        or a negative errno that aborts the request. */
     int (*head)(request_t *r);
     const var_def_t *variables; /* ends with name NULL */
+    /* When an http block begins, in the scope around it: what all of the block shares. */
+    bool (*begin)(conf_t *cf, const tree_node_t *http);
     /* When the http block has been read whole, in the block's scope. False: said with conf_error. */
     bool (*finish)(conf_t *cf);
 } http_hooks_t;

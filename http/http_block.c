@@ -41,6 +41,14 @@ static bool finish(conf_t *cf, conf_scope_t *scope)
     return ok;
 }
 
+static bool begin(conf_t *cf, const tree_node_t *node)
+{
+    bool ok = true;
+    for (const http_hooks_t **h = hooks_made; *h; h++)
+        if ((*h)->begin) ok = (*h)->begin(cf, node) && ok;
+    return ok;
+}
+
 bool http_block_http(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {
     (void)row;
@@ -49,9 +57,9 @@ bool http_block_http(conf_t *cf, const conf_row_t *row, void *conf, const tree_n
     c->block = POOL_NEW(cf->pool, http_block_t);
     c->vars = var_set_new(cf->pool, cf->modules);
     worker_on_stop(conn_stop_idle, conn_cancel_all);
+    if (!begin(cf, node)) return false;
     conf_scope_t *scope = conf_block(cf, node, CONF_HTTP, false);
-    if (!scope) return false;
-    return finish(cf, scope);
+    return scope && finish(cf, scope);
 }
 
 /* --- server --- */
@@ -107,10 +115,8 @@ bool http_block_server(conf_t *cf, const conf_row_t *row, void *conf, const tree
     http_block_t *block = ((http_conf_t *)conf)->block;
     site_server_t *server = POOL_NEW(cf->pool, site_server_t);
     server->node = node;
-    hash_map_init(&server->named, cf->pool);
     block->server = server;
     block->location = NULL;
-    block->siblings = &server->locations;
     block->listens.n = block->names.n = 0;
     block->servers++;
     conf_scope_t *scope = conf_block(cf, node, CONF_SERVER, false);
@@ -127,43 +133,16 @@ const site_location_t *http_location_read(const conf_t *cf)
     return c->block ? c->block->location : NULL;
 }
 
-static bool add_named(conf_t *cf, http_block_t *block, site_location_t *location)
-{
-    if (block->location)
-        return conf_error(cf, location->node, 1, "put it into the server block",
-                          "named location \"" STR_FMT "\" can be on the server level only",
-                          STR_ARG(location->name));
-    if (!hash_map_set(&block->server->named, location->name, location)) return true;
-    return conf_error(cf, location->node, 1, NULL, "duplicate location \"" STR_FMT "\"",
-                      STR_ARG(location->name));
-}
-
-static bool add_location(conf_t *cf, http_block_t *block, site_location_t *location)
-{
-    if (location->match == SITE_NAMED) return add_named(cf, block, location);
-    const site_location_t *outer = block->location;
-    if (outer && outer->match == SITE_EXACT)
-        return conf_error(cf, location->node, 1, NULL,
-                          "location \"" STR_FMT "\" cannot be inside the exact location \"" STR_FMT
-                          "\"", STR_ARG(location->name), STR_ARG(outer->name));
-    return site_add_location(cf, block->siblings, location);
-}
-
 bool http_block_location(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {
     (void)row;
     http_block_t *block = ((http_conf_t *)conf)->block;
-    site_location_t *location = POOL_NEW(cf->pool, site_location_t);
-    location->node = node;
+    site_location_t *location = POOL_NEW(cf->pool, site_location_t), *outer = block->location;
     if (!site_location_parse(cf, node, location)) return false;
-    bool ok = add_location(cf, block, location);
-    site_location_t *outer = block->location;
-    site_locations_t *siblings = block->siblings;
+    bool ok = site_add_location(cf, block->server, outer, location);
     block->location = location;
-    block->siblings = &location->nested;
     conf_scope_t *scope = conf_block(cf, node, CONF_LOCATION, false);
     block->location = outer;
-    block->siblings = siblings;
     if (scope) location->conf = scope->structs;
     return ok && scope;
 }

@@ -25,7 +25,6 @@ typedef struct http_block_name {
 typedef struct http_block {
     site_server_t *server;            /* being read */
     site_location_t *location;        /* the innermost being read; NULL in the server itself */
-    site_locations_t *siblings;       /* where a location block adds itself */
     VEC(http_block_listen_t) listens; /* of the server */
     VEC(http_block_name_t) names;     /* of the server */
     unsigned servers;

@@ -104,6 +104,11 @@ static str_t part_value(const text_part_t *part, request_t *r, int escape)
     return group_value(r, (unsigned)(TEXT_CAPTURE - part->var), escape);
 }
 
+str_t text_part_value(const text_part_t *part, request_t *r)
+{
+    return part_value(part, r, NO_ESCAPE);
+}
+
 static str_t join(pool_t *pool, const str_t *values, unsigned count)
 {
     size_t n = 0;

@@ -36,6 +36,9 @@ str_t text_eval(const text_t *t, request_t *r);
 /* The same with the groups (not the variables) escaped, as in the target of a rewrite. */
 str_t text_eval_escaped(const text_t *t, request_t *r, uri_escape_t groups);
 
+/* One part's value; p == NULL when its variable has none. For those who escape values (logs). */
+str_t text_part_value(const text_part_t *part, request_t *r);
+
 static inline bool text_is_constant(const text_t *t)
 {
     return t->count == 0;

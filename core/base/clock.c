@@ -6,7 +6,7 @@ static struct {
     uint64_t mono_ms;
     uint64_t unix_ms;
     time_t formatted; /* the second the texts below were made for */
-    char http[32], log[40], iso[40], error[32];
+    char http[32], log[40], iso[40], error[32], syslog[32];
 } now = {.formatted = -1};
 
 static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -88,6 +88,7 @@ static void format_local(time_t t)
              year, h, m, s, sign, oh, om);
     snprintf(now.iso, sizeof(now.iso), "%04u-%02u-%02uT%02u:%02u:%02u%c%02u:%02u", year, mon + 1,
              day, h, m, s, sign, oh, om);
+    snprintf(now.syslog, sizeof(now.syslog), "%s %2u %02u:%02u:%02u", months[mon], day, h, m, s);
     snprintf(now.error, sizeof(now.error), "%04u/%02u/%02u %02u:%02u:%02u", year, mon + 1, day, h,
              m, s);
 }
@@ -117,6 +118,12 @@ str_t clock_iso8601(void)
 {
     format();
     return str_of(now.iso);
+}
+
+str_t clock_syslog_time(void)
+{
+    format();
+    return str_of(now.syslog);
 }
 
 str_t clock_error_time(void)

@@ -22,6 +22,7 @@ uint64_t clock_unix_ms(void); /* milliseconds since the epoch */
 str_t clock_http_date(void);  /* Sun, 06 Nov 1994 08:49:37 GMT */
 str_t clock_log_time(void);   /* 06/Nov/1994:08:49:37 +0000, local */
 str_t clock_iso8601(void);    /* 1994-11-06T08:49:37+00:00, local */
+str_t clock_syslog_time(void); /* Nov  6 08:49:37, local */
 str_t clock_error_time(void); /* 1994/11/06 08:49:37, local */
 
 enum { CLOCK_HTTP_DATE_LEN = 29 };

@@ -78,13 +78,14 @@ static void append_message(line_t *line, const char *fmt, va_list args)
     line->n += log_escape(line->text + line->n, room(line), str_make(raw, len));
 }
 
-static void write_syslog(const log_target_t *t, int level, const line_t *line, size_t body)
+void log_syslog(const log_target_t *t, int level, str_t message)
 {
-    char packet[LOG_LINE_MAX + 256];
-    int n = snprintf(packet, sizeof(packet), "<%d>%s%.*s", t->facility * 8 + level, t->syslog,
-                     (int)(line->n - body), line->text + body);
-    if (n > 0) send(t->fd, packet, (size_t)n < sizeof(packet) ? (size_t)n : sizeof(packet) - 1,
-                    MSG_NOSIGNAL | MSG_DONTWAIT);
+    static char packet[LOG_LINE_MAX + 256];
+    int n = snprintf(packet, sizeof(packet), "<%d>" STR_FMT " %s" STR_FMT, t->facility * 8 + level,
+                     STR_ARG(clock_syslog_time()), t->syslog, STR_ARG(message));
+    if (n <= 0 || t->fd < 0) return;
+    size_t len = (size_t)n < sizeof(packet) ? (size_t)n : sizeof(packet) - 1;
+    send(t->fd, packet, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static void emit(const log_t *log, int level, line_t *line, size_t body)
@@ -92,7 +93,7 @@ static void emit(const log_t *log, int level, line_t *line, size_t body)
     for (const log_target_t *t = log->targets; t; t = t->next) {
         if (level > t->level) continue;
         if (t->syslog) {
-            write_syslog(t, level, line, body);
+            log_syslog(t, level, str_make(line->text + body, line->n - body));
             continue;
         }
         line->text[line->n] = '\n';

@@ -48,6 +48,9 @@ void log_write(const log_t *log, int level, int err, const char *fmt, ...)
 #define LOG(to, at, err, ...) \
     ((at) <= (to)->level ? log_write((to), (at), (err), __VA_ARGS__) : (void)0)
 
+/* Sends a message to a syslog target, in the layout of RFC 3164. */
+void log_syslog(const log_target_t *t, int level, str_t message);
+
 /* "error" to LOG_ERR and so on with nginx's names; -1 when there is no such level. */
 int log_level(str_t name);
 const char *log_level_name(int level);
