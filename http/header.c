@@ -54,11 +54,18 @@ static bool same4(const char *name, const char *low)
     return (a | (b >> 1 & 0x20202020u)) == b;
 }
 
+static bool same_few(str_t name, const char *low)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if ((name.p[i] | (low[i] >> 1 & 0x20)) != low[i]) return false;
+    return true;
+}
+
 /* By words, the last of which overlaps the one before. */
 static bool same(str_t name, const char *low)
 {
     size_t n = name.n, i = 0;
-    if (n < 4) return str_ieq(name, str_make(low, n));
+    if (n < 4) return same_few(name, low);
     if (n < 8) return same4(name.p, low) && same4(name.p + n - 4, low + n - 4);
     for (; i + 8 < n; i += 8)
         if (!same8(name.p + i, low + i)) return false;
@@ -91,7 +98,7 @@ void header_list_clear(header_list_t *list)
     memset(list->first, 0, sizeof(list->first));
 }
 
-static void grow(header_list_t *list)
+static __attribute__((noinline, cold)) void grow(header_list_t *list)
 {
     unsigned cap = list->cap ? list->cap * 2u : CAP_FIRST;
     if (cap > UINT16_MAX) cap = UINT16_MAX;

@@ -20,7 +20,7 @@ typedef struct line {
  * Takes the next line. PARSE_BAD_VALUE: it holds a control; then *line ends in front of it. Nothing
  * is taken unless the line is whole.
  */
-static parse_error_t next_line(cursor_t *c, line_t *line)
+static inline __attribute__((always_inline)) parse_error_t next_line(cursor_t *c, line_t *line)
 {
     scan_line_t s = scan_line(c->base, c->p, c->end);
     size_t left = (size_t)(c->end - s.text);

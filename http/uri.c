@@ -34,7 +34,7 @@ bool uri_split(str_t target, uri_t *out)
     if (scheme == 0) return false;
     str_t rest = str_sub(target, scheme, target.n);
     size_t n = authority_length(rest);
-    if (n == 0) return false;
+    if (n == 0 || (n < rest.n && rest.p[n] == '#')) return false;
     out->scheme = str_sub(target, 0, scheme - 3);
     out->authority = str_sub(rest, 0, n);
     split_args(str_sub(rest, n, rest.n), out);

@@ -40,7 +40,7 @@ Test(uri, refuses_other_targets)
 {
     static const char *const rows[] = {
         "", "a", "a/b", "*a", "*?x", "?x", "ftp://a/", "http:/a", "http:a", "http://", "http:///x",
-        "http://?x", "example.com:80", "javascript:x", "https:/",
+        "http://?x", "example.com:80", "javascript:x", "https:/", "http://a#b", "http://a#/",
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         uri_t uri;
