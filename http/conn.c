@@ -16,7 +16,7 @@ static uint64_t last_number;
 
 static const http_conf_t *conf_of(const conn_t *c)
 {
-    return http_conf(c->site->fallback->conf);
+    return http_conf(conn_site(c)->fallback->conf);
 }
 
 /* --- closing --- */
@@ -107,8 +107,8 @@ static void on_ready(loop_fd_t *io, unsigned events)
     if (!(events & LOOP_READ)) return;
     c->fiber = fiber_start(serve, c);
     if (!c->fiber) {
-        LOG(&log_main, LOG_ALERT, errno, "no stack for a request of client " STR_FMT,
-            STR_ARG(conn_peer(c)));
+        LOG(&log_main, LOG_ALERT, errno, "no stack for a request of connection *%llu",
+            (unsigned long long)c->number);
         discard(c, true);
         return;
     }
@@ -125,12 +125,28 @@ static void on_idle_timeout(struct timer *t)
 
 static void set_peer(conn_t *c, const net_addr_t *peer)
 {
+    size_t n = peer->len < sizeof(c->peer) ? peer->len : sizeof(c->peer);
+    if (peer->sa.sa_family == AF_UNIX || n < sizeof(sa_family_t))
+        c->peer.sin6_family = AF_UNIX;
+    else
+        memcpy(&c->peer, &peer->sa, n);
+}
+
+net_addr_t conn_peer(const conn_t *c)
+{
+    net_addr_t a = {.len = sizeof(sa_family_t)};
+    if (c->peer.sin6_family == AF_INET) a.len = sizeof(a.in);
+    if (c->peer.sin6_family == AF_INET6) a.len = sizeof(a.in6);
+    memcpy(&a.sa, &c->peer, a.len);
+    return a;
+}
+
+str_t conn_peer_text(const conn_t *c, pool_t *pool)
+{
     char text[NET_TEXT_MAX];
-    size_t n = peer->sa.sa_family == AF_UNIX ? 0 : net_format(peer, false, text);
-    str_t shown = n ? str_make(text, n) : STR("unix:");
-    c->peer = *peer;
-    c->peer_len = (uint8_t)(shown.n < CONN_PEER_MAX ? shown.n : CONN_PEER_MAX);
-    memcpy(c->peer_text, shown.p, c->peer_len);
+    net_addr_t a = conn_peer(c);
+    if (a.sa.sa_family == AF_UNIX) return STR("unix:");
+    return pool_str(pool, str_make(text, net_format(&a, false, text)));
 }
 
 static conn_t *conn_new(listen_t *l, const net_addr_t *peer)
@@ -138,7 +154,6 @@ static conn_t *conn_new(listen_t *l, const net_addr_t *peer)
     conn_t *c = calloc(1, sizeof(*c));
     if (!c) panic("out of memory: connection");
     c->listen = l;
-    c->site = l->data;
     c->number = ++last_number;
     c->accepted_ms = clock_ms();
     c->idle.fire = on_idle_timeout;
@@ -150,10 +165,6 @@ static conn_t *conn_new(listen_t *l, const net_addr_t *peer)
 
 void conn_accept(listen_t *l, int fd, const net_addr_t *peer)
 {
-    if (!worker_hold()) {
-        close(fd);
-        return;
-    }
     conn_t *c = conn_new(l, peer);
     int err = stream_open(&c->stream, fd);
     worker_counters->active++;

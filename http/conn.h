@@ -7,13 +7,12 @@
 #include "core/base/buf.h"
 #include "core/base/list.h"
 #include "core/base/log.h"
+#include "core/base/pool.h"
 #include "core/io/stream.h"
 #include "core/io/timer.h"
 #include "core/process/listen.h"
 
 typedef struct site_address site_address_t;
-
-enum { CONN_PEER_MAX = 46 };
 
 typedef struct conn conn_t;
 
@@ -24,16 +23,13 @@ struct conn {
     fiber_t *fiber;            /* NULL while idle */
     buf_t *in;                 /* NULL while idle */
     const listen_t *listen;
-    const site_address_t *site;
-    net_addr_t peer;
+    struct sockaddr_in6 peer;  /* or a sockaddr_in; of a unix socket the family alone (conn_peer) */
     uint64_t number;           /* *N in the log, $connection */
     uint64_t accepted_ms;      /* clock_ms */
     unsigned requests;         /* $connection_requests */
     bool unread;               /* the client may be sending what nobody will read: linger at the end */
     bool reset;                /* end it with a reset */
     bool detached;             /* a tunnel owns the connection and its request; the fiber only ends */
-    uint8_t peer_len;
-    char peer_text[CONN_PEER_MAX]; /* without port; "unix:" for unix sockets */
 };
 
 /* Takes over an accepted socket (listen_t.serve). */
@@ -46,9 +42,14 @@ void conn_close(conn_t *c, bool reset);
 void conn_stop_idle(void);
 void conn_cancel_all(void);
 
-static inline str_t conn_peer(const conn_t *c)
+/* The client's address, and as text without the port ("unix:" for unix sockets) in pool. */
+net_addr_t conn_peer(const conn_t *c);
+str_t conn_peer_text(const conn_t *c, pool_t *pool);
+
+/* The servers of the address the client connected to. */
+static inline const site_address_t *conn_site(const conn_t *c)
 {
-    return str_make(c->peer_text, c->peer_len);
+    return c->listen->data;
 }
 
 #endif

@@ -67,6 +67,7 @@ static verdict_t find_location(request_t *r)
         if (!found) return verdict_refuse(500, LOG_ERR, "could not find named location");
     } else {
         found = site_find_location(r->server, r->uri, r, &slash);
+        if (r->pattern_failed) return verdict_refuse(500, LOG_ERR, NULL);
     }
     if (slash && http_conf(slash->conf)->auto_redirect)
         return reply_redirect(r, 301, request_absolute(r, with_slash(r)));
@@ -118,7 +119,7 @@ static verdict_t run(request_t *r)
 {
     drop_underscored(r);
     set_host(r);
-    request_set_server(r, site_find_server(r->conn->site, r->host, r));
+    request_set_server(r, site_find_server(conn_site(r->conn), r->host, r));
     verdict_t v = set_uri(r);
     if (v.kind == VERDICT_NEXT) v = run_phase(r, PHASE_POST_READ);
     return v.kind == VERDICT_NEXT ? run_to_verdict(r) : v;

@@ -52,13 +52,13 @@ request_t *request_new(conn_t *conn, const sink_ops_t *sink)
     r->sink = sink;
     r->started_ms = clock_unix_ms();
     r->began_ms = clock_ms();
-    r->client = conn->peer;
-    r->client_text = conn_peer(conn);
+    r->client = conn_peer(conn);
+    r->client_text = conn_peer_text(conn, pool);
     r->scheme = STR("http");
     r->body.fd = -1;
     r->server_rewrite = true;
     header_list_init(&r->head.headers, pool);
-    request_set_server(r, conn->site->fallback);
+    request_set_server(r, conn_site(conn)->fallback);
     reply_reset(r, 0);
     return r;
 }

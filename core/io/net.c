@@ -102,14 +102,26 @@ static size_t format_in6(const net_addr_t *a, bool port, char *out)
     return port ? put_port(out, put(out, at, STR("]")), net_port(a)) : at;
 }
 
+/* By hand, since every request has a client: inet_ntop prints through sprintf. */
+static size_t format_in(const net_addr_t *a, char *out)
+{
+    const unsigned char *bytes = (const unsigned char *)&a->in.sin_addr;
+    size_t n = 0;
+    for (int i = 0; i < 4; i++) {
+        if (i) out[n++] = '.';
+        n += str_put_u64(out + n, bytes[i]);
+    }
+    out[n] = '\0';
+    return n;
+}
+
 size_t net_format(const net_addr_t *a, bool port, char out[NET_TEXT_MAX])
 {
     out[0] = '\0';
     if (a->len == 0) return 0;
     if (a->sa.sa_family == AF_UNIX) return put(out, put(out, 0, STR("unix:")), unix_path(a));
     if (a->sa.sa_family == AF_INET6) return format_in6(a, port, out);
-    inet_ntop(AF_INET, &a->in.sin_addr, out, INET_ADDRSTRLEN);
-    size_t n = strlen(out);
+    size_t n = format_in(a, out);
     return port ? put_port(out, n, net_port(a)) : n;
 }
 

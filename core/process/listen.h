@@ -79,8 +79,8 @@ void listen_set_retire(const listen_set_t *set, const listen_set_t *next);
 /* Whether fd number `at` of l is one that `set` (NULL: none) has, too. */
 bool listen_kept(const listen_t *l, unsigned at, const listen_set_t *set);
 
-/* Closes every socket of `set` that is neither in `a` nor in `b` (NULL: none). */
-void listen_set_close(listen_set_t *set, const listen_set_t *a, const listen_set_t *b);
+/* Closes every socket of `set` that is not in `keep` (NULL: none). */
+void listen_set_close(listen_set_t *set, const listen_set_t *keep);
 
 /* In the worker in slot: closes those of `set` that it does not accept on itself by `own`. */
 void listen_set_close_foreign(listen_set_t *set, const listen_set_t *own, unsigned slot);
