@@ -19,6 +19,13 @@ static const http_conf_t *conf_of(const conn_t *c)
     return http_conf(conn_site(c)->fallback->conf);
 }
 
+void conn_gauge(conn_t *c, uint64_t *gauge)
+{
+    if (c->gauge) --*c->gauge;
+    if (gauge) ++*gauge;
+    c->gauge = gauge;
+}
+
 /* --- closing --- */
 
 static void discard(conn_t *c, bool reset)
@@ -27,6 +34,7 @@ static void discard(conn_t *c, bool reset)
     list_remove(&c->link);
     buf_return(c->in);
     stream_close(&c->stream, reset);
+    conn_gauge(c, NULL);
     worker_counters->active--;
     free(c);
     worker_release();
@@ -75,6 +83,7 @@ static void become_idle(conn_t *c)
     c->stream.io.on_ready = on_ready;
     list_remove(&c->link);
     list_push(&idle_list, &c->link);
+    conn_gauge(c, &worker_counters->waiting);
     timer_arm(&c->idle, conf_of(c)->keepalive_timeout);
 }
 
@@ -176,6 +185,7 @@ void conn_accept(listen_t *l, int fd, const net_addr_t *peer)
     }
     worker_counters->handled++;
     list_push(&idle_list, &c->link);
+    conn_gauge(c, &worker_counters->waiting);
     timer_arm(&c->idle, conf_of(c)->client_header_timeout);
 }
 

@@ -24,6 +24,7 @@ struct conn {
     buf_t *in;                 /* NULL while idle */
     const listen_t *listen;
     struct sockaddr_in6 peer;  /* or a sockaddr_in; of a unix socket the family alone (conn_peer) */
+    uint64_t *gauge;           /* of worker_counters: what the connection counts as now */
     uint64_t number;           /* *N in the log, $connection */
     uint64_t accepted_ms;      /* clock_ms */
     unsigned requests;         /* $connection_requests */
@@ -37,6 +38,9 @@ void conn_accept(listen_t *l, int fd, const net_addr_t *peer);
 
 /* Closes and frees; for the tunnel that a connection was detached to. Not from the connection's fiber. */
 void conn_close(conn_t *c, bool reset);
+
+/* The connection counts under this gauge of worker_counters from now on (NULL: none). */
+void conn_gauge(conn_t *c, uint64_t *gauge);
 
 /* The worker begins to stop: idle connections close. Or: every request is cancelled. */
 void conn_stop_idle(void);

@@ -267,7 +267,9 @@ static bool serve_one(conn_t *c)
     request_t *r = request_new(c, &h1_sink);
     h1_t *h = begin(r);
     bool keep = false;
+    conn_gauge(c, &worker_counters->reading);
     int parsed = read_head(r);
+    conn_gauge(c, &worker_counters->writing);
     if (parsed > 0) {
         c->requests++;
         begin_parsed(r, h);

@@ -60,7 +60,8 @@ static bool may_keep_alive(const request_t *r, const h1_t *h)
 {
     const http_conf_t *c = http_conf(r->conf);
     return h->keep_alive && !r->reply.close && c->keepalive_timeout && !worker_stopping &&
-           r->conn->requests < c->keepalive_requests && !much_unread(r, h);
+           r->conn->requests < c->keepalive_requests &&
+           clock_ms() - r->conn->accepted_ms < c->keepalive_time && !much_unread(r, h);
 }
 
 /* How the end of the body is told (RFC 9112 section 6). */
@@ -124,6 +125,16 @@ int h1_reply_head(request_t *r)
 
 /* --- the body --- */
 
+/* Remembers how the connection is to end when a client has not taken what it was sent in time. */
+static int lost(request_t *r, ssize_t err)
+{
+    if (err == -ETIMEDOUT) {
+        LOG(&r->log, LOG_INFO, ETIMEDOUT, "client timed out while sending response to client");
+        r->conn->reset |= http_conf(r->conf)->reset_timedout_connection;
+    }
+    return (int)err;
+}
+
 /* One write in the making: memory that goes out together. */
 typedef struct batch {
     request_t *r;
@@ -141,7 +152,7 @@ static int send_batch(batch_t *batch, bool more)
     ssize_t put = stream_writev(s, batch->iov, batch->n, http_conf(r->conf)->send_timeout);
     s->more = false;
     batch->n = 0;
-    if (put < 0) return (int)put;
+    if (put < 0) return lost(r, put);
     r->reply.head_sent = true;
     if (batch->h->out) {
         buf_return(batch->h->out);
@@ -168,7 +179,7 @@ static int add_file(batch_t *batch, const piece_t *piece)
     if (err < 0) return err;
     ssize_t put = stream_sendfile(&r->conn->stream, piece->fd, piece->at, piece->n,
                                   http_conf(r->conf)->send_timeout);
-    return put < 0 ? (int)put : 0;
+    return put < 0 ? lost(r, put) : 0;
 }
 
 static int add_pieces(batch_t *batch, const piece_t *pieces, unsigned n)
@@ -261,4 +272,7 @@ void h1_reply_abort(request_t *r)
 {
     h1_t *h = r->sink_state;
     h->keep_alive = false;
+    /* Where closing would mean "that was all", only a reset tells that it was not. */
+    bool ends_by_close = r->reply.started && !h->counted && !h->chunked;
+    if (r->reply.head_sent && ends_by_close) r->conn->reset = true;
 }

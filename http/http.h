@@ -42,7 +42,7 @@ typedef struct http_conf {
     bool internal;                    /* location */
     bool server_name_in_redirect, port_in_redirect, absolute_redirect;
     bool recursive_error_pages;
-    bool log_not_found, msie_padding;
+    bool log_not_found;
     unsigned satisfy;
     http_error_pages_t error_pages;
     struct http_resolver *resolver;   /* of `resolver`; NULL: none */
