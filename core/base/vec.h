@@ -27,9 +27,11 @@
          : (void)0, \
      &(vec)->v[(vec)->n++])
 
-/* __typeof__, so that both names are pointers to the type when it is a pointer itself. */
+/* __typeof__, so that both names are pointers to the type when it is a pointer itself. An empty
+   vector has no storage that could be added to. */
 #define VEC_EACH(type, it, vec) \
-    for (__typeof__(type) *it = (vec)->v, *it##_end = (vec)->v + (vec)->n; it != it##_end; it++)
+    for (__typeof__(type) *it = (vec)->v, *it##_end = (vec)->n ? (vec)->v + (vec)->n : it; \
+         it != it##_end; it++)
 
 /* Doubles the capacity; the new half is zeroed. */
 void *vec_grow(pool_t *pool, const void *old, uint32_t *cap, size_t size);

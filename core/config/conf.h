@@ -23,17 +23,17 @@ struct conf {
     const module_t *const *modules; /* the list given to modules_init */
     pool_t *pool;
     diag_t *diag;
-    str_t prefix, conf_dir;  /* absolute, with a trailing slash */
-    void *generation;        /* what the configuration is being made for (core/process) */
-    conf_scope_t *scope;     /* the block being read */
-    struct conf_table *table; /* the rows by name (conf_lookup.h) */
-    void **defaults;         /* each module's struct as the fallbacks make it */
+    str_t prefix, conf_dir;         /* absolute, with a trailing slash */
+    void *generation;               /* what the configuration is made for (core/process) */
+    conf_scope_t *scope;            /* the block being read */
+    struct conf_table *table;       /* the rows by name (conf_lookup.h) */
+    void **defaults;                /* each module's struct as the fallbacks make it */
 };
 
 /*
- * Reads the whole tree. Returns the outermost scope; errors are in cf->diag (the scope then must
- * not be used). cf's modules, pool, diag, prefix and conf_dir must be set. A fallback that its row
- * does not take is a panic.
+ * Reads the whole tree. Returns the outermost scope, which stays cf->scope, too; errors are in
+ * cf->diag (the scope then must not be used). cf's modules, pool, diag, prefix and conf_dir must be
+ * set. A fallback that its row does not take is a panic.
  */
 conf_scope_t *conf_load(conf_t *cf, const tree_node_t *root);
 

@@ -57,6 +57,7 @@ static const char *nearest_row(const conf_table_t *table, str_t name, unsigned c
 {
     const char *best = NULL;
     unsigned distance = UINT_MAX;
+    if (conf_lookup_near(name, "include", &distance)) best = "include"; /* has no row */
     for (unsigned i = 0; i < table->rows; i++) {
         const conf_row_t *row = table->entries[i].row;
         if (row->contexts & contexts && conf_lookup_near(name, row->name, &distance))

@@ -26,6 +26,12 @@ Test(conf_lookup, unknown_directives)
                         NULL);
 }
 
+Test(conf_lookup, include_may_be_meant)
+{
+    things_expect_error("inclde x;", "test:1:1: unknown directive \"inclde\"",
+                        "did you mean \"include\"?");
+}
+
 Test(conf_lookup, the_nearest_name_of_the_same_block_is_meant)
 {
     things_expect_error("http { serve { } }", "test:1:8: unknown directive \"serve\"",
