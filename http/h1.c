@@ -169,7 +169,6 @@ static bool line_too_long(const request_t *r)
 
 static parse_error_t parse(request_t *r)
 {
-    header_list_init(&r->head.headers, r->pool);
     size_t used = 0;
     buf_t *in = r->conn->in;
     parse_error_t e = parse_request(in->pos, buf_used(in), &r->head, &used);
@@ -183,6 +182,14 @@ static parse_error_t parse_again(request_t *r, size_t *scanned)
     const buf_t *in = r->conn->in;
     parse_error_t e = parse_more(in->pos, buf_used(in), scanned);
     return e == PARSE_OK ? parse(r) : e;
+}
+
+static void refuse_malformed(request_t *r, parse_error_t e)
+{
+    const char *where = r->head.line.n ? "headers" : "line";
+    str_t reason = pool_printf(r->pool, "client sent %s while reading client request %s",
+                               parse_error_text(e), where);
+    flow_refuse(r, parse_error_status(e), LOG_INFO, reason.p);
 }
 
 static int lost_in_head(request_t *r, ssize_t err)
@@ -224,8 +231,7 @@ static int read_head(request_t *r)
         int got = read_some(r, deadline);
         if (got <= 0) return got;
     }
-    if (e != PARSE_OK)
-        return flow_refuse(r, parse_error_status(e), LOG_INFO, parse_error_text(e)), -1;
+    if (e != PARSE_OK) return refuse_malformed(r, e), -1;
     r->conn->in->pos += r->received;
     if (line_too_long(r)) return refuse_large(r), -1;
     return 1;
