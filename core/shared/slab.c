@@ -210,7 +210,8 @@ static void release_slot(slab_t *slab, uint32_t i, size_t offset)
 
 static bool is_free(const slab_t *slab, uint32_t i)
 {
-    uint32_t kind = kind_of(slab, i);
+    uint32_t kind = kind_of(slab, i), n = length_of(slab, i);
+    ASSERT(n > 0 && n <= slab->count - i); /* or somebody has written over it */
     return kind == KIND_FREE ||
            (kind >= KIND_SLOTS && slots_used(&slab->pages[i], kind - KIND_SLOTS) == 0);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,6 +116,7 @@ static uint64_t load(const uint64_t *p)
 /* Exits with 1 when it finds the invariant broken without having been told. */
 static void count_on(shared_t *s)
 {
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test fails */
     while (!__atomic_load_n(&s->stop, __ATOMIC_RELAXED)) {
         if (shm_lock(&s->lock) == SHM_LOCK_RECOVER) {
             s->recoveries++;
@@ -138,6 +140,15 @@ static pid_t start(shared_t *s)
     return pid;
 }
 
+static void wait_for_turns(const shared_t *s, pid_t pid, uint64_t n)
+{
+    int status;
+    while (load(&s->turns) < n) {
+        cr_assert_eq(waitpid(pid, &status, WNOHANG), 0, "a process ended by itself");
+        usleep(1);
+    }
+}
+
 Test(shm, survives_killed_holders, .timeout = 60)
 {
     enum { PROCESSES = 4, KILLS = 200 };
@@ -145,8 +156,7 @@ Test(shm, survives_killed_holders, .timeout = 60)
     pid_t pids[PROCESSES];
     for (int i = 0; i < PROCESSES; i++) pids[i] = start(s);
     for (int k = 0; k < KILLS; k++) {
-        uint64_t before = load(&s->turns);
-        while (load(&s->turns) < before + (uint64_t)(k % 7) * 13 + 1) usleep(1);
+        wait_for_turns(s, pids[k % PROCESSES], load(&s->turns) + (uint64_t)(k % 7) * 13 + 1);
         kill(pids[k % PROCESSES], SIGKILL);
         reap(pids[k % PROCESSES]);
         pids[k % PROCESSES] = start(s);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -241,15 +242,21 @@ static pid_t start(slab_t *slab, arena_t *arena, unsigned id)
     pid_t pid = fork();
     cr_assert_geq(pid, 0);
     if (pid) return pid;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test fails */
     uint64_t seed = id + 1;
     while (!__atomic_load_n(&arena->stop, __ATOMIC_RELAXED))
         if (!operate(slab, &arena->holders[id], (unsigned char)id, &seed)) _exit(1);
     _exit(0);
 }
 
-static void wait_for_operations(const holder_t *h, uint64_t n)
+/* Until the process that fills h has come so far. */
+static void wait_for_operations(const holder_t *h, pid_t pid, uint64_t n)
 {
-    while (__atomic_load_n(&h->operations, __ATOMIC_RELAXED) < n) usleep(1);
+    int status;
+    while (__atomic_load_n(&h->operations, __ATOMIC_RELAXED) < n) {
+        cr_assert_eq(waitpid(pid, &status, WNOHANG), 0, "a process ended by itself");
+        usleep(1);
+    }
 }
 
 /* Kills every process but the last PROCESSES, one after the other, while the others go on. */
@@ -257,9 +264,9 @@ static void kill_and_replace(slab_t *slab, arena_t *arena, pid_t pids[PROCESSES]
 {
     uint64_t seed = 99;
     for (unsigned k = 0; k < KILLS; k++) {
-        wait_for_operations(&arena->holders[k], random_next(&seed) % 50 + 1);
         pid_t pid = pids[k % PROCESSES];
         int status;
+        wait_for_operations(&arena->holders[k], pid, random_next(&seed) % 50 + 1);
         kill(pid, SIGKILL);
         cr_assert_eq(waitpid(pid, &status, 0), pid);
         cr_assert(WIFSIGNALED(status), "a process found its memory overwritten");
@@ -379,6 +386,7 @@ Test(slab, can_be_killed_behind_every_instruction, .timeout = 120)
     script_t *s = shm_map(sizeof(*s));
     pid_t pid = fork();
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0) _exit(errno == EPERM || errno == ENOSYS);
         raise(SIGSTOP);
         play(slab, s);
