@@ -190,24 +190,30 @@ static void tell(const crew_post_t *post, channel_type_t type, unsigned value, i
         LOG(&log_main, LOG_ALERT, -err, "worker process %ld cannot be told", (long)post->pid);
 }
 
-static void retire_listeners(const crew_t *crew, unsigned slot, const listen_set_t *next)
+static bool retire_listeners(const crew_t *crew, unsigned slot, const listen_set_t *next)
 {
     unsigned number = 0;
+    bool any = false;
     for (const listen_t *l = crew->generation->listens.first; l; l = l->next, number++) {
         unsigned at = l->fd_count > slot ? slot : 0; /* unix: all share the one */
-        if (!listen_kept(l, at, next)) tell(&crew->posts[slot], CHANNEL_RETIRE, number, -1);
+        if (listen_kept(l, at, next)) continue;
+        tell(&crew->posts[slot], CHANNEL_RETIRE, number, -1);
+        any = true;
     }
+    return any;
 }
 
-void crew_dismiss(crew_t *crew, const listen_set_t *next, unsigned grace_ms)
+bool crew_dismiss(crew_t *crew, const listen_set_t *next, unsigned grace_ms)
 {
-    if (crew->state == CREW_LEAVING) return;
+    bool retired = false;
+    if (crew->state == CREW_LEAVING) return false;
     crew->state = CREW_LEAVING;
     for (unsigned i = 0; i < crew->count; i++) {
         crew->posts[i].due = 0;
-        retire_listeners(crew, i, next);
+        retired = retire_listeners(crew, i, next) || retired;
         tell(&crew->posts[i], CHANNEL_QUIT, grace_ms, -1);
     }
+    return retired;
 }
 
 void crew_hand_log(const crew_t *crew, int fd, int number)

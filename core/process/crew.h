@@ -62,9 +62,9 @@ void crew_signal(const crew_t *crew, int signo);
 
 /*
  * The crew leaves gracefully: its workers accept what is queued on listeners that `next` (NULL: none)
- * has not, for grace_ms, then end when their connections do.
+ * has not, for grace_ms, then end when their connections do. True when there are such listeners.
  */
-void crew_dismiss(crew_t *crew, const listen_set_t *next, unsigned grace_ms);
+bool crew_dismiss(crew_t *crew, const listen_set_t *next, unsigned grace_ms);
 
 /* Hands a descriptor to every worker, to be put under that number. */
 void crew_hand_log(const crew_t *crew, int fd, int number);

@@ -120,7 +120,7 @@ void generation_abandon(generation_t *g, const generation_t *before)
 
 void generation_free(generation_t *g, const generation_t *now)
 {
-    listen_set_close(&g->listens, now ? &now->listens : NULL, NULL);
+    listen_set_close(&g->listens, now ? &now->listens : NULL);
     let_go(g);
 }
 

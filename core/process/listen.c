@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/process/portowner.h"
 
-enum { BACKLOG = 511 };
+enum { BACKLOG = 511, PROBES_PER_SECOND = 20, PROBES_MAX = 10 };
 
 static bool is_unix(const net_addr_t *a)
 {
@@ -171,14 +171,18 @@ static int bind_tcp(const listen_t *l, int fd)
     return bind(fd, &l->addr.sa, l->addr.len) < 0 ? -errno : 0;
 }
 
-/* With SO_REUSEPORT two servers of one user may listen on one address without noticing. So it is
-   first tried without. */
-static void probe(binder_t *b, const listen_t *l)
+/*
+ * With SO_REUSEPORT two servers of one user may listen on one address without noticing. So it is
+ * first tried without. 0 or negative errno.
+ */
+static int probe(binder_t *b, const listen_t *l)
 {
+    if (is_unix(&l->addr)) return unix_served(&l->addr) ? -EADDRINUSE : 0;
     int fd = open_socket(b, l);
-    if (fd < 0) return;
-    if (bind(fd, &l->addr.sa, l->addr.len) < 0) complain(b, "bind() to", &l->addr, errno);
+    if (fd < 0) return 0; /* said there */
+    int err = bind(fd, &l->addr.sa, l->addr.len) < 0 ? -errno : 0;
     close(fd);
+    return err;
 }
 
 static int make_socket(binder_t *b, const listen_t *l)
@@ -214,17 +218,34 @@ static void take_over(listen_set_t *set, const listen_set_t *before, unsigned wo
 }
 
 /* Our own sockets on the same port (another address, the wildcard) would answer a probe, too. */
-static bool port_is_ours(const listen_set_t *before, const net_addr_t *a)
+static bool is_ours(const listen_set_t *before, const net_addr_t *a)
 {
     for (const listen_t *l = before ? before->first : NULL; l; l = l->next)
-        if (!is_unix(&l->addr) && net_port(&l->addr) == net_port(a)) return true;
+        if (is_unix(a) ? net_eq(&l->addr, a)
+                       : !is_unix(&l->addr) && net_port(&l->addr) == net_port(a))
+            return true;
     return false;
+}
+
+/* A server that was told to stop just now may still be at it. */
+static void wait_until_free(binder_t *b, const listen_set_t *set)
+{
+    const struct timespec pause = {.tv_nsec = 1000000000L / PROBES_PER_SECOND};
+    for (int i = 0; i < PROBES_MAX; i++) {
+        const listen_t *l = set->first;
+        while (l && probe(b, l) != -EADDRINUSE) l = l->next;
+        if (!l || b->failed) return;
+        nanosleep(&pause, NULL);
+    }
 }
 
 static void probe_all(binder_t *b, const listen_set_t *set, const listen_set_t *before)
 {
-    for (const listen_t *l = set->first; l; l = l->next)
-        if (!is_unix(&l->addr) && !port_is_ours(before, &l->addr)) probe(b, l);
+    if (!before) wait_until_free(b, set);
+    for (const listen_t *l = set->first; l; l = l->next) {
+        int err = is_ours(before, &l->addr) ? 0 : probe(b, l);
+        if (err) complain(b, "bind() to", &l->addr, -err);
+    }
 }
 
 static void complete(binder_t *b, listen_t *l, const listen_t *old)
@@ -259,7 +280,7 @@ void listen_set_abandon(listen_set_t *set, const listen_set_t *before)
         const listen_t *old = found_in(before, l);
         if (is_unix(&l->addr) && l->fd_count && l->fds[0] >= 0 && !old) unlink(l->addr.un.sun_path);
     }
-    listen_set_close(set, before, NULL);
+    listen_set_close(set, before);
     for (const listen_t *l = set->first; l; l = l->next) {
         const listen_t *old = found_in(before, l);
         if (old && !is_unix(&l->addr) && l->fd_count > old->fd_count) choose_all(old->fds[0]);
@@ -304,11 +325,11 @@ bool listen_kept(const listen_t *l, unsigned at, const listen_set_t *set)
 }
 
 /* The last first: the kernel fills the gap in a group with its last member. */
-void listen_set_close(listen_set_t *set, const listen_set_t *a, const listen_set_t *b)
+void listen_set_close(listen_set_t *set, const listen_set_t *keep)
 {
     for (listen_t *l = set->first; l; l = l->next)
         for (unsigned i = l->fd_count; i-- > 0;) {
-            if (l->fds[i] < 0 || listen_kept(l, i, a) || listen_kept(l, i, b)) continue;
+            if (l->fds[i] < 0 || listen_kept(l, i, keep)) continue;
             close(l->fds[i]);
             l->fds[i] = -1;
         }

@@ -53,11 +53,10 @@ static str_t or_default(const char *given, const char *otherwise)
 
 static str_t find_prefix(pool_t *pool, const options_t *o)
 {
-    str_t prefix = or_default(o->prefix, PROXYD_PREFIX), cwd = STR("/");
-    char *here = getcwd(NULL, 0);
-    if (here) cwd = pool_str(pool, str_of(here));
-    free(here);
-    prefix = paths_join(pool, cwd, prefix);
+    str_t prefix = or_default(o->prefix, PROXYD_PREFIX);
+    char *absolute = realpath(prefix.p, NULL);
+    prefix = pool_str(pool, absolute ? str_of(absolute) : prefix);
+    free(absolute);
     return str_ends(prefix, STR("/")) ? prefix : pool_concat(pool, prefix, STR("/"));
 }
 

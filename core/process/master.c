@@ -106,9 +106,9 @@ static void commit(void)
         background_ready();
         return;
     }
-    crew_dismiss(before, &now->generation->listens, CREW_GRACE_MS);
-    listen_set_close(&before->generation->listens, &now->generation->listens, NULL);
-    master.reload_from = clock_ms() + 2 * CREW_GRACE_MS;
+    if (crew_dismiss(before, &now->generation->listens, CREW_GRACE_MS))
+        master.reload_from = clock_ms() + 2 * CREW_GRACE_MS;
+    listen_set_close(&before->generation->listens, &now->generation->listens);
     if (!str_eq(before->generation->core->pid, now->generation->core->pid)) {
         pidfile_write(now->generation->pool, now->generation->core->pid.p);
         pidfile_remove(before->generation->core->pid.p);
@@ -204,7 +204,7 @@ static void dismiss_all(void)
     listen_set_t *listens = &master.present->generation->listens;
     listen_set_retire(listens, NULL);
     crew_dismiss(master.present, NULL, 0);
-    listen_set_close(listens, NULL, NULL);
+    listen_set_close(listens, NULL);
 }
 
 static void terminate(void)

@@ -213,7 +213,7 @@ static void finish_drain(void)
     }
     worker.draining = false;
     update_watching();
-    listen_set_close(&worker.role.generation->listens, NULL, NULL);
+    listen_set_close(&worker.role.generation->listens, NULL);
 }
 
 static void on_drained(struct timer *t)
@@ -235,11 +235,18 @@ static void on_shutdown_timeout(struct timer *t)
     stop_at_once();
 }
 
+static bool any_retired(void)
+{
+    for (unsigned i = 0; i < worker.acceptor_count; i++)
+        if (worker.acceptors[i].retired) return true;
+    return false;
+}
+
 static void start_drain(void)
 {
     worker.draining = true;
     worker.drain.fire = on_drained;
-    if (worker.grace_ms)
+    if (worker.grace_ms && any_retired())
         timer_arm(&worker.drain, worker.grace_ms);
     else
         finish_drain();
