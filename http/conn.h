@@ -28,23 +28,20 @@ struct conn {
     uint64_t number;           /* *N in the log, $connection */
     uint64_t accepted_ms;      /* clock_ms */
     unsigned requests;         /* $connection_requests */
+    void *tunnel;              /* of tunnel.c, while detached */
     bool unread;               /* the client may be sending what nobody will read: linger at the end */
     bool reset;                /* end it with a reset */
     bool detached;             /* a tunnel owns the connection and its request; the fiber only ends */
 };
 
-/* Takes over an accepted socket (listen_t.serve). */
-void conn_accept(listen_t *l, int fd, const net_addr_t *peer);
+/* A connection of a socket accepted on l, not yet open; it is counted until conn_close. */
+conn_t *conn_new(const listen_t *l, const net_addr_t *peer);
 
-/* Closes and frees; for the tunnel that a connection was detached to. Not from the connection's fiber. */
+/* Closes and frees. With reset the client sees that what it got is not whole. */
 void conn_close(conn_t *c, bool reset);
 
 /* The connection counts under this gauge of worker_counters from now on (NULL: none). */
 void conn_gauge(conn_t *c, uint64_t *gauge);
-
-/* The worker begins to stop: idle connections close. Or: every request is cancelled. */
-void conn_stop_idle(void);
-void conn_cancel_all(void);
 
 /* The client's address, and as text without the port ("unix:" for unix sockets) in pool. */
 net_addr_t conn_peer(const conn_t *c);

@@ -1,5 +1,5 @@
 /*
- * http: the http{} block: its own directives and the tables made of it.
+ * http: the values of the directives that belong to no module (http_module.c has their rows).
  */
 #ifndef HTTP_HTTP_H
 #define HTTP_HTTP_H
@@ -53,7 +53,6 @@ typedef struct http_conf {
 } http_conf_t;
 
 extern unsigned http_index;
-extern const module_t http_module;
 
 /* The http struct of a set of structs (request.conf, site_server.conf). */
 static inline const http_conf_t *http_conf(void *const *conf)
@@ -63,6 +62,9 @@ static inline const http_conf_t *http_conf(void *const *conf)
 
 /* The error_page for a status, or NULL; which one counts is decided as nginx does: the last given. */
 const http_error_page_t *http_error_page(const http_conf_t *c, int status);
+
+/* The http struct of the block being read. */
+const http_conf_t *http_conf_read(const conf_t *cf);
 
 /* The location block being read, for directives that depend on its name; NULL outside any. */
 const site_location_t *http_location_read(const conf_t *cf);

@@ -2,7 +2,7 @@
 
 #include "core/process/generation.h"
 #include "core/process/worker.h"
-#include "http/conn.h"
+#include "http/accept.h"
 #include "http/http.h"
 #include "http/http_listen.h"
 
@@ -35,8 +35,7 @@ static bool finish(conf_t *cf, conf_scope_t *scope)
     cf->scope = scope;
     for (const http_hooks_t **h = hooks_made; *h; h++)
         if ((*h)->finish) ok = (*h)->finish(cf) && ok;
-    const http_conf_t *c = conf_get(scope, &http_module);
-    ok = var_set_check(cf, c->vars) && ok;
+    ok = var_set_check(cf, http_conf_read(cf)->vars) && ok;
     cf->scope = outer;
     return ok;
 }
@@ -56,7 +55,7 @@ bool http_block_http(conf_t *cf, const conf_row_t *row, void *conf, const tree_n
     make_hooks(cf->modules);
     c->block = POOL_NEW(cf->pool, http_block_t);
     c->vars = var_set_new(cf->pool, cf->modules);
-    worker_on_stop(conn_stop_idle, conn_cancel_all);
+    worker_on_stop(accept_stop_idle, accept_cancel_all);
     if (!begin(cf, node)) return false;
     conf_scope_t *scope = conf_block(cf, node, CONF_HTTP, false);
     return scope && finish(cf, scope);
@@ -126,12 +125,6 @@ bool http_block_server(conf_t *cf, const conf_row_t *row, void *conf, const tree
 }
 
 /* --- location --- */
-
-const site_location_t *http_location_read(const conf_t *cf)
-{
-    const http_conf_t *c = conf_get(cf->scope, &http_module);
-    return c->block ? c->block->location : NULL;
-}
 
 bool http_block_location(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "core/process/generation.h"
-#include "http/conn.h"
+#include "http/accept.h"
 #include "http/http.h"
 
 #define HINT_ADDRESS "for example 80, *:8080, 127.0.0.1:8080, [::]:80, unix:/run/proxyd.sock"
@@ -176,7 +176,7 @@ static bool add_listen(conf_t *cf, http_block_t *block, const tree_node_t *node,
         l->options = p->options;
     }
     if (!l->data) l->data = site_address_new(cf->pool);
-    l->serve = conn_accept;
+    l->serve = accept_connection;
     *VEC_PUSH(cf->pool, &block->listens) = (http_block_listen_t){l, p && p->fallback, node};
     return true;
 }

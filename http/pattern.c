@@ -7,7 +7,7 @@ static bool define_names(conf_t *cf, const tree_node_t *node, unsigned word, pat
 {
     str_t name;
     unsigned group, count = 0;
-    const http_conf_t *http = conf_get(cf->scope, &http_module);
+    const http_conf_t *http = http_conf_read(cf);
     while (regex_name(p->regex, count, &name, &group)) count++;
     p->vars = POOL_ARRAY(cf->pool, int, count);
     for (unsigned i = 0; regex_name(p->regex, i, &name, &group); i++) {

@@ -28,7 +28,7 @@ static bool add_literal(compiler_t *c, str_t s)
 
 static bool add_variable(compiler_t *c, str_t name)
 {
-    const http_conf_t *http = conf_get(c->cf->scope, &http_module);
+    const http_conf_t *http = http_conf_read(c->cf);
     int var = var_use(c->cf, http->vars, c->node, c->word, name);
     *VEC_PUSH(c->cf->pool, &c->parts) = (text_part_t){.var = var};
     return var >= 0;

@@ -1,0 +1,148 @@
+#include "http/accept.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/process/worker.h"
+#include "http/h1.h"
+#include "http/http.h"
+
+/* How long an idle connection is still served when the worker stops: a request may be on its way. */
+enum { STOP_GRACE_MS = 1000 };
+
+static list_t idle_list = {&idle_list, &idle_list};
+static list_t busy_list = {&busy_list, &busy_list};
+
+static const http_conf_t *conf_of(const conn_t *c)
+{
+    return http_conf(conn_site(c)->fallback->conf);
+}
+
+/* --- lingering --- */
+
+static bool must_linger(const conn_t *c)
+{
+    unsigned mode = conf_of(c)->lingering_close;
+    if (mode == HTTP_LINGER_OFF || (c->stream.io.ready & LOOP_HUP) || c->reset) return false;
+    return mode == HTTP_LINGER_ALWAYS || c->unread || stream_readable(&c->stream);
+}
+
+/*
+ * Reads and drops what the client still sends, so that the kernel does not answer it with a reset that
+ * would take our reply with it (RFC 9112 section 9.6). Suspends; bounded.
+ */
+static void linger(conn_t *c)
+{
+    const http_conf_t *conf = conf_of(c);
+    uint64_t until = clock_ms() + conf->lingering_time;
+    stream_shutdown(&c->stream);
+    buf_clear(c->in);
+    while (clock_ms() < until && !worker_stopping) {
+        ssize_t got = stream_read(&c->stream, c->in->start, buf_capacity(c->in),
+                                  conf->lingering_timeout);
+        if (got <= 0) return;
+    }
+}
+
+/* --- serving --- */
+
+static void on_ready(loop_fd_t *io, unsigned events);
+
+/* Gives back all but the struct, and waits for the next request in the loop. */
+static void become_idle(conn_t *c)
+{
+    buf_return(c->in);
+    c->in = NULL;
+    c->fiber = NULL;
+    c->stream.io.owner = NULL;
+    c->stream.io.on_ready = on_ready;
+    list_remove(&c->link);
+    list_push(&idle_list, &c->link);
+    conn_gauge(c, &worker_counters->waiting);
+    timer_arm(&c->idle, conf_of(c)->keepalive_timeout);
+}
+
+static void become_busy(conn_t *c)
+{
+    timer_disarm(&c->idle);
+    c->stream.io.on_ready = NULL;
+    c->stream.io.owner = c->fiber;
+    list_remove(&c->link);
+    list_push(&busy_list, &c->link);
+}
+
+static void serve(void *arg)
+{
+    conn_t *c = arg;
+    bool keep = h1_serve(c);
+    if (c->detached) return;
+    if (keep && !worker_stopping) {
+        become_idle(c);
+        return;
+    }
+    fiber_uncancel(c->fiber);
+    if (must_linger(c)) linger(c);
+    conn_close(c, c->reset);
+}
+
+static void on_ready(loop_fd_t *io, unsigned events)
+{
+    conn_t *c = LIST_OF(io, conn_t, stream.io);
+    if (!(events & LOOP_READ)) return;
+    c->fiber = fiber_start(serve, c);
+    if (!c->fiber) {
+        LOG(&log_main, LOG_ALERT, errno, "no stack for a request of connection *%llu",
+            (unsigned long long)c->number);
+        conn_close(c, true);
+        return;
+    }
+    become_busy(c);
+}
+
+static void on_idle_timeout(struct timer *t)
+{
+    conn_t *c = LIST_OF(t, conn_t, idle);
+    conn_close(c, c->requests == 0 && conf_of(c)->reset_timedout_connection);
+}
+
+/* --- accepting --- */
+
+void accept_connection(listen_t *l, int fd, const net_addr_t *peer)
+{
+    conn_t *c = conn_new(l, peer);
+    c->idle.fire = on_idle_timeout;
+    c->stream.io.on_ready = on_ready;
+    int err = stream_open(&c->stream, fd);
+    if (err < 0) {
+        LOG(&log_main, LOG_ALERT, -err, "epoll_ctl() failed for an accepted connection");
+        close(fd);
+        conn_close(c, false);
+        return;
+    }
+    worker_counters->handled++;
+    list_push(&idle_list, &c->link);
+    conn_gauge(c, &worker_counters->waiting);
+    timer_arm(&c->idle, conf_of(c)->client_header_timeout);
+}
+
+/* --- stopping --- */
+
+void accept_stop_idle(void)
+{
+    LIST_EACH(l, &idle_list)
+    {
+        conn_t *c = LIST_OF(l, conn_t, link);
+        if (c->idle.at > clock_ms() + STOP_GRACE_MS) timer_arm(&c->idle, STOP_GRACE_MS);
+    }
+}
+
+void accept_cancel_all(void)
+{
+    LIST_EACH_SAFE(l, &idle_list) conn_close(LIST_OF(l, conn_t, link), false);
+    LIST_EACH(l, &busy_list)
+    {
+        conn_t *c = LIST_OF(l, conn_t, link);
+        if (c->fiber) fiber_cancel(c->fiber, -ECANCELED);
+    }
+}
