@@ -22,6 +22,7 @@ typedef struct reply {
     header_list_t trailers;   /* sent behind a chunked body */
     int64_t length;           /* of the body, or REPLY_LENGTH_UNKNOWN */
     str_t content_type;       /* with charset; p NULL: none */
+    bool type_by_uri;         /* content_type is a guess: what the URI's extension says is better */
     str_t server, date;       /* an origin's own, passed on; p NULL: ours */
     filter_t *filters;
     uint64_t body_sent;       /* bytes of body handed to the connection */

@@ -8,8 +8,8 @@
 #ifndef HTTP_SITE_H
 #define HTTP_SITE_H
 
-#include "core/base/hash.h"
 #include "core/process/listen.h"
+#include "http/host_map.h"
 #include "http/pattern.h"
 #include "http/site_tree.h"
 
@@ -56,9 +56,7 @@ typedef struct site_address {
     pool_t *pool;
     site_server_t *fallback; /* default_server, else the first */
     bool fallback_set;       /* by default_server */
-    hash_map_t exact;        /* "www.example.org" */
-    hash_map_t leading;      /* "*.example.org" under "example.org" */
-    hash_map_t trailing;     /* "www.example.*" under "www.example" */
+    host_map_t names;
     VEC(site_regex_name_t) regexes;
 } site_address_t;
 
