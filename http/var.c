@@ -98,6 +98,16 @@ int var_define(conf_t *cf, var_set_t *set, const tree_node_t *node, unsigned wor
     return (int)index;
 }
 
+int var_define_word(conf_t *cf, const tree_node_t *node, unsigned word)
+{
+    str_t name = node->words[word].text;
+    if (name.n > 1 && name.p[0] == '$')
+        return var_define(cf, http_conf_read(cf)->vars, node, word, str_sub(name, 1, name.n));
+    conf_error(cf, node, word, "a variable, for example $name", "invalid variable name \"" STR_FMT "\"",
+               STR_ARG(name));
+    return -1;
+}
+
 var_t *var_at(var_set_t *set, unsigned index)
 {
     ASSERT(index < set->vars.n);

@@ -66,6 +66,9 @@ int var_use(conf_t *cf, var_set_t *set, const tree_node_t *node, unsigned word, 
  */
 int var_define(conf_t *cf, var_set_t *set, const tree_node_t *node, unsigned word, str_t name);
 
+/* The same for the word "$name" of a directive, in the configuration being read. */
+int var_define_word(conf_t *cf, const tree_node_t *node, unsigned word);
+
 /* Valid until the next var_use or var_define. */
 var_t *var_at(var_set_t *set, unsigned index);
 unsigned var_count(const var_set_t *set);
