@@ -12,6 +12,7 @@
 #include "core/process/core_conf.h"
 #include "core/process/listen.h"
 #include "core/process/logfile.h"
+#include "core/process/tempdir.h"
 #include "core/shared/zone.h"
 
 /* What every generation is loaded from: the command line. Lives as long as the process. */
@@ -34,6 +35,7 @@ typedef struct generation {
     listen_set_t listens;
     logfile_set_t logfiles;
     zone_set_t zones;
+    tempdir_set_t tempdirs;
     log_t log;                 /* error_log of the main block */
     bool prepared;
 } generation_t;
