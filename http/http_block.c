@@ -35,7 +35,9 @@ static bool finish(conf_t *cf, conf_scope_t *scope)
     cf->scope = scope;
     for (const http_hooks_t **h = hooks_made; *h; h++)
         if ((*h)->finish) ok = (*h)->finish(cf) && ok;
-    ok = var_set_check(cf, http_conf_read(cf)->vars) && ok;
+    const http_conf_t *c = http_conf_read(cf);
+    ok = var_set_check(cf, c->vars) && ok;
+    tempdir_want(&generation_of(cf)->tempdirs, c->client_body_temp_path);
     cf->scope = outer;
     return ok;
 }

@@ -2,7 +2,7 @@
 #include "http/http.h"
 
 #include "config.h"
-#include "core/process/core_conf.h"
+#include "core/process/generation.h"
 #include "http/http_block.h"
 #include "http/http_listen.h"
 #include "http/resolve.h"
@@ -33,7 +33,11 @@ static bool set_large_buffers(conf_t *cf, const conf_row_t *row, void *conf, con
 /* client_body_temp_path path [level1 [level2 [level3]]]: one directory serves, levels are accepted */
 static bool set_temp_path(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {
-    *CONF_AT(row, conf, str_t) = conf_full_path(cf, node->words[1].text, false);
+    str_t path = conf_full_path(cf, node->words[1].text, false);
+    *CONF_AT(row, conf, str_t) = path;
+    /* The http block's own, or its default, is wanted when the block ends. */
+    bool nested = cf->scope && (cf->scope->context & (CONF_SERVER | CONF_LOCATION));
+    if (nested) tempdir_want(&generation_of(cf)->tempdirs, path);
     return true;
 }
 

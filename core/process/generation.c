@@ -37,7 +37,7 @@ generation_t *generation_load(const generation_source_t *source)
     static unsigned number;
     pool_t *pool = pool_create();
     generation_t *g = POOL_NEW(pool, generation_t);
-    g->pool = g->listens.pool = g->logfiles.pool = g->zones.pool = pool;
+    g->pool = g->listens.pool = g->logfiles.pool = g->zones.pool = g->tempdirs.pool = pool;
     g->source = source;
     g->number = ++number;
     g->diag = diag_new(pool);
