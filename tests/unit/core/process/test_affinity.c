@@ -59,5 +59,5 @@ Test(affinity, there_is_a_cpu)
     cpu_set_t set;
     unsigned n = affinity_cpus(&set);
     cr_assert_geq(n, 1);
-    cr_assert_eq(n, CPU_COUNT(&set));
+    cr_assert_eq(n, (unsigned)CPU_COUNT(&set));
 }
