@@ -76,7 +76,7 @@ static verdict_t find_location(request_t *r)
     return check_internal(r);
 }
 
-/* --- the phases from server to content --- */
+/* --- the phases from server to files --- */
 
 static verdict_t run_located(request_t *r)
 {
@@ -88,7 +88,7 @@ static verdict_t run_located(request_t *r)
         if (v.kind != VERDICT_NEXT && v.kind != VERDICT_REROUTE) return v;
     }
     v = find_location(r);
-    for (phase_t p = PHASE_REWRITE; p <= PHASE_CONTENT && v.kind == VERDICT_NEXT; p++)
+    for (phase_t p = PHASE_REWRITE; p <= PHASE_FILES && v.kind == VERDICT_NEXT; p++)
         v = run_phase(r, p);
     return v;
 }

@@ -10,7 +10,8 @@
  *   7. PHASE_LIMIT, PHASE_ACCESS: may this request be served now, and to this client.
  *   8. PHASE_PRECONTENT: try_files and the like; may go back to 5.
  *   9. PHASE_CONTENT: somebody replies. The head hooks of all modules run when the reply starts, its body
- *      goes down the filters that they pushed, to the connection.
+ *      goes down the filters that they pushed, to the connection. PHASE_FILES: what nobody took is a
+ *      matter of files.
  *  10. A refusal on the way becomes an error page (error_page may go back to 5), or an aborted
  *      connection when the head is out already.
  *  11. PHASE_LOG: always, once.
@@ -45,6 +46,7 @@ typedef enum phase {
     PHASE_ACCESS,
     PHASE_PRECONTENT,
     PHASE_CONTENT,
+    PHASE_FILES,
     PHASE_LOG,
     PHASE_COUNT
 } phase_t;

@@ -11,10 +11,12 @@
 void reply_reset(request_t *r, int status)
 {
     reply_t *p = &r->reply;
-    bool error_page = p->error_page, close = p->close;
-    *p = (reply_t){.status = status, .length = REPLY_LENGTH_UNKNOWN};
-    p->error_page = error_page;
-    p->close = close;
+    *p = (reply_t){.status = status,
+                   .length = REPLY_LENGTH_UNKNOWN,
+                   .limit_rate = p->limit_rate,
+                   .limit_rate_set = p->limit_rate_set,
+                   .error_page = p->error_page,
+                   .close = p->close};
     header_list_init(&p->headers, r->pool);
     header_list_init(&p->trailers, r->pool);
 }
@@ -104,20 +106,24 @@ static bool may_have_page(int status)
     return status >= 300 && status != 304;
 }
 
-verdict_t reply_page(request_t *r, int status)
+verdict_t reply_own_page(request_t *r)
 {
-    reply_reset(r, status);
+    int status = r->reply.status;
     if (!may_have_page(status)) return reply_send(r, NULL, 0);
     r->reply.content_type = STR("text/html");
     piece_t piece = PIECE_MEMORY(page_body(r, status));
     return reply_send(r, &piece, 1);
 }
 
+verdict_t reply_page(request_t *r, int status)
+{
+    reply_reset(r, status);
+    return reply_own_page(r);
+}
+
 verdict_t reply_redirect(request_t *r, int status, str_t location)
 {
     reply_reset(r, status);
     header_add_id(&r->reply.headers, HEADER_LOCATION, location);
-    r->reply.content_type = STR("text/html");
-    piece_t piece = PIECE_MEMORY(page_body(r, status));
-    return reply_send(r, &piece, 1);
+    return reply_own_page(r);
 }

@@ -24,6 +24,8 @@ typedef struct reply {
     str_t content_type;       /* with charset; p NULL: none */
     bool type_by_uri;         /* content_type is a guess: what the URI's extension says is better */
     str_t server, date;       /* an origin's own, passed on; p NULL: ours */
+    uint64_t limit_rate;      /* bytes per second of the body, 0: unlimited; counts when */
+    bool limit_rate_set;      /* $limit_rate or X-Accel-Limit-Rate was, over limit_rate */
     filter_t *filters;
     uint64_t body_sent;       /* bytes of body handed to the connection */
     uint64_t bytes_sent;      /* head and body with its framing: $bytes_sent */
@@ -35,7 +37,8 @@ typedef struct reply {
     bool error_page;          /* being served by error_page */
 } reply_t;
 
-/* Sets status and empties the headers (a fresh start while nothing was started). */
+/* Sets status and empties the headers (a fresh start while nothing was started). What was said of the
+   connection and the rate stays. */
 void reply_reset(request_t *r, int status);
 
 /* Runs the head hooks. 0 or negative errno. */
@@ -54,6 +57,7 @@ void reply_abort(request_t *r);
 verdict_t reply_text(request_t *r, int status, str_t content_type, str_t body);
 verdict_t reply_redirect(request_t *r, int status, str_t location); /* with the standard page */
 verdict_t reply_page(request_t *r, int status);  /* the built-in page of a status */
+verdict_t reply_own_page(request_t *r); /* the same for r->reply as it is, with its headers */
 
 /* Writes head and body as one, sends, ends: for handlers that have it all. */
 verdict_t reply_send(request_t *r, const piece_t *body, unsigned n);
