@@ -189,7 +189,7 @@ int main(int argc, char **argv)
     options_t o;
     char why[256];
     argv = title_init(argc, argv);
-    if (!options_parse(argc, argv, &o, why, sizeof(why))) {
+    if (!options_parse(argc, (const char *const *)argv, &o, why, sizeof(why))) {
         fprintf(stderr, "proxyd: %s\n", why);
         return 1;
     }

@@ -28,7 +28,7 @@ const char options_usage[] =
 
 typedef struct reader {
     int argc, at;
-    char *const *argv;
+    const char *const *argv;
     options_t *out;
     char *why;
     size_t n;
@@ -102,7 +102,7 @@ static bool read_word(reader_t *r, const char *word)
     return true;
 }
 
-bool options_parse(int argc, char *const argv[], options_t *out, char *why, size_t n)
+bool options_parse(int argc, const char *const *argv, options_t *out, char *why, size_t n)
 {
     reader_t r = {.argc = argc, .argv = argv, .out = out, .why = why, .n = n};
     *out = (options_t){0};

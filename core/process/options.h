@@ -19,7 +19,7 @@ typedef struct options {
  * Reads argv. Flags may be combined (-tq), an argument may stand in the same word (-cfile) or in the
  * next. False: why (n bytes) says what is wrong with it.
  */
-bool options_parse(int argc, char *const argv[], options_t *out, char *why, size_t n);
+bool options_parse(int argc, const char *const *argv, options_t *out, char *why, size_t n);
 
 /* What -h prints. */
 extern const char options_usage[];

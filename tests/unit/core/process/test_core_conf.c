@@ -21,6 +21,7 @@ static void setup(void)
 static void teardown(void)
 {
     if (g) generation_abandon(g, NULL);
+    g = NULL;
 }
 
 TestSuite(core_conf, .init = setup, .fini = teardown);
@@ -37,6 +38,7 @@ static void keep_what_is_said(void)
 /* The conf of the text, or NULL and what is said about it. */
 static const core_conf_t *load(const char *text)
 {
+    teardown();
     pool_t *pool = pool_create();
     g = POOL_NEW(pool, generation_t);
     g->pool = g->listens.pool = g->logfiles.pool = g->zones.pool = pool;

@@ -5,13 +5,13 @@
 static char why[256];
 
 #define PARSE(out, ...) \
-    options_parse((int)(sizeof((char *[]){"proxyd", __VA_ARGS__}) / sizeof(char *)), \
-                  (char *[]){"proxyd", __VA_ARGS__}, out, why, sizeof(why))
+    options_parse((int)(sizeof((const char *[]){"proxyd", __VA_ARGS__}) / sizeof(char *)), \
+                  (const char *[]){"proxyd", __VA_ARGS__}, out, why, sizeof(why))
 
 Test(options, nothing_given)
 {
     options_t o;
-    cr_assert(options_parse(1, (char *[]){"proxyd"}, &o, why, sizeof(why)));
+    cr_assert(options_parse(1, (const char *[]){"proxyd"}, &o, why, sizeof(why)));
     cr_assert_null(o.conf);
     cr_assert_null(o.signal);
     cr_assert_null(o.help_on);
@@ -55,7 +55,7 @@ Test(options, version_and_help)
 Test(options, signals)
 {
     options_t o;
-    static char *const names[] = {"stop", "quit", "reload", "reopen"};
+    static const char *const names[] = {"stop", "quit", "reload", "reopen"};
     for (size_t i = 0; i < 4; i++) {
         cr_assert(PARSE(&o, "-s", names[i]));
         cr_assert_str_eq(o.signal, names[i]);
