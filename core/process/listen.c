@@ -168,6 +168,7 @@ static int bind_tcp(const listen_t *l, int fd)
 {
     int on = 1;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) < 0) return -errno;
+    net_nodelay(fd); /* accepted sockets have it from here, at no cost */
     return bind(fd, &l->addr.sa, l->addr.len) < 0 ? -errno : 0;
 }
 
