@@ -1,0 +1,60 @@
+#include "tests/e2e/peer.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tests/e2e/keeper.h"
+
+static bool accepts(uint16_t port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons(port),
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    bool ok = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+    close(fd);
+    return ok;
+}
+
+static void start(const char *name, const char *const argv[])
+{
+    const char *output = file_path(text("%s.txt", name));
+    int status;
+    pid_t pid = keeper_run(argv, harness_dir(), output);
+    bool up = EVENTUALLY(accepts(harness_port(name)) || keeper_wait(pid, 0, &status));
+    cr_assert(up && !keeper_wait(pid, 0, &status), "%s does not start:\n%s", argv[0],
+              file_read(output));
+}
+
+void peer_python(const char *name, const char *directory)
+{
+    const char *python = access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : "python3";
+    const char *argv[] = {python,        "-u",        "-m",
+                          "http.server", "--bind",    "127.0.0.1",
+                          "--directory", file_path(directory), text("%u", harness_port(name)),
+                          NULL};
+    start(name, argv);
+}
+
+void peer_node(const char *name, const char *script)
+{
+    const char *file = text("%s.js", name);
+    const char *argv[] = {"node", file_path(file), NULL};
+    file_write(file, script);
+    start(name, argv);
+}
+
+void peer_nginx(const char *name, const char *http)
+{
+    const char *file = text("%s.conf", name), *log = file_path(text("%s.log", name));
+    const char *program = access("/usr/sbin/nginx", X_OK) == 0 ? "/usr/sbin/nginx" : "nginx";
+    const char *argv[] = {program, "-p", harness_dir(), "-e", log, "-c", file_path(file), NULL};
+    file_write(file, text("daemon off; pid @dir@/%s.pid; error_log %s; worker_processes 1;\n"
+                          "events {}\n"
+                          "http { access_log off; client_body_temp_path @dir@/%s-body;\n"
+                          "proxy_temp_path @dir@/%s-proxy; fastcgi_temp_path @dir@/%s-fcgi;\n"
+                          "uwsgi_temp_path @dir@/%s-uwsgi; scgi_temp_path @dir@/%s-scgi;\n%s\n}\n",
+                          name, log, name, name, name, name, name, http));
+    start(name, argv);
+}
