@@ -25,7 +25,7 @@ typedef struct log_target {
     int fd;
     int level;            /* lines above this level are not written here */
     const char *path;     /* NULL: not a file of ours (standard error, syslog) */
-    const char *syslog;   /* text between "<PRI>TIME HOST " and the message; NULL: a plain line */
+    const char *syslog;   /* "HOST TAG: ", what stands behind the time; NULL: a plain line */
     int facility;         /* of syslog */
 } log_target_t;
 
