@@ -53,6 +53,11 @@ void background_ready(void)
     if (ready_pipe < 0) return;
     ssize_t ignored = write(ready_pipe, "", 1);
     (void)ignored;
-    close(ready_pipe);
+    background_forget();
+}
+
+void background_forget(void)
+{
+    if (ready_pipe >= 0) close(ready_pipe);
     ready_pipe = -1;
 }

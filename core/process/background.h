@@ -16,4 +16,7 @@ bool background_enter(int error_fd);
 /* Nothing happens in the foreground. */
 void background_ready(void);
 
+/* In a child of the new process: it has no say in this. */
+void background_forget(void);
+
 #endif

@@ -1,8 +1,8 @@
 #include "core/process/core_conf.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -151,6 +151,18 @@ static bool set_env(conf_t *cf, const conf_row_t *row, void *module_struct, cons
 
 /* --- events --- */
 
+/* The limit is raised as far as it goes when proxyd starts. */
+static void warn_of_files(conf_t *cf, const tree_node_t *node, const core_conf_t *c)
+{
+    struct rlimit limit;
+    rlim_t files = c->worker_rlimit_nofile;
+    if (!files && getrlimit(RLIMIT_NOFILE, &limit) == 0) files = limit.rlim_max;
+    if (c->worker_connections > files)
+        conf_warn(cf, node, 0, "worker_rlimit_nofile raises it, when root starts proxyd",
+                  "%u worker_connections exceed open file resource limit: %llu",
+                  c->worker_connections, (unsigned long long)files);
+}
+
 static bool set_events(conf_t *cf, const conf_row_t *row, void *module_struct,
                        const tree_node_t *node)
 {
@@ -159,6 +171,7 @@ static bool set_events(conf_t *cf, const conf_row_t *row, void *module_struct,
     if (!events) return false;
     const core_conf_t *inner = conf_get(events, &core_module);
     ((core_conf_t *)module_struct)->worker_connections = inner->worker_connections;
+    warn_of_files(cf, node, inner);
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/process/background.h"
 #include "core/process/channel.h"
 
 enum {
@@ -31,6 +32,7 @@ crew_t *crew_new(generation_t *g)
 static void close_foreign(const crew_t *own, unsigned slot, crew_t *all, int master_fd)
 {
     close(master_fd);
+    background_forget();
     for (crew_t *c = all; c; c = c->next) {
         generation_close_foreign(c->generation, own->generation, slot);
         for (unsigned i = 0; i < c->count; i++)
@@ -47,6 +49,7 @@ static _Noreturn void run_child(crew_t *crew, unsigned slot, crew_t *all, int ma
     log_main = g->log;
     int status = worker_run(&role);
     log_main = (log_t){.level = -1};
+    environ = NULL; /* lies in the pool */
     pool_destroy(g->pool);
     pool_trim();
     exit(status);
@@ -146,6 +149,7 @@ void crew_buried(crew_t *crew, crew_post_t *post, int status)
     post->counters = NULL;
     post->pid = 0;
     post->ready = false;
+    post->due = 0;
     if (crew->state != CREW_LEAVING && !fatal) plan_next(post);
 }
 

@@ -310,8 +310,8 @@ void listen_set_retire(const listen_set_t *set, const listen_set_t *next)
 {
     for (const listen_t *l = set->first; l; l = l->next) {
         if (found_in(next, l)) continue;
-        if (is_unix(&l->addr))
-            unlink(l->addr.un.sun_path);
+        if (is_unix(&l->addr) && listen_fd(l, 0) >= 0)
+            unlink(l->addr.un.sun_path); /* once: the next server may have made its own since */
         else
             for (unsigned i = 0; i < l->fd_count; i++) refuse_new(l->fds[i]);
     }

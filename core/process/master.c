@@ -30,7 +30,8 @@ static struct {
     bool reload, quit, terminate, failed;
     uint64_t reload_from;        /* clock_ms() before which no reload begins */
     uint64_t kill_at;            /* 0: nobody is waited for */
-    bool background;
+    bool background;             /* daemon on */
+    bool stderr_is_log;          /* standard error goes to the error log's file */
 } master = {.signals = -1};
 
 /* --- logs --- */
@@ -46,7 +47,16 @@ static void speak_through(const generation_t *g)
 {
     log_main = g->log;
     log_target_t *file = first_file(&g->log);
-    panic_set_fd(file && !master.background ? file->fd : -1);
+    panic_set_fd(file && !master.stderr_is_log ? file->fd : -1);
+}
+
+static bool go_into_background(const generation_t *g)
+{
+    const log_target_t *t = g->log.targets, *file = first_file(&g->log);
+    while (t && t->fd != STDERR_FILENO) t = t->next;
+    master.background = true;
+    master.stderr_is_log = !t && file;
+    return background_enter(t ? STDERR_FILENO : file ? file->fd : -1);
 }
 
 static void reopen_logs(crew_t *crew)
@@ -60,12 +70,19 @@ static void reopen_logs(crew_t *crew)
         }
         dup3(fd, l->fd, O_CLOEXEC);
         crew_hand_log(crew, fd, l->fd);
-        if (master.background && errors && errors->path == l->path) {
+        if (master.stderr_is_log && errors && errors->path == l->path) {
             dup2(fd, STDERR_FILENO);
             crew_hand_log(crew, fd, STDERR_FILENO);
         }
         close(fd);
     }
+}
+
+static bool write_pid(const generation_t *g)
+{
+    int err = pidfile_write(g->pool, g->core->pid.p);
+    if (err) LOG(&log_main, LOG_EMERG, -err, "open() \"%s\" failed", g->core->pid.p);
+    return !err;
 }
 
 /* --- crews --- */
@@ -110,7 +127,7 @@ static void commit(void)
         master.reload_from = clock_ms() + 2 * CREW_GRACE_MS;
     listen_set_close(&before->generation->listens, &now->generation->listens);
     if (!str_eq(before->generation->core->pid, now->generation->core->pid)) {
-        pidfile_write(now->generation->pool, now->generation->core->pid.p);
+        write_pid(now->generation);
         pidfile_remove(before->generation->core->pid.p);
     }
 }
@@ -136,10 +153,9 @@ static void settle_next(void)
         give_up_next("the workers of the new configuration are not ready after a minute");
 }
 
-static void respawn_due(void)
+static void respawn_due(crew_t *crew)
 {
-    crew_t *crew = master.present;
-    if (!crew || crew->state != CREW_SERVING) return;
+    if (!crew || crew->state == CREW_LEAVING) return;
     for (unsigned i = 0; i < crew->count; i++)
         if (crew->posts[i].due && crew->posts[i].due <= clock_ms() && !crew->posts[i].pid)
             crew_start_worker(crew, i, master.crews, master.signals);
@@ -297,8 +313,8 @@ static void earlier(uint64_t *when, uint64_t at)
 static int time_to_wait(void)
 {
     uint64_t when = UINT64_MAX, now = clock_ms();
-    for (unsigned i = 0; master.present && i < master.present->count; i++)
-        earlier(&when, master.present->posts[i].due);
+    for (crew_t *crew = master.crews; crew; crew = crew->next)
+        for (unsigned i = 0; i < crew->count; i++) earlier(&when, crew->posts[i].due);
     if (master.next) earlier(&when, master.next->started + START_MAX_MS + 1);
     if (master.reload) earlier(&when, master.reload_from > now ? master.reload_from : 0);
     earlier(&when, master.kill_at);
@@ -331,7 +347,8 @@ static void serve(void)
         read_signals();
         settle_next();
         if (master.failed && !master.kill_at) terminate();
-        if (!master.quit && !master.terminate) respawn_due();
+        respawn_due(master.present);
+        respawn_due(master.next);
         kill_the_late();
         forget_the_gone();
         if (!master.quit && !master.terminate && may_reload()) {
@@ -389,16 +406,11 @@ int master_run(generation_t *g)
     sigset_t set = worker_signals();
     sigprocmask(SIG_BLOCK, &set, NULL);
     if (!generation_prepare(g, NULL)) return 1;
-    const log_target_t *errors = first_file(&g->log);
-    master.background = g->core->daemon;
-    if (g->core->daemon && !background_enter(errors ? errors->fd : -1)) return 1;
-    speak_through(g);
-    int err = pidfile_write(g->pool, g->core->pid.p);
-    if (err) LOG(&log_main, LOG_EMERG, -err, "open() \"%s\" failed", g->core->pid.p);
-    if (!err && !worker_counters_map()) err = -errno;
-    if (err) {
+    if (g->core->daemon && !go_into_background(g)) return 1;
+    if (!write_pid(g) || !worker_counters_map()) {
         generation_abandon(g, NULL);
         return 1;
     }
+    speak_through(g);
     return g->core->master_process ? run_with_workers(g) : run_alone(g);
 }

@@ -17,7 +17,7 @@ int pidfile_write(pool_t *pool, const char *path)
 
 void pidfile_remove(const char *path)
 {
-    unlink(path);
+    if (pidfile_read(path) == getpid()) unlink(path);
 }
 
 static ssize_t read_text(const char *path, char out[TEXT_MAX])

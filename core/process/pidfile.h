@@ -9,6 +9,7 @@
 /* Writes this process's id, all at once. 0 or negative errno. */
 int pidfile_write(pool_t *pool, const char *path);
 
+/* Unless it has become another server's. */
 void pidfile_remove(const char *path);
 
 /* The id in the file; -EINVAL when it holds none, or another negative errno. */

@@ -17,6 +17,7 @@
 enum {
     ACCEPT_BATCH = 64,      /* connections of one listener in one turn of the loop */
     ACCEPT_PAUSE_MS = 500,  /* when descriptors have run out */
+    SAY_STARVED_MS = 10000, /* without running out, after which it is said again */
     UNWIND_TURNS = 16,      /* of the loop, for cancelled fibers to end */
 };
 
@@ -38,7 +39,7 @@ static struct {
     /* Orders come while the loop marks readiness, when nothing may be closed; on_turn obeys them. */
     bool told_quit, told_fast;
     unsigned grace_ms;
-    uint64_t said_full_ms;
+    uint64_t said_full_ms, say_starved_from;
     loop_fd_t signals, channel;
     struct timer pause, drain, shutdown;
     void (*stop)(void), (*cancel)(void);
@@ -141,7 +142,10 @@ static void on_pause_over(struct timer *t)
 
 static void pause_accepting(int err)
 {
-    if (!worker.starved) LOG(&log_main, LOG_CRIT, err, "accept4() failed");
+    if (clock_ms() >= worker.say_starved_from)
+        LOG(&log_main, LOG_CRIT, err, "accept4() failed, accepting again every %d ms",
+            ACCEPT_PAUSE_MS);
+    worker.say_starved_from = clock_ms() + SAY_STARVED_MS;
     worker.starved = true;
     worker.pause.fire = on_pause_over;
     timer_arm(&worker.pause, ACCEPT_PAUSE_MS);

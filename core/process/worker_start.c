@@ -68,13 +68,3 @@ bool worker_start_identity(const core_conf_t *c, unsigned slot, const log_t *log
     LOG(log, LOG_ALERT, errno, "chdir(\"%s\") failed", c->working_directory.p);
     return false;
 }
-
-void worker_start_check_files(const core_conf_t *c, const log_t *log)
-{
-    struct rlimit limit;
-    rlim_t files = c->worker_rlimit_nofile;
-    if (!files && getrlimit(RLIMIT_NOFILE, &limit) == 0) files = limit.rlim_cur;
-    if (c->worker_connections > files)
-        LOG(log, LOG_WARNING, 0, "%u worker_connections exceed open file resource limit: %llu",
-            c->worker_connections, (unsigned long long)files);
-}

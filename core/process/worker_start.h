@@ -10,7 +10,4 @@ void worker_start_environment(pool_t *pool, const core_conf_t *c);
 /* CPUs, priority, limits, directory, then the user: rights are gone after this. False has been said. */
 bool worker_start_identity(const core_conf_t *c, unsigned slot, const log_t *log);
 
-/* Says so when worker_connections do not fit into the limit of open files. */
-void worker_start_check_files(const core_conf_t *c, const log_t *log);
-
 #endif
