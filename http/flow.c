@@ -10,19 +10,29 @@ enum { STATUS_CLOSE = 444 /* nginx: close without an answer */, STATUS_CLIENT_LE
 static verdict_t run_phase(request_t *r, phase_t phase)
 {
     verdict_t v = VERDICT(NEXT);
-    for (const http_hooks_t *const *h = http_hooks; *h && v.kind == VERDICT_NEXT; h++)
-        if ((*h)->phase[phase]) v = (*h)->phase[phase](r);
+    for (const hook_fn *h = hooks_table.phase[phase]; *h && v.kind == VERDICT_NEXT; h++) v = (*h)(r);
     return v;
 }
 
 /* --- route --- */
+
+/* A host that stands as it is: no port, no brackets, no capitals, no trailing dot. */
+static bool is_plain(str_t host)
+{
+    for (size_t i = 0; i < host.n; i++) {
+        char c = host.p[i];
+        if (c == ':' || c == '[' || (c >= 'A' && c <= 'Z')) return false;
+    }
+    return host.n == 0 || host.p[host.n - 1] != '.';
+}
 
 /* r->host from the target or Host: lower case, without port and trailing dot. */
 static void set_host(request_t *r)
 {
     str_t host = r->head.host;
     uint16_t port;
-    if (host.n == 0 || !uri_split_host(host, &host, &port)) return;
+    r->host = host;
+    if (is_plain(host) || !uri_split_host(host, &host, &port)) return;
     if (host.n && host.p[host.n - 1] == '.') host.n--;
     for (size_t i = 0; i < host.n; i++) {
         if (host.p[i] < 'A' || host.p[i] > 'Z') continue;

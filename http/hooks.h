@@ -88,7 +88,20 @@ typedef struct http_hooks {
     bool (*finish)(conf_t *cf);
 } http_hooks_t;
 
-/* The hooks of all modules that have some, in order, NULL at the end; made by http.c. */
-extern const http_hooks_t *const *http_hooks;
+/*
+ * What runs per request: the handlers of each phase and the head hooks, of all modules in order, NULL
+ * at the end. Made once by hooks_make.
+ */
+enum { HOOKS_MAX = 64 };
+
+typedef struct hooks {
+    const http_hooks_t *all[HOOKS_MAX];
+    hook_fn phase[PHASE_COUNT][HOOKS_MAX];
+    int (*head[HOOKS_MAX])(request_t *r);
+} hooks_t;
+
+extern hooks_t hooks_table;
+
+void hooks_make(const module_t *const *list);
 
 #endif

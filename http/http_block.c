@@ -6,34 +6,14 @@
 #include "http/http.h"
 #include "http/http_listen.h"
 
-static const http_hooks_t **hooks_made;
-const http_hooks_t *const *http_hooks;
-
-static const http_hooks_t *hooks_of(const module_t *m)
-{
-    return m->hooks;
-}
-
 /* --- http --- */
-
-/* The hooks of all modules; the same for every configuration of a process, so made once. */
-static void make_hooks(const module_t *const *list)
-{
-    static const http_hooks_t *table[64];
-    unsigned n = 0;
-    for (const module_t *const *m = list; *m && n + 1 < sizeof(table) / sizeof(table[0]); m++)
-        if (hooks_of(*m)) table[n++] = hooks_of(*m);
-    table[n] = NULL;
-    hooks_made = table;
-    http_hooks = table;
-}
 
 static bool finish(conf_t *cf, conf_scope_t *scope)
 {
     conf_scope_t *outer = cf->scope;
     bool ok = true;
     cf->scope = scope;
-    for (const http_hooks_t **h = hooks_made; *h; h++)
+    for (const http_hooks_t *const *h = hooks_table.all; *h; h++)
         if ((*h)->finish) ok = (*h)->finish(cf) && ok;
     const http_conf_t *c = http_conf_read(cf);
     ok = var_set_check(cf, c->vars) && ok;
@@ -45,7 +25,7 @@ static bool finish(conf_t *cf, conf_scope_t *scope)
 static bool begin(conf_t *cf, const tree_node_t *node)
 {
     bool ok = true;
-    for (const http_hooks_t **h = hooks_made; *h; h++)
+    for (const http_hooks_t *const *h = hooks_table.all; *h; h++)
         if ((*h)->begin) ok = (*h)->begin(cf, node) && ok;
     return ok;
 }
@@ -54,7 +34,7 @@ bool http_block_http(conf_t *cf, const conf_row_t *row, void *conf, const tree_n
 {
     (void)row;
     http_conf_t *c = conf;
-    make_hooks(cf->modules);
+    hooks_make(cf->modules);
     c->block = POOL_NEW(cf->pool, http_block_t);
     c->vars = var_set_new(cf->pool, cf->modules);
     worker_on_stop(accept_stop_idle, accept_cancel_all);

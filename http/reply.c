@@ -32,8 +32,8 @@ int reply_start(request_t *r)
     reply_t *p = &r->reply;
     if (r->error_status) p->status = r->error_status;
     p->head_only = has_no_body(r);
-    for (const http_hooks_t *const *h = http_hooks; *h; h++) {
-        int err = (*h)->head ? (*h)->head(r) : 0;
+    for (int (*const *h)(request_t *) = hooks_table.head; *h; h++) {
+        int err = (*h)(r);
         if (err < 0) return err;
     }
     p->head_only = has_no_body(r); /* a hook may have made it a 304 */

@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include "core/base/panic.h"
-
 enum { SMALLEST_SHIFT = 12, CLASSES = 10, KEPT_BYTES_PER_CLASS = 2 * 1024 * 1024 };
 
 static struct {
@@ -89,11 +87,4 @@ void buf_compact(buf_t *b)
     memmove(b->start, b->pos, used);
     b->pos = b->start;
     b->last = b->start + used;
-}
-
-void buf_put(buf_t *b, str_t s)
-{
-    ASSERT(s.n <= buf_room(b));
-    if (s.n) memcpy(b->last, s.p, s.n);
-    b->last += s.n;
 }

@@ -11,6 +11,7 @@
 #ifndef CORE_BASE_BUF_H
 #define CORE_BASE_BUF_H
 
+#include "core/base/panic.h"
 #include "core/base/str.h"
 
 typedef struct buf {
@@ -59,7 +60,12 @@ static inline void buf_clear(buf_t *b)
 void buf_compact(buf_t *b);
 
 /* Appends; the caller has made sure of the room (asserted). */
-void buf_put(buf_t *b, str_t s);
+static inline void buf_put(buf_t *b, str_t s)
+{
+    ASSERT(s.n <= buf_room(b));
+    if (s.n) memcpy(b->last, s.p, s.n);
+    b->last += s.n;
+}
 
 static inline void buf_putc(buf_t *b, char c)
 {
