@@ -1,0 +1,576 @@
+#include "core/io/resolver.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/io/loop.h"
+#include "core/shared/shm.h"
+
+/*
+ * A name server of our own in a child process, after RFC 1035: what it answers depends on the first
+ * label of the name.
+ */
+enum { TYPE_A = 1, TYPE_CNAME = 5, TYPE_AAAA = 28, MESSAGE_MAX = 8192 };
+enum { FORMERR = 1, SERVFAIL = 2, NXDOMAIN = 3, NOTIMP = 4, REFUSED = 5 };
+
+typedef struct served {
+    unsigned udp, tcp;
+} served_t;
+
+static served_t *served;
+static net_addr_t server;
+static pid_t server_pid;
+
+typedef struct message {
+    unsigned char b[MESSAGE_MAX];
+    size_t n;
+} message_t;
+
+static void put16(message_t *m, unsigned v)
+{
+    m->b[m->n++] = (unsigned char)(v >> 8);
+    m->b[m->n++] = (unsigned char)v;
+}
+
+/* A record whose owner stands at an offset of the message. */
+static void put_record(message_t *m, size_t owner, unsigned type, unsigned ttl, const void *data,
+                       size_t n)
+{
+    put16(m, 0xc000 | (unsigned)owner);
+    put16(m, type);
+    put16(m, 1);
+    put16(m, ttl >> 16);
+    put16(m, ttl & 0xffff);
+    put16(m, (unsigned)n);
+    memcpy(m->b + m->n, data, n);
+    m->n += n;
+    m->b[7]++; /* answers, up to 255 */
+}
+
+static void put_v4(message_t *m, size_t owner, unsigned ttl, unsigned char last)
+{
+    put_record(m, owner, TYPE_A, ttl, (unsigned char[4]){192, 0, 2, last}, 4);
+}
+
+static void put_v6(message_t *m, unsigned ttl, unsigned char last)
+{
+    unsigned char bytes[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = last};
+    put_record(m, 12, TYPE_AAAA, ttl, bytes, 16);
+}
+
+static bool is(const message_t *m, const char *label)
+{
+    return m->b[12] == strlen(label) && memcmp(m->b + 13, label, strlen(label)) == 0;
+}
+
+/* name CNAME 20, target CNAME 10, third A 300: the least counts. */
+static void put_chain(message_t *m)
+{
+    size_t first = m->n + 12;
+    put_record(m, 12, TYPE_CNAME, 20, "\3one\4test", 10);
+    size_t second = m->n + 12;
+    put_record(m, first, TYPE_CNAME, 10, "\3two\4test", 10);
+    put_v4(m, second, 300, 7);
+}
+
+static const struct {
+    const char *label;
+    unsigned rcode;
+} failures[] = {{"nx", NXDOMAIN}, {"broken", SERVFAIL}, {"refused", REFUSED}};
+
+static void put_answers(message_t *m, unsigned type, bool tcp)
+{
+    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
+        if (is(m, failures[i].label)) m->b[3] |= (unsigned char)failures[i].rcode;
+    if (is(m, "big") && !tcp) m->b[2] |= 2; /* TC */
+    if (is(m, "big") && tcp && type == TYPE_A)
+        for (unsigned char i = 0; i < 100; i++) put_v4(m, 12, 300, i);
+    if (is(m, "both") && type == TYPE_A) put_v4(m, 12, 300, 1), put_v4(m, 12, 60, 2);
+    if (is(m, "both") && type == TYPE_AAAA) put_v6(m, 200, 3);
+    if (is(m, "six") && type == TYPE_AAAA) put_v6(m, 200, 6);
+    if (is(m, "half") && type == TYPE_A) put_v4(m, 12, 300, 4);
+    if (is(m, "zero") && type == TYPE_A) put_v4(m, 12, 0, 5);
+    if (is(m, "forever") && type == TYPE_A) put_v4(m, 12, 0x7fffffff, 5);
+    if (is(m, "wrong") && type == TYPE_A) put_record(m, 12, TYPE_A, 300, "abc", 3);
+    if (is(m, "cut") && type == TYPE_A) put_v4(m, 12, 300, 5), m->n -= 2;
+    if (is(m, "chain") && type == TYPE_A) put_chain(m);
+}
+
+/* Makes the reply of a query in place; false: none. */
+static bool reply(message_t *m, bool tcp)
+{
+    size_t at = 12;
+    if (m->n < 17) return false;
+    while (at < m->n && m->b[at]) at += m->b[at] + 1u;
+    if (at + 5 > m->n) return false;
+    unsigned type = m->b[at + 1] << 8 | m->b[at + 2];
+    m->n = at + 5;
+    m->b[2] |= 0x80;
+    m->b[3] = 0x80;
+    memset(m->b + 6, 0, 6);
+    if (is(m, "silent") || (is(m, "half") && type == TYPE_AAAA)) return false;
+    if (is(m, "garbage")) memset(m->b + 2, 0xff, m->n - 2);
+    else put_answers(m, type, tcp);
+    return true;
+}
+
+static void serve_udp(int fd)
+{
+    static message_t m;
+    net_addr_t peer = {.len = sizeof(peer.in6)};
+    ssize_t n = recvfrom(fd, m.b, MESSAGE_MAX, 0, &peer.sa, &peer.len);
+    if (n <= 0) return;
+    m.n = (size_t)n;
+    __atomic_add_fetch(&served->udp, 1, __ATOMIC_SEQ_CST);
+    if (!reply(&m, false)) return;
+    if (is(&m, "empty")) sendto(fd, "", 0, 0, &peer.sa, peer.len); /* before the true answer */
+    sendto(fd, m.b, m.n, 0, &peer.sa, peer.len);
+}
+
+static void serve_tcp(int listener)
+{
+    static message_t m;
+    unsigned char head[2];
+    int fd = accept(listener, NULL, NULL);
+    if (recv(fd, head, 2, MSG_WAITALL) == 2) {
+        m.n = (size_t)(head[0] << 8 | head[1]);
+        if (m.n <= MESSAGE_MAX && recv(fd, m.b, m.n, MSG_WAITALL) == (ssize_t)m.n) {
+            __atomic_add_fetch(&served->tcp, 1, __ATOMIC_SEQ_CST);
+            bool any = reply(&m, true);
+            head[0] = (unsigned char)(m.n >> 8), head[1] = (unsigned char)m.n;
+            if (any && send(fd, head, 2, 0) == 2) send(fd, m.b, m.n, 0);
+        }
+    }
+    recv(fd, head, 1, 0); /* until the client closes */
+    close(fd);
+}
+
+static void start_server(void)
+{
+    served = shm_map(sizeof(*served));
+    cr_assert(net_parse(STR("127.0.0.1"), 0, &server));
+    int udp = socket(AF_INET, SOCK_DGRAM, 0), tcp = -1;
+    for (int i = 0; i < 20 && tcp < 0; i++) { /* a port that is free for both */
+        net_set_port(&server, 0);
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        cr_assert_eq(bind(fd, &server.sa, server.len), 0);
+        cr_assert(net_local(fd, &server));
+        if (bind(udp, &server.sa, server.len) == 0) tcp = fd;
+        else close(fd);
+    }
+    cr_assert_eq(listen(tcp, 5), 0);
+    server_pid = fork();
+    if (server_pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (;;) {
+            struct pollfd p[2] = {{.fd = udp, .events = POLLIN}, {.fd = tcp, .events = POLLIN}};
+            poll(p, 2, -1);
+            if (p[0].revents) serve_udp(udp);
+            if (p[1].revents) serve_tcp(tcp);
+        }
+    }
+    close(udp);
+    close(tcp);
+}
+
+static void stop_server(void)
+{
+    int status;
+    kill(server_pid, SIGKILL);
+    waitpid(server_pid, &status, 0);
+}
+
+/* --- the tests run in a fiber --- */
+
+static char hosts_path[] = "/tmp/proxyd_test_resolver.XXXXXX";
+static resolver_t *r;
+static pool_t *pool;
+static void (*body)(void);
+static bool over;
+
+static void write_hosts(void)
+{
+    static const char text[] = "::9 sixfirst.test\n198.51.100.9 sixfirst.test listed.test\n"
+                               "2001:db8::9 onlysix.test\n";
+    int fd = mkstemp(hosts_path);
+    cr_assert_eq(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+    close(fd);
+}
+
+static resolver_options_t options(void)
+{
+    return (resolver_options_t){.servers = &server, .server_count = 1, .ipv4 = true, .ipv6 = true,
+                                .timeout_ms = 10000, .hosts = hosts_path};
+}
+
+static void run_body(void *arg)
+{
+    (void)arg;
+    body();
+    over = true;
+}
+
+static void run(resolver_options_t o, void (*fn)(void))
+{
+    clock_update();
+    cr_assert_eq(loop_open(), 0);
+    pool = pool_create();
+    r = resolver_new(&o);
+    cr_assert_not_null(r);
+    body = fn;
+    cr_assert_not_null(fiber_start(run_body, NULL));
+    while (!over) loop_turn(1000);
+    resolver_free(r);
+    while (fiber_count()) loop_turn(10);
+    pool_destroy(pool);
+    loop_close();
+}
+
+static void setup(void)
+{
+    start_server();
+    write_hosts();
+}
+
+static void teardown(void)
+{
+    stop_server();
+    unlink(hosts_path);
+}
+
+TestSuite(resolver, .init = setup, .fini = teardown, .timeout = 60);
+
+static void texts_of(const resolver_answer_t *a, char *all)
+{
+    char one[NET_TEXT_MAX];
+    *all = '\0';
+    for (unsigned i = 0; i < a->count; i++) {
+        net_format(&a->addrs[i], true, one);
+        strcat(strcat(all, one), " ");
+    }
+}
+
+static resolver_answer_t found(const char *name, const char *addrs)
+{
+    static char all[RESOLVER_ADDRS_MAX * NET_TEXT_MAX];
+    resolver_answer_t a;
+    const char *why = "";
+    int err = resolver_lookup(r, pool, str_of(name), &a, &why);
+    cr_expect_eq(err, 0, "%s: %d %s", name, err, why);
+    texts_of(&a, all);
+    cr_expect_str_eq(all, addrs, "%s: %s", name, all);
+    return a;
+}
+
+static void fails(const char *name, int want, const char *text)
+{
+    resolver_answer_t a;
+    const char *why = "";
+    int err = resolver_lookup(r, pool, str_of(name), &a, &why);
+    cr_expect_eq(err, want, "%s: %d", name, err);
+    cr_expect_str_eq(why, text, "%s: %s", name, why);
+    cr_expect_eq(a.count, 0);
+}
+
+static void finds_both(void)
+{
+    uint64_t before = clock_ms();
+    resolver_answer_t a =
+        found("both.test", "192.0.2.1:0 192.0.2.2:0 [2001:db8::3]:0 ");
+    cr_expect_geq(a.expires, before + 60000); /* the least TTL */
+    cr_expect_leq(a.expires, clock_ms() + 60000);
+    found("six.test", "[2001:db8::6]:0 ");
+    found("BOTH.Test", "192.0.2.1:0 192.0.2.2:0 [2001:db8::3]:0 ");
+    cr_expect_eq(served->udp, 4); /* the last from the cache */
+    resolver_lookup(r, pool, STR("both.test"), &a, NULL);
+    cr_expect_eq(a.count, 3);
+}
+
+Test(resolver, finds_addresses_of_both_families)
+{
+    run(options(), finds_both);
+}
+
+static void finds_v4(void)
+{
+    found("both.test", "192.0.2.1:0 192.0.2.2:0 ");
+    fails("six.test", -ENOENT, "3: Host not found");
+    cr_expect_eq(served->udp, 2);
+}
+
+Test(resolver, asks_for_ipv4_alone)
+{
+    resolver_options_t o = options();
+    o.ipv6 = false;
+    run(o, finds_v4);
+}
+
+static void finds_v6(void)
+{
+    found("both.test", "[2001:db8::3]:0 ");
+    found("localhost", "[::1]:0 ");
+    found("onlysix.test", "[2001:db8::9]:0 ");
+    cr_expect_eq(served->udp, 1);
+}
+
+Test(resolver, asks_for_ipv6_alone)
+{
+    resolver_options_t o = options();
+    o.ipv4 = false;
+    run(o, finds_v6);
+}
+
+static void follows_chain(void)
+{
+    uint64_t before = clock_ms();
+    resolver_answer_t a = found("chain.test", "192.0.2.7:0 ");
+    cr_expect_geq(a.expires, before + 10000);
+    cr_expect_leq(a.expires, clock_ms() + 10000);
+}
+
+Test(resolver, follows_cnames_and_takes_their_least_ttl)
+{
+    run(options(), follows_chain);
+}
+
+static void bounds_ttl(void)
+{
+    uint64_t before = clock_ms();
+    resolver_answer_t a = found("zero.test", "192.0.2.5:0 ");
+    cr_expect(a.expires >= before + 1000 && a.expires <= clock_ms() + 1000);
+    before = clock_ms();
+    a = found("forever.test", "192.0.2.5:0 ");
+    cr_expect(a.expires >= before + 86400000 && a.expires <= clock_ms() + 86400000);
+}
+
+Test(resolver, bounds_the_ttl)
+{
+    run(options(), bounds_ttl);
+}
+
+static void asks_again(void)
+{
+    resolver_answer_t a = found("both.test", "192.0.2.1:0 192.0.2.2:0 [2001:db8::3]:0 "), b;
+    cr_expect_leq(a.expires, clock_ms() + 30);
+    while (clock_ms() < a.expires) fiber_sleep(5);
+    cr_expect_not(resolver_cached(r, pool, STR("both.test"), &b));
+    found("both.test", "192.0.2.1:0 192.0.2.2:0 [2001:db8::3]:0 ");
+    cr_expect_eq(served->udp, 4);
+    cr_expect(resolver_cached(r, pool, STR("Both.test"), &b));
+    cr_expect_eq(b.count, 3);
+}
+
+Test(resolver, asks_again_when_the_answer_has_expired)
+{
+    resolver_options_t o = options();
+    o.valid_ms = 30;
+    run(o, asks_again);
+}
+
+static void tells_failures(void)
+{
+    resolver_answer_t a;
+    fails("nx.test", -ENOENT, "3: Host not found");
+    fails("empty.test", -ENOENT, "3: Host not found");
+    cr_expect_eq(served->udp, 4);
+    fails("nx.test", -ENOENT, "3: Host not found"); /* remembered */
+    cr_expect_eq(served->udp, 4);
+    cr_expect_not(resolver_cached(r, pool, STR("nx.test"), &a));
+    fails("broken.test", -EIO, "2: Server failure");
+    unsigned asked = served->udp;
+    fails("broken.test", -EIO, "2: Server failure");
+    cr_expect_eq(served->udp, asked);
+    fails("refused.test", -EIO, "2: Server failure");
+}
+
+Test(resolver, tells_why_a_name_is_not_found)
+{
+    run(options(), tells_failures);
+}
+
+static void gets_nonsense(void)
+{
+    fails("wrong.test", -ENOENT, "3: Host not found"); /* an address of three bytes is none */
+    fails("cut.test", -EIO, "1: Format error");
+}
+
+Test(resolver, takes_no_nonsense)
+{
+    resolver_options_t o = options();
+    o.ipv6 = false;
+    run(o, gets_nonsense);
+}
+
+static void gets_no_answer(void)
+{
+    fails("silent.test", -ETIMEDOUT, "110: Operation timed out");
+    fails("garbage.test", -ETIMEDOUT, "110: Operation timed out");
+    found("half.test", "192.0.2.4:0 "); /* one family is better than none */
+    found("both.test", "192.0.2.1:0 192.0.2.2:0 [2001:db8::3]:0 ");
+}
+
+Test(resolver, does_not_wait_for_ever)
+{
+    resolver_options_t o = options();
+    o.timeout_ms = 200;
+    run(o, gets_no_answer);
+}
+
+static void gets_big_answer(void)
+{
+    resolver_answer_t a;
+    cr_expect_eq(resolver_lookup(r, pool, STR("big.test"), &a, NULL), 0);
+    cr_expect_eq(a.count, RESOLVER_ADDRS_MAX);
+    cr_expect_eq(served->udp, 1);
+    cr_expect_eq(served->tcp, 1);
+    for (unsigned i = 0; i < a.count; i++) cr_expect_eq(a.addrs[i].sa.sa_family, AF_INET);
+}
+
+Test(resolver, asks_over_tcp_when_the_answer_is_truncated)
+{
+    resolver_options_t o = options();
+    o.ipv6 = false;
+    run(o, gets_big_answer);
+}
+
+static void answers_locally(void)
+{
+    found("localhost", "127.0.0.1:0 [::1]:0 ");
+    found("LocalHost.", "127.0.0.1:0 [::1]:0 ");
+    found("app.localhost", "127.0.0.1:0 [::1]:0 ");
+    found("sixfirst.test", "198.51.100.9:0 [::9]:0 ");
+    found("Listed.test.", "198.51.100.9:0 ");
+    cr_expect_eq(served->udp, 0);
+    resolver_answer_t a;
+    cr_expect(resolver_cached(r, pool, STR("listed.test"), &a));
+    cr_expect_gt(a.expires, clock_ms());
+    cr_expect_not(resolver_cached(r, pool, STR("both.test"), &a));
+}
+
+Test(resolver, answers_hosts_and_localhost_itself)
+{
+    run(options(), answers_locally);
+}
+
+static void refuses_names(void)
+{
+    static const char *const bad[] = {"", ".", "..", ".a", "a..b", "a b", "a/b", "a\\b", "a:80",
+                                      "*.test", "\xc3\xa4.test", "[::1]", "a\n", "a%00"};
+    char name[300];
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        fails(bad[i], -ENOENT, "3: Host not found");
+    memset(name, 'x', sizeof(name));
+    cr_expect_eq(resolver_lookup(r, pool, str_make(name, 64), &(resolver_answer_t){0}, NULL), -ENOENT);
+    for (size_t i = 1; i < sizeof(name); i += 2) name[i] = '.';
+    cr_expect_eq(resolver_lookup(r, pool, str_make(name, 299), &(resolver_answer_t){0}, NULL), -ENOENT);
+    cr_expect_eq(resolver_lookup(r, pool, str_make("a\0b", 3), &(resolver_answer_t){0}, NULL), -ENOENT);
+    cr_expect_eq(served->udp, 0);
+    cr_expect_eq(resolver_lookup(r, pool, str_make(name, 253), &(resolver_answer_t){0}, NULL), -ENOENT);
+    cr_expect_eq(served->udp, 2); /* long, but a name */
+}
+
+Test(resolver, asks_nobody_for_what_is_no_name)
+{
+    run(options(), refuses_names);
+}
+
+/* --- several fibers --- */
+
+static unsigned done_count;
+static int last_error;
+
+static void look_up_both(void *arg)
+{
+    (void)arg;
+    found("both.test", "192.0.2.1:0 192.0.2.2:0 [2001:db8::3]:0 ");
+    done_count++;
+}
+
+static void look_up_silent(void *arg)
+{
+    resolver_answer_t a;
+    (void)arg;
+    last_error = resolver_lookup(r, pool, STR("silent.test"), &a, NULL);
+    done_count++;
+}
+
+static void wait_for_fibers(unsigned n)
+{
+    while (done_count < n) fiber_sleep(1);
+}
+
+static void share(void)
+{
+    for (int i = 0; i < 20; i++) cr_expect_not_null(fiber_start(look_up_both, NULL));
+    wait_for_fibers(20);
+    cr_expect_eq(served->udp, 2);
+}
+
+Test(resolver, shares_one_lookup_among_all_who_ask)
+{
+    run(options(), share);
+}
+
+static void cancel(void)
+{
+    fiber_t *a = fiber_start(look_up_silent, NULL), *b = fiber_start(look_up_silent, NULL);
+    fiber_yield();
+    fiber_cancel(a, -ECONNABORTED);
+    wait_for_fibers(1);
+    cr_expect_eq(last_error, -ECONNABORTED);
+    fiber_cancel(b, -ECANCELED);
+    wait_for_fibers(2);
+    cr_expect_eq(last_error, -ECANCELED);
+    found("both.test", "192.0.2.1:0 192.0.2.2:0 [2001:db8::3]:0 ");
+}
+
+Test(resolver, lets_a_cancelled_fiber_go)
+{
+    run(options(), cancel);
+}
+
+static void close_under_way(void)
+{
+    cr_expect_not_null(fiber_start(look_up_silent, NULL));
+    while (!__atomic_load_n(&served->udp, __ATOMIC_SEQ_CST)) fiber_sleep(1);
+    resolver_free(r);
+    r = NULL;
+    wait_for_fibers(1);
+    cr_expect_eq(last_error, -ECANCELED);
+}
+
+Test(resolver, can_be_freed_while_it_is_asked)
+{
+    run(options(), close_under_way);
+}
+
+static void ask_for_many(void)
+{
+    char name[32];
+    for (int i = 0; i < 10050; i++) {
+        resolver_answer_t a;
+        snprintf(name, sizeof(name), "both.n%d", i);
+        pool_t *p = pool_create();
+        cr_assert_eq(resolver_lookup(r, p, str_of(name), &a, NULL), 0, "%s", name);
+        pool_destroy(p);
+    }
+    resolver_answer_t a;
+    cr_expect_not(resolver_cached(r, pool, STR("both.n0"), &a)); /* the oldest are forgotten */
+    cr_expect_not(resolver_cached(r, pool, STR("both.n49"), &a));
+    cr_expect(resolver_cached(r, pool, STR("both.n50"), &a));
+    cr_expect(resolver_cached(r, pool, STR("both.n10049"), &a));
+}
+
+Test(resolver, bounds_its_cache)
+{
+    resolver_options_t o = options();
+    o.ipv6 = false;
+    run(o, ask_for_many);
+}
