@@ -75,12 +75,11 @@ static str_t safe_location(pool_t *pool, str_t s)
     return str_make(out, (size_t)(at - out));
 }
 
-static verdict_t redirect(run_t *run, int status, str_t location)
+static verdict_t redirect(request_t *r, int status, str_t location)
 {
-    location = safe_location(run->r->pool, location);
-    NOTE(run, "rewritten redirect: \"" STR_FMT "\"", STR_ARG(location));
+    location = safe_location(r->pool, location);
     bool relative = location.n && location.p[0] == '/';
-    return reply_redirect(run->r, status, relative ? request_absolute(run->r, location) : location);
+    return reply_redirect(r, status, relative ? request_absolute(r, location) : location);
 }
 
 /* "path?args", without "?" when there are no args. */
@@ -139,7 +138,9 @@ static verdict_t apply_rule(run_t *run, const rewrite_rule_t *rule, bool *stop)
     str_t args = new_args(rule, r);
     if (rule->redirect) {
         str_t path = text_eval_escaped(&rule->path, r, URI_ESCAPE_PATH);
-        return redirect(run, rule->redirect, with_args(r->pool, path, args));
+        str_t location = with_args(r->pool, path, args);
+        NOTE(run, "rewritten redirect: \"" STR_FMT "\"", STR_ARG(location));
+        return redirect(r, rule->redirect, location);
     }
     verdict_t v = set_uri(run, text_eval(&rule->path, r), args);
     if (rule->flag == REWRITE_BREAK) run->changed = false;
@@ -154,16 +155,15 @@ static bool is_redirect(int status)
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-static verdict_t answer(run_t *run, int status, const text_t *text)
+static verdict_t answer(request_t *r, int status, const text_t *text)
 {
-    request_t *r = run->r;
     str_t value = text->set ? text_eval(text, r) : STR("");
-    if (is_redirect(status) && value.n) return redirect(run, status, value);
+    if (is_redirect(status) && value.n) return redirect(r, status, value);
     if (status >= 400 && !text->set) return verdict_refuse(status, LOG_INFO, NULL);
     if (status >= 300 && !value.n) return reply_page(r, status);
     reply_reset(r, status);
-    r->reply.content_type = STR("text/plain");
-    r->reply.type_by_uri = true;
+    r->reply.content_type = status == 204 ? (str_t){NULL, 0} : STR("text/plain");
+    r->reply.type_by_uri = status != 204;
     piece_t piece = PIECE_MEMORY(value);
     return reply_send(r, &piece, value.n ? 1 : 0);
 }
@@ -183,7 +183,7 @@ static verdict_t step(run_t *run, const rewrite_ops_t *ops, uint32_t *i)
         if (holds(run, op->test) == op->test->negate) *i = op->test->after;
         else request_set_conf(run->r, op->test->conf);
         break;
-    case REWRITE_OP_RETURN: return answer(run, op->reply.status, &op->reply.text);
+    case REWRITE_OP_RETURN: return answer(run->r, op->reply.status, &op->reply.text);
     case REWRITE_OP_STOP:
         run->changed = false;
         stop = true;
