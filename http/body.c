@@ -60,6 +60,11 @@ ssize_t body_next(request_t *r, str_t *piece)
     return count(r, r->sink->read(r, b->start, buf_capacity(b), piece));
 }
 
+bool body_readable(const request_t *r)
+{
+    return r->body.ended || r->sink->readable(r);
+}
+
 /* --- gathering --- */
 
 static void close_file(void *arg)

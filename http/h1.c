@@ -125,8 +125,15 @@ static ssize_t read_body(request_t *r, char *room, size_t n, str_t *piece)
     return read_length(r, h, room, n, piece);
 }
 
+static bool body_is_readable(const request_t *r)
+{
+    const h1_t *h = r->sink_state;
+    return buf_used(r->conn->in) || (h->encoded && buf_used(h->encoded)) ||
+           stream_readable(&r->conn->stream);
+}
+
 static const sink_ops_t h1_sink = {h1_reply_head, h1_reply_body, h1_reply_interim, h1_reply_abort,
-                                   read_body};
+                                   read_body, body_is_readable};
 
 /* --- the request's head --- */
 

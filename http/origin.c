@@ -1,0 +1,94 @@
+#include "http/origin.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/base/clock.h"
+#include "core/base/panic.h"
+#include "core/process/worker.h"
+
+static list_t resting = {&resting, &resting};
+
+static void discard(origin_t *o)
+{
+    timer_disarm(&o->idle);
+    list_remove(&o->all);
+    stream_close(&o->stream, false);
+    free(o);
+    worker_release();
+}
+
+static void lose(origin_t *o)
+{
+    o->lost(o);
+    discard(o);
+}
+
+static void on_idle_timeout(struct timer *t)
+{
+    lose(LIST_OF(t, origin_t, idle));
+}
+
+static void on_idle_ready(loop_fd_t *io, unsigned events)
+{
+    if (events & (LOOP_READ | LOOP_HUP | LOOP_ERROR)) lose(LIST_OF(io, origin_t, stream.io));
+}
+
+static origin_t *origin_new(const net_addr_t *to, const net_addr_t *from)
+{
+    origin_t *o = calloc(1, sizeof(*o));
+    if (!o) panic("out of memory: connection to an origin");
+    o->peer = *to;
+    if (from) o->from = *from;
+    o->opened_ms = clock_ms();
+    o->idle.fire = on_idle_timeout;
+    list_init(&o->all);
+    list_init(&o->link);
+    list_init(&o->bucket);
+    return o;
+}
+
+origin_t *origin_open(const net_addr_t *to, const net_addr_t *from, uint64_t timeout_ms, int *err)
+{
+    *err = -EMFILE;
+    if (!worker_hold()) return NULL;
+    origin_t *o = origin_new(to, from);
+    *err = stream_connect(&o->stream, to, from, timeout_ms);
+    if (*err == 0) return o;
+    discard(o);
+    return NULL;
+}
+
+void origin_close(origin_t *o)
+{
+    if (o) discard(o);
+}
+
+bool origin_is_quiet(origin_t *o)
+{
+    char byte;
+    if (stream_readable(&o->stream)) return false;
+    if (o->stream.transport) return true; /* what TLS has to say is no end yet */
+    return recv(o->stream.io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+           (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+void origin_rest(origin_t *o, uint64_t timeout_ms, void (*lost)(origin_t *o))
+{
+    o->lost = lost;
+    o->stream.io.on_ready = on_idle_ready;
+    list_push(&resting, &o->all);
+    timer_arm(&o->idle, timeout_ms);
+}
+
+void origin_resume(origin_t *o)
+{
+    o->stream.io.on_ready = NULL;
+    list_remove(&o->all);
+    timer_disarm(&o->idle);
+}
+
+void origin_close_idle(void)
+{
+    LIST_EACH_SAFE(l, &resting) lose(LIST_OF(l, origin_t, all));
+}

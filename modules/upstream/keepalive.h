@@ -1,0 +1,33 @@
+/*
+ * keepalive: idle connections to the origins of one group, each worker's own.
+ *
+ * The least recently used goes when there are more than `keep`. A connection is found by the
+ * address it leads to and the one it is bound to. Nothing suspends.
+ */
+#ifndef MODULES_UPSTREAM_KEEPALIVE_H
+#define MODULES_UPSTREAM_KEEPALIVE_H
+
+#include "core/config/module.h"
+#include "http/origin.h"
+
+typedef struct keepalive_conf {
+    unsigned keep;     /* idle connections at most; 0: none are kept */
+    unsigned requests; /* exchanges on one connection */
+    msec_t time;       /* the age from which it is closed after an exchange */
+    msec_t timeout;    /* how long it may be idle */
+} keepalive_conf_t;
+
+typedef struct keepalive keepalive_t;
+
+/* NULL when there is none. The caller holds it then. */
+origin_t *keepalive_take(keepalive_t *k, const net_addr_t *to, const net_addr_t *from);
+
+/*
+ * Keeps the connection for later, or closes it when it is too old, not quiet, or the worker stops. *k
+ * is made at the first use and lives as long as the process.
+ */
+void keepalive_put(keepalive_t **k, const keepalive_conf_t *conf, origin_t *o);
+
+unsigned keepalive_count(const keepalive_t *k);
+
+#endif

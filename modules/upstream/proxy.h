@@ -1,0 +1,117 @@
+/*
+ * proxy: proxy_pass: what the rooms of the proxy share: its directives and one request's passage.
+ *
+ *     proxy.c            the content handler: which origin, how often, what a failure means
+ *     proxy_conf.c       the directives
+ *     proxy_target.c     proxy_pass itself: whom to ask, for which URI
+ *     proxy_fields.c     header fields of the request, compiled per location
+ *     proxy_request.c    the request's head and body on their way to the origin
+ *     proxy_response.c   the response's head and body on their way to the client
+ *     proxy_redirect.c   Location, Refresh and Set-Cookie rewritten
+ */
+#ifndef MODULES_UPSTREAM_PROXY_H
+#define MODULES_UPSTREAM_PROXY_H
+
+#include "http/client.h"
+#include "http/request.h"
+#include "http/text.h"
+#include "modules/upstream/balance.h"
+#include "modules/upstream/proxy_fields.h"
+#include "modules/upstream/proxy_redirect.h"
+#include "modules/upstream/proxy_target.h"
+
+/* Bits of proxy_next_upstream: what happened to an attempt. */
+enum {
+    PROXY_ERROR = 1 << 0,
+    PROXY_TIMEOUT = 1 << 1,
+    PROXY_INVALID_HEADER = 1 << 2,
+    PROXY_HTTP_500 = 1 << 3,
+    PROXY_HTTP_502 = 1 << 4,
+    PROXY_HTTP_503 = 1 << 5,
+    PROXY_HTTP_504 = 1 << 6,
+    PROXY_HTTP_403 = 1 << 7,
+    PROXY_HTTP_404 = 1 << 8,
+    PROXY_HTTP_429 = 1 << 9,
+    PROXY_NON_IDEMPOTENT = 1 << 10,
+    PROXY_OFF = 1 << 11,
+};
+
+/* Bits of proxy_ignore_headers. */
+enum {
+    PROXY_IGNORE_REDIRECT = 1 << 0,
+    PROXY_IGNORE_EXPIRES = 1 << 1,
+    PROXY_IGNORE_LIMIT_RATE = 1 << 2,
+    PROXY_IGNORE_BUFFERING = 1 << 3,
+    PROXY_IGNORE_CHARSET = 1 << 4,
+    PROXY_IGNORE_OTHER = 1 << 5, /* Expires, Cache-Control, Set-Cookie, Vary: of a cache */
+};
+
+enum { PROXY_HTTP_10, PROXY_HTTP_11 };
+
+typedef struct proxy_conf {
+    proxy_pass_t *pass;              /* NULL: no proxy here */
+    proxy_set_headers_t set_headers; /* proxy_set_header, as given */
+    proxy_fields_t fields;           /* compiled */
+    conf_strs_t hide, show;          /* proxy_hide_header, proxy_pass_header */
+    proxy_names_t hidden;            /* compiled */
+    proxy_rewrites_t redirects, cookie_domains, cookie_paths;
+    text_t method, set_body, bind;
+    str_t via;                       /* pseudonym; empty: off */
+    unsigned http_version;
+    unsigned next_upstream, next_tries;
+    unsigned ignore_headers;
+    msec_t connect_timeout, send_timeout, read_timeout, next_timeout;
+    size_t buffer_size, buffers_size, max_header_size;
+    unsigned buffers_count;
+    size_t unused_size;              /* of directives accepted for nginx's sake */
+    unsigned unused_count;
+    bool unused_flag;
+    conf_strs_t unused_words;
+    bool buffering, request_buffering, pass_headers, pass_body;
+    bool intercept_errors, ignore_client_abort;
+    struct proxy_passes *passes;     /* all of the http block, to be bound at its end */
+} proxy_conf_t;
+
+extern unsigned proxy_index;
+extern const module_t proxy_module;
+
+/* One request's passage to its origin. */
+typedef struct proxy {
+    request_t *r;
+    const proxy_conf_t *conf;
+    proxy_target_t target;
+    balance_t balance;
+    upstream_peer_t *peer;
+    client_t *client;
+    net_addr_t from;            /* proxy_bind; len 0: none */
+    uint64_t began_ms;          /* clock_ms */
+    uint64_t limit_rate;        /* X-Accel-Limit-Rate, bytes a second; 0: none */
+    str_t body;                 /* the body in memory, when it is known whole */
+    int64_t body_length;        /* of what the origin gets; -1: in chunks */
+    unsigned tries;             /* attempts so far */
+    unsigned failure;           /* PROXY_ bit of the last attempt; 0: none */
+    bool has_body, body_in_file, body_streamed;
+    str_t uri;                  /* the request target for the origin */
+    bool body_begun;            /* some of a streamed body is gone: no second attempt */
+    bool request_sent;          /* some of the request went to an origin */
+    bool upgrade;               /* the origin was asked to change protocols */
+    bool reused;                /* the connection was idle before */
+    bool buffering;
+    bool watching;              /* the client's leaving cancels the fiber */
+} proxy_t;
+
+static inline upstream_attempt_t *proxy_attempt(const proxy_t *p)
+{
+    return &p->r->attempts.v[p->r->attempts.n - 1];
+}
+
+/* "TEXT (111: Connection refused) while DOING": the phrases are nginx's, log watchers match them. */
+void proxy_log(const proxy_t *p, int level, int err, const char *text, const char *doing);
+
+/*
+ * Around a wait for the origin: should the client leave meanwhile, the wait ends with -ECONNABORTED
+ * (unless proxy_ignore_client_abort).
+ */
+void proxy_watch_client(proxy_t *p, bool on);
+
+#endif

@@ -1,0 +1,344 @@
+#include "modules/upstream/proxy_request.h"
+
+#include <errno.h>
+
+#include "http/http.h"
+#include "http/scan.h"
+
+enum { HEAD_BUFFER = 4096 };
+
+/* --- which body --- */
+
+static bool is_buffered(const proxy_t *p)
+{
+    /* HTTP/1.0 has no chunks: the length must be known before the head is sent. */
+    return p->conf->request_buffering ||
+           (p->conf->http_version == PROXY_HTTP_10 && body_length(p->r) < 0);
+}
+
+static void set_given_body(proxy_t *p)
+{
+    p->body = text_eval(&p->conf->set_body, p->r);
+    p->body_length = (int64_t)p->body.n;
+    p->has_body = true;
+}
+
+static verdict_t gather(proxy_t *p)
+{
+    request_t *r = p->r;
+    int err = body_gather(r);
+    if (err < 0) return body_verdict(r, err);
+    p->body_length = (int64_t)r->body.size;
+    p->body_in_file = r->body.fd >= 0;
+    if (!p->body_in_file && r->body.memory) p->body = buf_str(r->body.memory);
+    return VERDICT(NEXT);
+}
+
+verdict_t proxy_request_prepare(proxy_t *p)
+{
+    request_t *r = p->r;
+    if (p->conf->set_body.set) {
+        set_given_body(p);
+        return VERDICT(NEXT);
+    }
+    /* A body of no bytes is a body, too: Content-Length: 0 goes on. */
+    p->has_body = p->conf->pass_body && r->head.framing != PARSE_NO_BODY;
+    if (!p->has_body) return VERDICT(NEXT);
+    p->body_length = body_length(r);
+    if (!body_present(r)) return VERDICT(NEXT);
+    if (is_buffered(p) || r->body.gathered) return gather(p);
+    p->body_streamed = true;
+    return VERDICT(NEXT);
+}
+
+/* --- the head --- */
+
+static void reserve(buf_t **b, size_t n)
+{
+    if (buf_room(*b) < n) *b = buf_grow(*b, buf_used(*b) + n + HEAD_BUFFER);
+}
+
+static void put(buf_t **b, str_t s)
+{
+    reserve(b, s.n);
+    buf_put(*b, s);
+}
+
+/*
+ * A value that variables made may hold anything (decoded %0a, say): a line break in it would begin a
+ * field of the client's choice, so controls become spaces (RFC 9110 5.5).
+ */
+static void put_text(buf_t **b, str_t value)
+{
+    reserve(b, value.n);
+    char *at = (*b)->last, *end = at + value.n;
+    buf_put(*b, value);
+    for (char *c = (char *)(uintptr_t)scan_text((*b)->start, at, end); c < end;
+         c = (char *)(uintptr_t)scan_text((*b)->start, c, end))
+        *c = ' ';
+}
+
+static void put_field(buf_t **b, str_t name, str_t value)
+{
+    reserve(b, name.n + value.n + 4);
+    buf_put(*b, name);
+    buf_put(*b, STR(": "));
+    put_text(b, value);
+    put(b, STR("\r\n"));
+}
+
+static str_t method_of(const proxy_t *p)
+{
+    if (!p->conf->method.set) return p->r->method;
+    str_t method = text_eval(&p->conf->method, p->r);
+    return parse_is_token(method) ? method : p->r->method;
+}
+
+static void put_request_line(const proxy_t *p, buf_t **b, str_t uri)
+{
+    str_t method = method_of(p);
+    reserve(b, method.n + uri.n + 16);
+    buf_put(*b, method);
+    buf_putc(*b, ' ');
+    buf_put(*b, uri);
+    buf_put(*b, p->conf->http_version == PROXY_HTTP_10 ? STR(" HTTP/1.0\r\n") : STR(" HTTP/1.1\r\n"));
+}
+
+static void put_host(const proxy_t *p, buf_t **b)
+{
+    const text_t *given = p->conf->fields.host;
+    str_t host = given ? text_eval(given, p->r) : p->target.host;
+    if (host.n || p->conf->http_version == PROXY_HTTP_11) put_field(b, STR("Host"), host);
+}
+
+static void put_parts(const proxy_t *p, buf_t **b)
+{
+    VEC_EACH(const proxy_part_t, part, &p->conf->fields.parts)
+    {
+        str_t value = part->value ? text_eval(part->value, p->r) : STR("");
+        if (part->value && value.n == 0) continue;
+        put(b, part->literal);
+        if (!part->value) continue;
+        put_text(b, value);
+        put(b, STR("\r\n"));
+    }
+}
+
+/* --- connection and upgrade --- */
+
+static bool list_has(str_t list, str_t token)
+{
+    str_t element;
+    while (header_element(&list, &element))
+        if (str_ieq(element, token)) return true;
+    return false;
+}
+
+/* h2c ends at the next hop (RFC 9113 3.2): a carried upgrade would tunnel requests past us. */
+static bool is_h2c(str_t upgrade)
+{
+    str_t element;
+    while (header_element(&upgrade, &element))
+        if (str_istarts(element, STR("h2c"))) return true;
+    return false;
+}
+
+static bool takes_trailers(const proxy_t *p)
+{
+    const parse_request_t *head = &p->r->head;
+    return p->conf->http_version == PROXY_HTTP_11 && head->minor >= 1 && p->conf->pass_headers &&
+           header_has_token(&head->headers, HEADER_TE, STR("trailers"));
+}
+
+static void put_connection(proxy_t *p, buf_t **b)
+{
+    const proxy_fields_t *f = &p->conf->fields;
+    str_t upgrade = f->upgrade ? text_eval(f->upgrade, p->r) : STR("");
+    str_t connection = f->connection ? text_eval(f->connection, p->r) : STR("");
+    if (is_h2c(upgrade) || p->conf->http_version == PROXY_HTTP_10) upgrade = STR("");
+    if (!upgrade.n && str_ieq(connection, STR("upgrade"))) connection = STR("");
+    if (!f->connection && p->conf->http_version == PROXY_HTTP_10) connection = STR("close");
+    p->upgrade = upgrade.n && list_has(connection, STR("upgrade")) && !p->has_body;
+    if (upgrade.n) put_field(b, STR("Upgrade"), upgrade);
+    if (connection.n)
+        put_field(b, STR("Connection"), connection);
+    else if (takes_trailers(p))
+        put(b, STR("TE: trailers\r\nConnection: TE\r\n"));
+}
+
+/* --- what the client sent --- */
+
+/* RFC 9110 7.6.2: one less; zero was answered here. */
+static void put_max_forwards(const proxy_t *p, buf_t **b, str_t value)
+{
+    uint64_t n;
+    char digits[20];
+    bool counts = p->r->head.method_id == METHOD_OPTIONS || p->r->head.method_id == METHOD_TRACE;
+    if (counts && str_to_u64(value, &n) && n > 0) value = str_make(digits, str_put_u64(digits, n - 1));
+    put_field(b, STR("Max-Forwards"), value);
+}
+
+static void put_client_field(buf_t **b, const header_t *h)
+{
+    reserve(b, h->name.n + h->value.n + 4);
+    char *at = mempcpy((*b)->last, h->name.p, h->name.n);
+    *at++ = ':';
+    *at++ = ' ';
+    if (h->value.n) at = mempcpy(at, h->value.p, h->value.n);
+    *at++ = '\r';
+    *at++ = '\n';
+    (*b)->last = at;
+}
+
+static void put_client_fields(const proxy_t *p, buf_t **b)
+{
+    const header_list_t *list = &p->r->head.headers;
+    const proxy_names_t *dropped = &p->conf->fields.dropped;
+    bool named = header_get(list, HEADER_CONNECTION);
+    proxy_names_t ended = named ? proxy_names_of_connection(p->r->pool, list)
+                                : (proxy_names_t){.ids = {0}};
+    HEADER_EACH(h, list)
+    {
+        if (proxy_names_has(dropped, h) || (named && proxy_names_has(&ended, h))) continue;
+        if (h->id == HEADER_MAX_FORWARDS)
+            put_max_forwards(p, b, h->value);
+        else
+            put_client_field(b, h);
+    }
+}
+
+/* RFC 9110 7.6.3: a gateway says in each request that it came through it. */
+static void put_via(const proxy_t *p, buf_t **b)
+{
+    const header_list_t *list = &p->r->head.headers;
+    if (p->conf->fields.via_given) return;
+    str_t before = p->conf->pass_headers && header_get(list, HEADER_VIA)
+                       ? header_join(list, STR("Via")) : STR("");
+    if (!before.n && !p->conf->via.n) return;
+    put(b, STR("Via: "));
+    put_text(b, before);
+    if (before.n && p->conf->via.n) put(b, STR(", "));
+    if (p->conf->via.n) {
+        put(b, p->r->head.minor ? STR("1.1 ") : STR("1.0 "));
+        put(b, p->conf->via);
+    }
+    put(b, STR("\r\n"));
+}
+
+static void put_framing(const proxy_t *p, buf_t **b)
+{
+    char digits[20];
+    if (!p->has_body) return;
+    if (p->body_length < 0)
+        put(b, STR("Transfer-Encoding: chunked\r\n"));
+    else
+        put_field(b, STR("Content-Length"),
+                  str_make(digits, str_put_u64(digits, (uint64_t)p->body_length)));
+}
+
+buf_t *proxy_request_head(proxy_t *p, str_t uri)
+{
+    buf_t *b = buf_take(HEAD_BUFFER);
+    put_request_line(p, &b, uri);
+    put_host(p, &b);
+    put_connection(p, &b);
+    put_parts(p, &b);
+    put_framing(p, &b);
+    if (p->conf->pass_headers) put_client_fields(p, &b);
+    put_via(p, &b);
+    put(&b, STR("\r\n"));
+    return b;
+}
+
+/* --- sending --- */
+
+static proxy_sent_t sent(int r, int *err)
+{
+    *err = r;
+    return r < 0 ? PROXY_SENT_ERROR : r > 0 ? PROXY_SENT_PART : PROXY_SENT;
+}
+
+static int send_pieces(proxy_t *p, const str_t *pieces, int n)
+{
+    struct iovec iov[4];
+    for (int i = 0; i < n; i++)
+        iov[i] = (struct iovec){(void *)(uintptr_t)pieces[i].p, pieces[i].n};
+    return client_send(p->client, iov, n);
+}
+
+/* The head, with as much of the body as stands in memory. */
+static int send_head(proxy_t *p, str_t uri)
+{
+    buf_t *head = proxy_request_head(p, uri);
+    str_t pieces[2] = {buf_str(head), p->body};
+    p->client->origin->stream.more = p->body_in_file;
+    int r = send_pieces(p, pieces, p->body.n ? 2 : 1);
+    p->client->origin->stream.more = false;
+    buf_return(head);
+    return r;
+}
+
+/*
+ * Waits until the client has sent more. 1 when the origin has answered meanwhile, 0 when there is
+ * something to read (or something has gone wrong there), or an error of the origin's.
+ */
+static int wait_for_client(proxy_t *p)
+{
+    conn_t *c = p->r->conn;
+    for (;;) {
+        int r = client_poll(p->client);
+        if (r != 0) return r;
+        if (!p->body_begun || body_readable(p->r)) return 0;
+        r = loop_wait_either(&c->stream.io, LOOP_READ, &p->client->origin->stream.io, LOOP_READ,
+                             http_conf(p->r->conf)->client_body_timeout);
+        if (r < 0) return 0; /* body_next will say which */
+        if (c->stream.io.ready & LOOP_READ) return 0;
+    }
+}
+
+static int send_chunk(proxy_t *p, str_t data)
+{
+    char head[CHUNK_HEAD_MAX];
+    str_t pieces[3] = {str_make(head, chunk_put_head(head, data.n)), data, STR("\r\n")};
+    return send_pieces(p, pieces, 3);
+}
+
+static int send_piece(proxy_t *p, str_t data)
+{
+    return p->body_length < 0 ? send_chunk(p, data) : send_pieces(p, &data, 1);
+}
+
+static int end_body(proxy_t *p)
+{
+    str_t last = STR("0\r\n\r\n");
+    return p->body_length < 0 ? send_pieces(p, &last, 1) : 0;
+}
+
+/* The body as the client sends it. */
+static proxy_sent_t stream_body(proxy_t *p, int *err)
+{
+    for (;;) {
+        str_t piece;
+        int r = wait_for_client(p);
+        if (r != 0) return sent(r, err);
+        p->body_begun = true;
+        ssize_t got = body_next(p->r, &piece);
+        if (got < 0) {
+            *err = (int)got;
+            return PROXY_SENT_CLIENT;
+        }
+        r = got ? send_piece(p, piece) : end_body(p);
+        if (r != 0 || got == 0) return sent(r, err);
+    }
+}
+
+proxy_sent_t proxy_request_send(proxy_t *p, str_t uri, int *err)
+{
+    int r = send_head(p, uri);
+    p->request_sent = true;
+    if (r != 0) return sent(r, err);
+    if (p->body_streamed) return stream_body(p, err);
+    if (p->body_in_file)
+        r = client_send_file(p->client, p->r->body.fd, 0, (uint64_t)p->body_length);
+    return sent(r, err);
+}
