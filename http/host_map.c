@@ -32,7 +32,8 @@ host_map_result_t host_map_add(host_map_t *map, str_t name, void *value)
 {
     if (is_malformed(name)) return HOST_MAP_MALFORMED;
     if (str_starts(name, STR("*."))) return claim(&map->leading, str_sub(name, 2, name.n), value);
-    if (str_ends(name, STR(".*"))) return claim(&map->trailing, str_sub(name, 0, name.n - 2), value);
+    if (str_ends(name, STR(".*")))
+        return claim(&map->trailing, str_sub(name, 0, name.n - 2), value);
     if (!str_starts(name, STR("."))) return claim(&map->exact, name, value);
     name = str_sub(name, 1, name.n);
     host_map_result_t leading = claim(&map->leading, name, value);

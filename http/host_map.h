@@ -15,7 +15,11 @@ typedef struct host_map {
     hash_map_t trailing; /* "www.example.*" under "www.example" */
 } host_map_t;
 
-typedef enum host_map_result { HOST_MAP_ADDED, HOST_MAP_TAKEN, HOST_MAP_MALFORMED } host_map_result_t;
+typedef enum host_map_result {
+    HOST_MAP_ADDED,
+    HOST_MAP_TAKEN,
+    HOST_MAP_MALFORMED
+} host_map_result_t;
 
 void host_map_init(host_map_t *map, pool_t *pool);
 
@@ -25,7 +29,8 @@ void host_map_init(host_map_t *map, pool_t *pool);
  */
 host_map_result_t host_map_add(host_map_t *map, str_t name, void *value);
 
-/* What is under the exact name, else the longest leading, else the longest trailing wildcard; or NULL. */
+/* What is under the exact name, else the longest leading, else the longest trailing wildcard; or
+ * NULL. */
 void *host_map_find(const host_map_t *map, str_t host);
 
 #endif

@@ -17,15 +17,16 @@ static bool define_names(conf_t *cf, const tree_node_t *node, unsigned word, pat
     return true;
 }
 
-bool pattern_compile(conf_t *cf, const tree_node_t *node, unsigned word, str_t source, bool fold_case,
-                     pattern_t *out)
+bool pattern_compile(conf_t *cf, const tree_node_t *node, unsigned word, str_t source,
+                     bool fold_case, pattern_t *out)
 {
     char error[REGEX_ERROR_MAX];
     size_t at;
     regex_t *regex = regex_compile(cf->pool, source, fold_case, error, &at);
     if (!regex)
-        return conf_error(cf, node, word, NULL, "regular expression \"" STR_FMT "\": %s at \"" STR_FMT
-                          "\"", STR_ARG(source), error, STR_ARG(str_sub(source, at, source.n)));
+        return conf_error(cf, node, word, NULL,
+                          "regular expression \"" STR_FMT "\": %s at \"" STR_FMT "\"",
+                          STR_ARG(source), error, STR_ARG(str_sub(source, at, source.n)));
     *out = (pattern_t){.source = source, .regex = regex};
     return define_names(cf, node, word, out);
 }
@@ -46,7 +47,8 @@ int pattern_match(const pattern_t *p, request_t *r, str_t subject)
     if (rc > 0) set_names(p, r);
     if (rc < 0) {
         r->pattern_failed = true;
-        LOG(&r->log, LOG_ALERT, 0, "regular expression \"" STR_FMT "\" took too long on \"" STR_FMT "\"",
+        LOG(&r->log, LOG_ALERT, 0,
+            "regular expression \"" STR_FMT "\" took too long on \"" STR_FMT "\"",
             STR_ARG(p->source), STR_ARG(subject));
     }
     return rc;

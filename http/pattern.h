@@ -1,7 +1,8 @@
 /*
  * pattern: a regular expression of the configuration whose groups become $1..$9 and $names.
  *
- * Used by server_name, location, map, rewrite, if. Lives in the configuration's pool. Nothing suspends.
+ * Used by server_name, location, map, rewrite, if. Lives in the configuration's pool. Nothing
+ * suspends.
  */
 #ifndef HTTP_PATTERN_H
 #define HTTP_PATTERN_H
@@ -18,8 +19,8 @@ typedef struct pattern {
 } pattern_t;
 
 /* Compiles; named groups become variables of the configuration. False: said at the word. */
-bool pattern_compile(conf_t *cf, const tree_node_t *node, unsigned word, str_t source, bool fold_case,
-                     pattern_t *out);
+bool pattern_compile(conf_t *cf, const tree_node_t *node, unsigned word, str_t source,
+                     bool fold_case, pattern_t *out);
 
 /*
  * 1 match, 0 none, -1 a limit was hit (logged; r->pattern_failed is set: the request must be

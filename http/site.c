@@ -47,7 +47,8 @@ bool site_add_name(conf_t *cf, site_address_t *address, const tree_node_t *node,
                   STR_ARG(name));
         break;
     case HOST_MAP_MALFORMED:
-        return conf_error(cf, node, word, "for example www.example.org, *.example.org, www.example.*",
+        return conf_error(cf, node, word,
+                          "for example www.example.org, *.example.org, www.example.*",
                           "invalid server name or wildcard \"" STR_FMT "\"", STR_ARG(name));
     }
     return true;

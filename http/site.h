@@ -1,9 +1,9 @@
 /*
  * site: which server and which location a request belongs to.
  *
- * Built while the configuration is read, constant afterwards. Lookup of exact and wildcard server names
- * is by hash, of prefix locations by a compressed tree, so neither grows with their number; only
- * regular expressions are tried one by one, in order, as nginx does. Nothing suspends.
+ * Built while the configuration is read, constant afterwards. Lookup of exact and wildcard server
+ * names is by hash, of prefix locations by a compressed tree, so neither grows with their number;
+ * only regular expressions are tried one by one, in order, as nginx does. Nothing suspends.
  */
 #ifndef HTTP_SITE_H
 #define HTTP_SITE_H
@@ -63,9 +63,9 @@ typedef struct site_address {
 site_address_t *site_address_new(pool_t *pool);
 
 /*
- * Adds a name as server_name writes it ("a.b", ".a.b", "*.a.b", "a.*", "~regex", "$hostname", "") for
- * the server; the first server that claims a name keeps it. False: said (malformed); conflicts only
- * warn.
+ * Adds a name as server_name writes it ("a.b", ".a.b", "*.a.b", "a.*", "~regex", "$hostname", "")
+ * for the server; the first server that claims a name keeps it. False: said (malformed); conflicts
+ * only warn.
  */
 bool site_add_name(conf_t *cf, site_address_t *address, const tree_node_t *node, unsigned word,
                    str_t name, site_server_t *server);
@@ -74,8 +74,8 @@ bool site_add_name(conf_t *cf, site_address_t *address, const tree_node_t *node,
 bool site_location_parse(conf_t *cf, const tree_node_t *node, site_location_t *out);
 
 /*
- * Adds a location (parsed, kept by pointer) to the server, or inside the location `parent` (NULL: on
- * the server's own level). False: said (duplicate, or outside of its parent).
+ * Adds a location (parsed, kept by pointer) to the server, or inside the location `parent` (NULL:
+ * on the server's own level). False: said (duplicate, or outside of its parent).
  */
 bool site_add_location(conf_t *cf, site_server_t *server, site_location_t *parent,
                        site_location_t *location);
@@ -88,9 +88,10 @@ site_server_t *site_find_server(const site_address_t *address, str_t host, reque
 
 /*
  * The location for the normalised URI with nginx's order, nested ones included; NULL when none
- * matches. *redirect (NULL at first) is set when no location is called uri but one is called "uri/":
- * when a proxy serves that one, nginx redirects to it, before any regular expression; the caller
- * decides. When a regex hits its limit, r->pattern_failed is set and the result means nothing.
+ * matches. *redirect (NULL at first) is set when no location is called uri but one is called
+ * "uri/": when a proxy serves that one, nginx redirects to it, before any regular expression; the
+ * caller decides. When a regex hits its limit, r->pattern_failed is set and the result means
+ * nothing.
  */
 const site_location_t *site_find_location(const site_server_t *server, str_t uri, request_t *r,
                                           const site_location_t **redirect);

@@ -17,8 +17,8 @@ static bool set_match(conf_t *cf, const tree_node_t *node, str_t modifier, site_
     if (str_eq(modifier, STR("="))) l->match = SITE_EXACT;
     else if (str_eq(modifier, STR("^~"))) l->match = SITE_STRONG;
     else
-        return conf_error(cf, node, 1, "one of = ^~ ~ ~*", "invalid location modifier \"" STR_FMT "\"",
-                          STR_ARG(modifier));
+        return conf_error(cf, node, 1, "one of = ^~ ~ ~*",
+                          "invalid location modifier \"" STR_FMT "\"", STR_ARG(modifier));
     return true;
 }
 
@@ -33,16 +33,18 @@ static str_t leading_modifier(str_t word)
 
 static void warn_unreachable(conf_t *cf, const tree_node_t *node, const site_location_t *l)
 {
-    if (l->match == SITE_REGEX || l->name.n == 0 || l->name.p[0] == '/' || str_eq(l->name, STR("*")))
+    if (l->match == SITE_REGEX || l->name.n == 0 || l->name.p[0] == '/' ||
+        str_eq(l->name, STR("*")))
         return;
-    conf_warn(cf, node, node->n - 1, "URIs begin with \"/\"", "location \"" STR_FMT "\" never matches",
-              STR_ARG(l->name));
+    conf_warn(cf, node, node->n - 1, "URIs begin with \"/\"",
+              "location \"" STR_FMT "\" never matches", STR_ARG(l->name));
 }
 
 bool site_location_parse(conf_t *cf, const tree_node_t *node, site_location_t *out)
 {
     str_t modifier = node->n > 2 ? node->words[1].text : leading_modifier(node->words[1].text);
-    *out = (site_location_t){.name = node->words[node->n - 1].text, .match = SITE_PREFIX, .node = node};
+    *out = (site_location_t){
+        .name = node->words[node->n - 1].text, .match = SITE_PREFIX, .node = node};
     if (node->n == 2 && str_starts(out->name, STR("@"))) {
         out->match = SITE_NAMED;
         return true;
@@ -53,18 +55,22 @@ bool site_location_parse(conf_t *cf, const tree_node_t *node, site_location_t *o
     return true;
 }
 
-static bool say(conf_t *cf, const site_location_t *l, const char *what, const site_location_t *other)
+static bool say(conf_t *cf, const site_location_t *l, const char *what,
+                const site_location_t *other)
 {
     str_t of = other ? other->name : STR("");
     const char *quote = other ? "\"" : "";
-    return conf_error(cf, l->node, l->node->n - 1, NULL, "location \"" STR_FMT "\" %s%s" STR_FMT "%s",
-                      STR_ARG(l->name), what, quote, STR_ARG(of), quote);
+    return conf_error(cf, l->node, l->node->n - 1, NULL,
+                      "location \"" STR_FMT "\" %s%s" STR_FMT "%s", STR_ARG(l->name), what, quote,
+                      STR_ARG(of), quote);
 }
 
 static bool fits_inside(conf_t *cf, const site_location_t *parent, const site_location_t *l)
 {
-    if (parent->match == SITE_EXACT) return say(cf, l, "cannot be inside the exact location ", parent);
-    if (parent->match == SITE_NAMED) return say(cf, l, "cannot be inside the named location ", parent);
+    if (parent->match == SITE_EXACT)
+        return say(cf, l, "cannot be inside the exact location ", parent);
+    if (parent->match == SITE_NAMED)
+        return say(cf, l, "cannot be inside the named location ", parent);
     if (l->match == SITE_NAMED) return say(cf, l, "can be on the server level only", NULL);
     if (l->match != SITE_REGEX && !str_starts(l->name, parent->name))
         return say(cf, l, "is outside location ", parent);
@@ -74,8 +80,9 @@ static bool fits_inside(conf_t *cf, const site_location_t *parent, const site_lo
 static bool say_duplicate(conf_t *cf, const site_location_t *l, const site_location_t *first)
 {
     diag_place_t at = first->node->words[0].place;
-    str_t hint = at.source ? pool_printf(cf->pool, "the first is at %s:%u", at.source->name, at.line)
-                           : STR("");
+    str_t hint = at.source
+                     ? pool_printf(cf->pool, "the first is at %s:%u", at.source->name, at.line)
+                     : STR("");
     return conf_error(cf, l->node, l->node->n - 1, hint.n ? hint.p : NULL,
                       "duplicate location \"" STR_FMT "\"", STR_ARG(l->name));
 }

@@ -2,7 +2,8 @@
  * site_tree: the prefix and exact locations of one level, in a compressed prefix tree.
  *
  * Grows by insertion in any order while the configuration is read. A lookup walks down once, so
- * that it costs the length of the URI, however many names there are. Case matters. Nothing suspends.
+ * that it costs the length of the URI, however many names there are. Case matters. Nothing
+ * suspends.
  */
 #ifndef HTTP_SITE_TREE_H
 #define HTTP_SITE_TREE_H
@@ -22,8 +23,8 @@ typedef struct site_hit {
 site_tree_t *site_tree_new(pool_t *pool);
 
 /*
- * Adds the location under name (which must outlive the tree). Returns the location that has that very
- * name and kind already (then nothing changes), or NULL.
+ * Adds the location under name (which must outlive the tree). Returns the location that has that
+ * very name and kind already (then nothing changes), or NULL.
  */
 const site_location_t *site_tree_add(site_tree_t *tree, str_t name, bool exact,
                                      const site_location_t *location);

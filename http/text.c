@@ -54,7 +54,8 @@ static bool add_reference(compiler_t *c, size_t *at)
                           "the closing bracket in \"" STR_FMT "\" variable is missing",
                           STR_ARG(str_sub(s, from, end)));
     if (end == from)
-        return conf_error(c->cf, c->node, c->word, "a \"$\" begins a variable", "invalid variable name");
+        return conf_error(c->cf, c->node, c->word, "a \"$\" begins a variable",
+                          "invalid variable name");
     *at = end + brace;
     str_t name = str_sub(s, from, end);
     bool group = name.n == 1 && name.p[0] >= '1' && name.p[0] <= '9';

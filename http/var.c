@@ -103,8 +103,8 @@ int var_define_word(conf_t *cf, const tree_node_t *node, unsigned word)
     str_t name = node->words[word].text;
     if (name.n > 1 && name.p[0] == '$')
         return var_define(cf, http_conf_read(cf)->vars, node, word, str_sub(name, 1, name.n));
-    conf_error(cf, node, word, "a variable, for example $name", "invalid variable name \"" STR_FMT "\"",
-               STR_ARG(name));
+    conf_error(cf, node, word, "a variable, for example $name",
+               "invalid variable name \"" STR_FMT "\"", STR_ARG(name));
     return -1;
 }
 

@@ -17,10 +17,10 @@ typedef struct request request_t;
 typedef struct var_def var_def_t;
 
 enum {
-    VAR_PREFIX = 1,     /* the name is a prefix; the rest of the name is handed to get (http_, arg_) */
+    VAR_PREFIX = 1,     /* the name is a prefix; get is handed the rest of it (http_, arg_) */
     VAR_NO_CACHE = 2,   /* ask anew each time */
-    VAR_CHANGEABLE = 4, /* `set`, captures and map may give it another value (of a prefix: always) */
-    VAR_STORED = 8,     /* changing it calls the var_put_fn that `data` is, which stores it elsewhere */
+    VAR_CHANGEABLE = 4, /* `set`, captures, map may give another value (of a prefix: always) */
+    VAR_STORED = 8,     /* it is stored elsewhere, by the var_put_fn that `data` is */
 };
 
 /*
@@ -61,8 +61,8 @@ var_set_t *var_set_new(pool_t *pool, const module_t *const *list);
 int var_use(conf_t *cf, var_set_t *set, const tree_node_t *node, unsigned word, str_t name);
 
 /*
- * The index of a variable that a directive defines or sets (made when new). Without a getter of its own
- * (var_at, `get`) its value is "" until it is put. -1: said (not changeable).
+ * The index of a variable that a directive defines or sets (made when new). Without a getter of its
+ * own (var_at, `get`) its value is "" until it is put. -1: said (not changeable).
  */
 int var_define(conf_t *cf, var_set_t *set, const tree_node_t *node, unsigned word, str_t name);
 

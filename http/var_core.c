@@ -24,7 +24,8 @@ static str_t number(request_t *r, uint64_t v)
 
 static str_t seconds(request_t *r, uint64_t ms)
 {
-    return pool_printf(r->pool, "%llu.%03u", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000));
+    return pool_printf(r->pool, "%llu.%03u", (unsigned long long)(ms / 1000),
+                       (unsigned)(ms % 1000));
 }
 
 /* A str_t or uint64_t of the request, at the offset that def->data is. */
@@ -54,7 +55,8 @@ GETTER(get_request_uri)
     UNUSED(def, name);
     str_t target = request_target(r);
     uri_t uri;
-    if (target.n == 0 || target.p[0] == '/' || !uri_split(target, &uri) || !uri.scheme.p) return target;
+    if (target.n == 0 || target.p[0] == '/' || !uri_split(target, &uri) || !uri.scheme.p)
+        return target;
     size_t path = uri.scheme.n + 3 + uri.authority.n;
     str_t rest = str_sub(target, path, target.n);
     return rest.n && rest.p[0] == '/' ? rest : pool_concat(r->pool, STR("/"), rest);
@@ -291,12 +293,11 @@ GETTER(get_version)
     return STR(PROXYD_VERSION);
 }
 
-#define TEXT(name, field) \
-    {name, get_text, offsetof(request_t, field) + 0 * sizeof(&((request_t *)0)->field == (str_t *)0), \
-     VAR_NO_CACHE}
-#define NUMBER(name, field) \
-    {name, get_number, \
-     offsetof(request_t, field) + 0 * sizeof(&((request_t *)0)->field == (uint64_t *)0), VAR_NO_CACHE}
+/* Where the field is; does not compile when the field has another type. */
+#define OFFSET(field, T) \
+    offsetof(request_t, field) + 0 * sizeof(&((request_t *)0)->field == (T *)0)
+#define TEXT(name, field) {name, get_text, OFFSET(field, str_t), VAR_NO_CACHE}
+#define NUMBER(name, field) {name, get_number, OFFSET(field, uint64_t), VAR_NO_CACHE}
 #define TCPINFO(name, field) {name, get_tcpinfo, offsetof(struct tcp_info, field), VAR_NO_CACHE}
 
 const var_def_t var_core_defs[] = {

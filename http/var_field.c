@@ -55,7 +55,8 @@ static str_t cookie_in(str_t field, str_t name)
 str_t var_field_cookie(const header_list_t *list, header_id_t id, str_t name)
 {
     str_t value = {NULL, 0};
-    for (const header_t *h = header_next(list, id, NULL); h && !value.p; h = header_next(list, id, h))
+    for (const header_t *h = header_next(list, id, NULL); h && !value.p;
+         h = header_next(list, id, h))
         value = cookie_in(h->value, name);
     return value;
 }

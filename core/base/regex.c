@@ -56,8 +56,8 @@ regex_t *regex_compile(pool_t *pool, str_t pattern, bool fold_case, char *error,
 {
     int code;
     uint32_t options = fold_case ? PCRE2_CASELESS : 0;
-    pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n, options,
-                                         &code, at, NULL);
+    pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)(pattern.p ? pattern.p : ""), pattern.n,
+                                         options, &code, at, NULL);
     if (!compiled) {
         pcre2_get_error_message(code, (PCRE2_UCHAR *)error, REGEX_ERROR_MAX);
         return NULL;

@@ -1,8 +1,8 @@
 /*
  * regex: compiled patterns over PCRE2 with JIT, matched on a stack of their own.
  *
- * A regex lives in the pool it was compiled in. Matching has limits, so that a pattern cannot run away
- * on a hostile subject. Nothing suspends.
+ * A regex lives in the pool it was compiled in. Matching has limits, so that a pattern cannot run
+ * away on a hostile subject. Nothing suspends.
  */
 #ifndef CORE_BASE_REGEX_H
 #define CORE_BASE_REGEX_H

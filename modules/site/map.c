@@ -152,8 +152,8 @@ static bool set_map(conf_t *cf, const conf_row_t *row, void *conf, const tree_no
 }
 
 static const conf_row_t rows[] = {
-    CONF_CUSTOM("map", CONF_HTTP, CONF_MANY | CONF_BLOCK | CONF_RAW, 2, 2, set_map, CONF_NO_FIELD, NULL,
-                "a variable that depends on another: map TEXT $NAME { KEY VALUE; ... }"),
+    CONF_CUSTOM("map", CONF_HTTP, CONF_MANY | CONF_BLOCK | CONF_RAW, 2, 2, set_map, CONF_NO_FIELD,
+                NULL, "a variable that depends on another: map TEXT $NAME { KEY VALUE; ... }"),
     CONF_END,
 };
 

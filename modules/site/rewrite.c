@@ -98,7 +98,8 @@ static bool set_replacement(conf_t *cf, const tree_node_t *node, rewrite_rule_t 
     rule->drop_args = str_ends(s, STR("?"));
     s.n -= rule->drop_args;
     size_t mark = str_find(s, 0, '?');
-    if (mark < s.n && !text_compile(cf, node, 2, str_sub(s, mark + 1, s.n), &rule->args)) return false;
+    if (mark < s.n && !text_compile(cf, node, 2, str_sub(s, mark + 1, s.n), &rule->args))
+        return false;
     return text_compile(cf, node, 2, str_sub(s, 0, mark), &rule->path);
 }
 
@@ -166,7 +167,8 @@ static bool take_words(conf_t *cf, const tree_node_t *node, condition_t *c)
     return c->n || say_invalid(cf, node, 1);
 }
 
-static bool parse_file_test(conf_t *cf, const tree_node_t *node, const condition_t *c, rewrite_if_t *t)
+static bool parse_file_test(conf_t *cf, const tree_node_t *node, const condition_t *c,
+                            rewrite_if_t *t)
 {
     static const struct {
         str_t name;
@@ -263,8 +265,8 @@ static const conf_row_t rows[] = {
                 "gives a variable a value: set $NAME VALUE"),
     CONF_CUSTOM("break", STEP, ORDERED, 0, 0, set_break, CONF_NO_FIELD, NULL,
                 "ends the rewriting of this block"),
-    CONF_CUSTOM("if", CONF_SERVER | CONF_LOCATION, ORDERED | CONF_BLOCK, 1, 5, set_if, CONF_NO_FIELD,
-                NULL, "what holds only under a condition: if (CONDITION) { ... }"),
+    CONF_CUSTOM("if", CONF_SERVER | CONF_LOCATION, ORDERED | CONF_BLOCK, 1, 5, set_if,
+                CONF_NO_FIELD, NULL, "what holds only under a condition: if (CONDITION) { ... }"),
     CONF_FLAG("rewrite_log", EVERY, rewrite_conf_t, log, "off",
               "logs what rewriting does at level notice"),
     CONF_FLAG("uninitialized_variable_warn", EVERY, rewrite_conf_t, warn_unset, "on",

@@ -88,7 +88,7 @@ static str_t with_args(pool_t *pool, str_t path, str_t args)
     return args.n ? pool_printf(pool, STR_FMT "?" STR_FMT, STR_ARG(path), STR_ARG(args)) : path;
 }
 
-/* Whether the client has escaped anything in the path; captures of what it had not stay as they are. */
+/* Whether the client has escaped anything in the path; if not, captures need no escapes either. */
 static bool is_escaped(const request_t *r)
 {
     str_t target = request_target(r);
@@ -127,7 +127,8 @@ static verdict_t set_uri(run_t *run, str_t uri, str_t args)
     r->uri = uri;
     r->args = args;
     r->uri_changed = r->internal = run->changed = true;
-    NOTE(run, "rewritten data: \"" STR_FMT "\", args: \"" STR_FMT "\"", STR_ARG(uri), STR_ARG(args));
+    NOTE(run, "rewritten data: \"" STR_FMT "\", args: \"" STR_FMT "\"", STR_ARG(uri),
+         STR_ARG(args));
     return VERDICT(NEXT);
 }
 

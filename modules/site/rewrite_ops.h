@@ -41,7 +41,13 @@ typedef struct rewrite_rule {
 } rewrite_rule_t;
 
 typedef struct rewrite_op {
-    enum { REWRITE_OP_SET, REWRITE_OP_RULE, REWRITE_OP_IF, REWRITE_OP_RETURN, REWRITE_OP_STOP } kind;
+    enum {
+        REWRITE_OP_SET,
+        REWRITE_OP_RULE,
+        REWRITE_OP_IF,
+        REWRITE_OP_RETURN,
+        REWRITE_OP_STOP
+    } kind;
     union {
         struct {
             unsigned var;

@@ -3,8 +3,8 @@
  *
  *     split_clients "${remote_addr}" $variant { 0.5% .one; 20% .two; * ""; }
  *
- * The hash is the one that nginx takes (MurmurHash2, 32 bits, seed 0), so that clients stay in their
- * part when a proxyd takes over.
+ * The hash is the one that nginx takes (MurmurHash2, 32 bits, seed 0), so that clients stay in
+ * their part when a proxyd takes over.
  */
 #include "http/http.h"
 #include "http/request.h"
@@ -71,14 +71,16 @@ static bool add_part(conf_t *cf, split_t *split, const tree_node_t *line, uint64
     str_t word = line->words[0].text;
     part_t part = {.below = UINT32_MAX};
     if (line->n != 2 || line->block)
-        return conf_error(cf, line, 0, "PERCENT% VALUE; or * VALUE;", "a share and a value are needed");
+        return conf_error(cf, line, 0, "PERCENT% VALUE; or * VALUE;",
+                          "a share and a value are needed");
     if (!text_compile(cf, line, 1, line->words[1].text, &part.value)) return false;
     if (!str_eq(word, STR("*"))) {
         if (!parse_share(word, &share))
-            return conf_error(cf, line, 0, "for example 0.5% or 20%", "invalid percent value \"" STR_FMT
-                              "\"", STR_ARG(word));
+            return conf_error(cf, line, 0, "for example 0.5% or 20%",
+                              "invalid percent value \"" STR_FMT "\"", STR_ARG(word));
         *sum += share;
-        if (*sum > 10000) return conf_error(cf, line, 0, NULL, "percent total is greater than 100%%");
+        if (*sum > 10000)
+            return conf_error(cf, line, 0, NULL, "percent total is greater than 100%%");
         uint32_t before = split->parts.n ? split->parts.v[split->parts.n - 1].below : 0;
         part.below = before + (uint32_t)(share * 0xffffffff / 10000);
     }

@@ -49,7 +49,8 @@ harness_t *harness_new(const char *text)
     pool_t *pool = pool_create();
     harness_t *h = POOL_NEW(pool, harness_t);
     generation_t *g = &h->generation;
-    h->pool = g->pool = g->listens.pool = g->logfiles.pool = g->zones.pool = g->tempdirs.pool = pool;
+    h->pool = g->pool = g->listens.pool = g->logfiles.pool = g->zones.pool = g->tempdirs.pool =
+        pool;
     g->diag = diag_new(pool);
     modules_init(list);
     h->cf = (conf_t){.modules = list, .pool = pool, .diag = g->diag, .prefix = STR("/nonexistent/"),

@@ -29,7 +29,8 @@ static void fails(const char *text, const char *message)
     if (h) harness_end(h);
     h = harness_new(text);
     str_t errors = harness_errors(h);
-    cr_assert(str_search(errors, str_of(message)) < errors.n, "%s: " STR_FMT, text, STR_ARG(errors));
+    cr_assert(str_search(errors, str_of(message)) < errors.n, "%s: " STR_FMT, text,
+              STR_ARG(errors));
 }
 
 /* http://nginx.org/en/docs/http/ngx_http_core_module.html#location */
@@ -53,25 +54,27 @@ Test(site, finds_locations_in_nginx_s_order)
 /* As nginx 1.22.1 answers the same. */
 Test(site, asks_the_regular_expressions_of_a_nested_level_first)
 {
-    h = harness_new("server { listen 80;"
-                    "location /nest/ { location /nest/a/ { return 200 a; }"
-                    "  location ~ \\.x$ { return 200 nested-x; }"
-                    "  location = /nest/eq { return 200 eq; } return 200 nest; }"
-                    "location ~ \\.x$ { return 200 outer-x; }"
-                    "location ^~ /strong/ { location ~ \\.y$ { return 200 nested-y; } return 200 s; }"
-                    "location ~ \\.y$ { location /sub { return 200 no; } return 200 outer-y; }"
-                    "}");
+    h = harness_new(
+        "server { listen 80;"
+        "location /nest/ { location /nest/a/ { return 200 a; }"
+        "  location ~ \\.x$ { return 200 nested-x; }"
+        "  location = /nest/eq { return 200 eq; } return 200 nest; }"
+        "location ~ \\.x$ { return 200 outer-x; }"
+        "location ^~ /strong/ { location ~ \\.y$ { return 200 nested-y; } return 200 s; }"
+        "location ~ \\.y$ { location /sub { return 200 no; } return 200 outer-y; }"
+        "}");
     cr_assert(harness_errors(h).n > 0); /* /sub is outside of its parent */
     harness_end(h);
-    h = harness_new("server { listen 80;"
-                    "location /nest/ { location /nest/a/ { return 200 a; }"
-                    "  location ~ \\.x$ { return 200 nested-x; }"
-                    "  location = /nest/eq { return 200 eq; } return 200 nest; }"
-                    "location ~ \\.x$ { return 200 outer-x; }"
-                    "location ^~ /strong/ { location ~ \\.y$ { return 200 nested-y; }"
-                    "  location /strong/in/ { return 200 in; } return 200 s; }"
-                    "location ~ \\.y$ { location ~ /deep { return 200 deep-y; } return 200 outer-y; }"
-                    "location ~ ^/user/(?<id>\\d+)$ { return 200 $id-$1; } }");
+    h = harness_new(
+        "server { listen 80;"
+        "location /nest/ { location /nest/a/ { return 200 a; }"
+        "  location ~ \\.x$ { return 200 nested-x; }"
+        "  location = /nest/eq { return 200 eq; } return 200 nest; }"
+        "location ~ \\.x$ { return 200 outer-x; }"
+        "location ^~ /strong/ { location ~ \\.y$ { return 200 nested-y; }"
+        "  location /strong/in/ { return 200 in; } return 200 s; }"
+        "location ~ \\.y$ { location ~ /deep { return 200 deep-y; } return 200 outer-y; }"
+        "location ~ ^/user/(?<id>\\d+)$ { return 200 $id-$1; } }");
     gives("/nest/", "200 nest");
     gives("/nest/a/", "200 a");
     gives("/nest/a/q.x", "200 nested-x");
@@ -90,8 +93,10 @@ Test(site, says_what_is_wrong_with_locations)
 {
     fails("server { location ^ /x { } }", "invalid location modifier \"^\"");
     fails("server { location /x { } location ^~ /x { } }", "duplicate location \"/x\"");
-    fails("server { location = /x { location /x/y { } } }", "cannot be inside the exact location \"/x\"");
-    fails("server { location @x { location /x { } } }", "cannot be inside the named location \"@x\"");
+    fails("server { location = /x { location /x/y { } } }",
+          "cannot be inside the exact location \"/x\"");
+    fails("server { location @x { location /x { } } }",
+          "cannot be inside the named location \"@x\"");
     fails("server { location /x { location @y { } } }", "can be on the server level only");
     fails("server { location /x { location /y { } } }", "is outside location \"/x\"");
     fails("server { location @x { } location @x { } }", "duplicate location \"@x\"");
@@ -114,12 +119,13 @@ Test(site, takes_modifiers_written_at_one_with_the_name)
 /* http://nginx.org/en/docs/http/server_names.html */
 Test(site, finds_servers_in_nginx_s_order)
 {
-    h = harness_new("server { listen 80; server_name first; return 200 fallback; }"
-                    "server { listen 80; server_name ~^www\\.(?<who>.+)\\.test$; return 200 re-$who; }"
-                    "server { listen 80; server_name ~test; return 200 later; }"
-                    "server { listen 80; server_name www.*; return 200 trailing; }"
-                    "server { listen 80; server_name *.Example.org; return 200 leading; }"
-                    "server { listen 80; server_name www.example.org .both.net; return 200 exact; }");
+    h = harness_new(
+        "server { listen 80; server_name first; return 200 fallback; }"
+        "server { listen 80; server_name ~^www\\.(?<who>.+)\\.test$; return 200 re-$who; }"
+        "server { listen 80; server_name ~test; return 200 later; }"
+        "server { listen 80; server_name www.*; return 200 trailing; }"
+        "server { listen 80; server_name *.Example.org; return 200 leading; }"
+        "server { listen 80; server_name www.example.org .both.net; return 200 exact; }");
     host_gives("www.example.org", "200 exact");
     host_gives("WWW.EXAMPLE.ORG.", "200 exact");
     host_gives("www.example.org:8080", "200 exact");
@@ -164,12 +170,14 @@ static str_t many_servers(pool_t *pool, unsigned count)
 {
     str_t all = {pool_bytes(pool, count * 96), 0};
     for (unsigned i = 0; i < count; i++)
-        all.n += (size_t)sprintf((char *)(uintptr_t)all.p + all.n,
-                                 "server { listen 80; server_name n%u.test; return 200 %u; }", i, i);
+        all.n +=
+            (size_t)sprintf((char *)(uintptr_t)all.p + all.n,
+                            "server { listen 80; server_name n%u.test; return 200 %u; }", i, i);
     return all;
 }
 
-/* Ten thousand names stand in a table that is at most half full, so a lookup is a few comparisons. */
+/* Ten thousand names stand in a table that is at most half full, so a lookup is a few comparisons.
+ */
 Test(site, keeps_its_names_in_a_hash)
 {
     pool_t *pool = pool_create();

@@ -65,7 +65,8 @@ Test(site_tree, keeps_exact_and_prefix_apart)
 
 Test(site_tree, tells_of_the_location_that_lacks_only_the_slash)
 {
-    add("/", false), add("/dir/", false), add("/dirs", false), add("/own/", false), add("/own", false);
+    add("/", false), add("/dir/", false), add("/dirs", false), add("/own/", false),
+        add("/own", false);
     add("/eq/", false), add("/eq", true), add("/deep/er/", false);
     finds("/dir", NULL, "/", "/dir/");
     finds("/dir/", NULL, "/dir/", NULL);

@@ -30,7 +30,8 @@ static void fails(const char *source, const char *message)
     harness_enter(h);
     cr_assert_not(text_compile(&h->cf, NULL, 0, str_of(source), &t), "%s", source);
     str_t errors = harness_errors(h);
-    cr_assert(str_search(errors, str_of(message)) < errors.n, "%s: " STR_FMT, source, STR_ARG(errors));
+    cr_assert(str_search(errors, str_of(message)) < errors.n, "%s: " STR_FMT, source,
+              STR_ARG(errors));
 }
 
 static void gives(const char *source, const char *want)
@@ -106,7 +107,8 @@ Test(text, is_true_unless_empty_or_0)
     static const struct {
         const char *source;
         bool want;
-    } cases[] = {{"0", false}, {"", false}, {"00", true}, {"1", true}, {"off", true}, {"$arg_no", false}};
+    } cases[] = {{"0", false}, {"", false},   {"00", true},
+                 {"1", true},  {"off", true}, {"$arg_no", false}};
     request_t *r = harness_request(h, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         text_t t = compile(cases[i].source);

@@ -18,7 +18,8 @@ static void fails(const char *text, const char *message)
     if (h) harness_end(h);
     h = harness_new(text);
     str_t errors = harness_errors(h);
-    cr_assert(str_search(errors, str_of(message)) < errors.n, "%s: " STR_FMT, text, STR_ARG(errors));
+    cr_assert(str_search(errors, str_of(message)) < errors.n, "%s: " STR_FMT, text,
+              STR_ARG(errors));
 }
 
 static int use(const char *name)
@@ -104,9 +105,10 @@ Test(var, finds_names_at_run_time)
 
 Test(var, cuts_a_cycle)
 {
-    h = harness_new("map $b $a { default x$b; } map $a $b { default y$a; }"
-                    "map $v $v { volatile; default z$v; }"
-                    "server { listen 80; location / { return 200 $a; } location /v { return 200 $v; } }");
+    h = harness_new(
+        "map $b $a { default x$b; } map $a $b { default y$a; }"
+        "map $v $v { volatile; default z$v; }"
+        "server { listen 80; location / { return 200 $a; } location /v { return 200 $v; } }");
     cr_assert_str_eq(harness_get(h, "h", "/"), "200 xy");
     cr_assert_str_eq(harness_get(h, "h", "/v"), "200 z");
 }

@@ -26,7 +26,8 @@ static void request(const char *head)
 static void is(const char *name, const char *want)
 {
     str_t got = var_get_named(r, str_of(name));
-    cr_assert(want ? got.p && str_eq(got, str_of(want)) : !got.p, "$%s: " STR_FMT, name, STR_ARG(got));
+    cr_assert(want ? got.p && str_eq(got, str_of(want)) : !got.p, "$%s: " STR_FMT, name,
+              STR_ARG(got));
 }
 
 Test(var_core, tells_of_the_request_line)
@@ -89,11 +90,13 @@ Test(var_core, joins_fields_of_one_name)
 /* RFC 7617 section 2: Aladdin, open sesame. */
 Test(var_core, decodes_the_user_of_basic_authentication)
 {
-    request("GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n\r\n");
+    request(
+        "GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n\r\n");
     is("remote_user", "Aladdin");
     request("GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Basic QWxhZGRpbg==\r\n\r\n");
     is("remote_user", NULL);
-    request("GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n\r\n");
+    request(
+        "GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n\r\n");
     is("remote_user", NULL);
 }
 
@@ -174,5 +177,6 @@ Test(var_core, makes_a_random_id)
     request("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     str_t id = var_get_named(r, STR("request_id"));
     cr_assert_eq(id.n, 32);
-    for (size_t i = 0; i < id.n; i++) cr_assert(ascii_hex(id.p[i]) >= 0 && !(id.p[i] >= 'A' && id.p[i] <= 'F'));
+    for (size_t i = 0; i < id.n; i++)
+        cr_assert(ascii_hex(id.p[i]) >= 0 && !(id.p[i] >= 'A' && id.p[i] <= 'F'));
 }

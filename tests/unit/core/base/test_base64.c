@@ -35,7 +35,8 @@ Test(base64, knows_all_digits)
 
 Test(base64, refuses_what_it_is_not)
 {
-    static const char *const wrong[] = {"Z", "Zg=", "Zm9v=", "Zm9vY===", "Zm 9v", "Zm9-", "=", "Zg==Zg=="};
+    static const char *const wrong[] = {
+        "Z", "Zg=", "Zm9v=", "Zm9vY===", "Zm 9v", "Zm9-", "=", "Zg==Zg=="};
     pool_t *pool = pool_create();
     str_t out;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)

@@ -15,10 +15,12 @@ static void map(const char *text)
 {
     pool_t *pool = pool_create();
     if (h) harness_end(h);
-    h = harness_new(pool_printf(pool, "%s server { listen 80; location / { return 200 $m; }"
-                                      "location ~ ^/re/(.*) { return 200 $1,$m,$1; }"
-                                      "location /twice { set $a $m; set $args k=b; return 200 $a,$m; } }",
-                                text).p);
+    h = harness_new(pool_printf(pool,
+                                "%s server { listen 80; location / { return 200 $m; }"
+                                "location ~ ^/re/(.*) { return 200 $1,$m,$1; }"
+                                "location /twice { set $a $m; set $args k=b; return 200 $a,$m; } }",
+                                text)
+                        .p);
     pool_destroy(pool);
 }
 
@@ -32,13 +34,15 @@ static void fails(const char *text, const char *message)
 {
     map(text);
     str_t errors = harness_errors(h);
-    cr_assert(str_search(errors, str_of(message)) < errors.n, "%s: " STR_FMT, text, STR_ARG(errors));
+    cr_assert(str_search(errors, str_of(message)) < errors.n, "%s: " STR_FMT, text,
+              STR_ARG(errors));
 }
 
 /* http://nginx.org/en/docs/http/ngx_http_map_module.html */
 Test(map, looks_up_exact_keys_without_case_then_patterns_in_order_then_the_default)
 {
-    map("map $arg_k $m { default d; a A; Bb $arg_v; ~^x(\\d+)$ n$1; ~*^X y; ~^x z; \"\" empty; \\default e; }");
+    map("map $arg_k $m { default d; a A; Bb $arg_v; ~^x(\\d+)$ n$1; ~*^X y; ~^x z; \"\" empty; "
+        "\\default e; }");
     gives("h", "/?k=a", "200 A");
     gives("h", "/?k=A", "200 A");
     gives("h", "/?k=bB&v=V", "200 V");

@@ -41,7 +41,8 @@ static void fails(const char *text, const char *message)
 {
     server(text);
     str_t errors = harness_errors(h);
-    cr_assert(str_search(errors, str_of(message)) < errors.n, "%s: " STR_FMT, text, STR_ARG(errors));
+    cr_assert(str_search(errors, str_of(message)) < errors.n, "%s: " STR_FMT, text,
+              STR_ARG(errors));
 }
 
 #define SHOW "location /show { return 200 $uri?$args; } "
@@ -62,7 +63,8 @@ Test(rewrite, gives_the_request_another_uri_and_finds_its_location)
 
 Test(rewrite, runs_those_of_the_server_before_the_location_is_found)
 {
-    server(SHOW "rewrite ^/a/(.*) /show/$1 last; rewrite ^/show/ /show/later; location / { return 200 r; }");
+    server(SHOW "rewrite ^/a/(.*) /show/$1 last; rewrite ^/show/ /show/later; location / { return "
+                "200 r; }");
     gives("/a/x", "200 /show/x?");
     gives("/show/x", "200 /show/later?");
     gives("/b", "200 r");
@@ -85,9 +87,10 @@ Test(rewrite, appends_the_arguments_unless_a_question_mark_ends_it)
 
 Test(rewrite, redirects)
 {
-    server("rewrite ^/p/(.*)$ /new/$1 permanent; rewrite ^/t/(.*)$ https://x.test/$1 redirect;"
-           "rewrite ^/u/(.*)$ http://x.test/$1?k=$1; rewrite ^/s/(.*)$ $scheme://s.test/$1 permanent;"
-           "rewrite ^/d/(.*)$ /e/$1? redirect;");
+    server(
+        "rewrite ^/p/(.*)$ /new/$1 permanent; rewrite ^/t/(.*)$ https://x.test/$1 redirect;"
+        "rewrite ^/u/(.*)$ http://x.test/$1?k=$1; rewrite ^/s/(.*)$ $scheme://s.test/$1 permanent;"
+        "rewrite ^/d/(.*)$ /e/$1? redirect;");
     gives("/p/a", "301 http://h.test/new/a");
     gives("/t/a%20b?q=1", "302 https://x.test/a%20b?q=1");
     gives("/u/a%20b?q=1", "302 http://x.test/a%20b?k=a%20b&q=1");
@@ -99,7 +102,8 @@ Test(rewrite, redirects)
 
 Test(rewrite, never_puts_a_line_break_into_location)
 {
-    server("location /r { return 301 https://x.test$uri; } rewrite ^/q(.*)$ http://x.test/$uri redirect;");
+    server("location /r { return 301 https://x.test$uri; } rewrite ^/q(.*)$ http://x.test/$uri "
+           "redirect;");
     gives("/r%0d%0aSet-Cookie:a", "301 https://x.test/r%0D%0ASet-Cookie:a");
     gives("/q%0d%0a", "302 http://x.test//q%0D%0A");
 }
@@ -151,14 +155,15 @@ Test(rewrite, returns)
 
 Test(rewrite, tests_conditions)
 {
-    server("location /true { if ($arg_a) { return 200 yes; } return 200 no; }"
-           "location /eq { if ($arg_a = x) { return 200 yes; } return 200 no; }"
-           "location /none { if ( $arg_a = \"\" ) { return 200 yes; } return 200 no; }"
-           "location /ne { if ($arg_a != $arg_b) { return 200 yes; } return 200 no; }"
-           "location /re { if ($arg_a ~ ^(x+)(?<rest>.*)$) { return 200 $1,$rest; } return 200 no; }"
-           "location /fold { if ($arg_a ~* ^x) { return 200 yes; } return 200 no; }"
-           "location /nre { if ($arg_a !~ ^x) { return 200 yes; } return 200 no; }"
-           "location /nfold { if ($arg_a !~* ^x) { return 200 yes; } return 200 no; }");
+    server(
+        "location /true { if ($arg_a) { return 200 yes; } return 200 no; }"
+        "location /eq { if ($arg_a = x) { return 200 yes; } return 200 no; }"
+        "location /none { if ( $arg_a = \"\" ) { return 200 yes; } return 200 no; }"
+        "location /ne { if ($arg_a != $arg_b) { return 200 yes; } return 200 no; }"
+        "location /re { if ($arg_a ~ ^(x+)(?<rest>.*)$) { return 200 $1,$rest; } return 200 no; }"
+        "location /fold { if ($arg_a ~* ^x) { return 200 yes; } return 200 no; }"
+        "location /nre { if ($arg_a !~ ^x) { return 200 yes; } return 200 no; }"
+        "location /nfold { if ($arg_a !~* ^x) { return 200 yes; } return 200 no; }");
     gives("/true", "200 no"), gives("/true?a=0", "200 no"), gives("/true?a=1", "200 yes");
     gives("/eq?a=x", "200 yes"), gives("/eq?a=X", "200 no");
     gives("/none", "200 yes"), gives("/none?a=1", "200 no");
@@ -175,11 +180,13 @@ Test(rewrite, tests_files)
     FILE *f = fopen(file, "w");
     cr_assert_not_null(f);
     fclose(f);
-    snprintf(text, sizeof(text),
-             "set $d %s; location / { set $o \"\"; if (-f $d$uri) { set $o f; } if (-d $d$uri) { set $o d; }"
-             "if (-e $d$uri) { set $o ${o}e; } if (-x $d$uri) { set $o ${o}x; }"
-             "if (!-f $d$uri) { set $o ${o}-nf; } if (!-e $d$uri) { set $o ${o}-ne; } return 200 $o; }",
-             dir);
+    snprintf(
+        text, sizeof(text),
+        "set $d %s; location / { set $o \"\"; if (-f $d$uri) { set $o f; } if (-d $d$uri) { set $o "
+        "d; }"
+        "if (-e $d$uri) { set $o ${o}e; } if (-x $d$uri) { set $o ${o}x; }"
+        "if (!-f $d$uri) { set $o ${o}-nf; } if (!-e $d$uri) { set $o ${o}-ne; } return 200 $o; }",
+        dir);
     server(text);
     gives("/f", "200 fe");
     chmod(file, 0700);
@@ -195,7 +202,8 @@ Test(rewrite, gives_the_request_the_directives_of_the_if_block)
     server("location / { error_page 403 /a; if ($arg_b) { error_page 403 =200 /b; return 403; }"
            "  if ($arg_c) { return 403; } return 200 fell; }"
            "location = /a { return 200 a; } location = /b { return 200 b; }"
-           "location /nested/ { if ($arg_b) { return 200 if; } location /nested/in { return 200 in; } }");
+           "location /nested/ { if ($arg_b) { return 200 if; } location /nested/in { return 200 "
+           "in; } }");
     gives("/", "200 fell");
     gives("/nested/in?b=1", "200 in");
     gives("/nested/?b=1", "200 if");
@@ -205,8 +213,9 @@ Test(rewrite, gives_the_request_the_directives_of_the_if_block)
 
 Test(rewrite, does_not_pass_steps_on_to_inner_locations)
 {
-    server("set $x server; location /a { set $x a; location /a/b { return 200 $x; } return 200 $x; }"
-           "location /c { location /c/d { return 200 $x; } rewrite ^ /a; }");
+    server(
+        "set $x server; location /a { set $x a; location /a/b { return 200 $x; } return 200 $x; }"
+        "location /c { location /c/d { return 200 $x; } rewrite ^ /a; }");
     gives("/a", "200 a");
     gives("/a/b", "200 server");
     gives("/c/d", "200 server");

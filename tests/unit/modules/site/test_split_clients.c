@@ -30,7 +30,8 @@ static void fails(const char *lines, const char *message)
 {
     split(lines);
     str_t errors = harness_errors(h);
-    cr_assert(str_search(errors, str_of(message)) < errors.n, "%s: " STR_FMT, lines, STR_ARG(errors));
+    cr_assert(str_search(errors, str_of(message)) < errors.n, "%s: " STR_FMT, lines,
+              STR_ARG(errors));
 }
 
 /* Known answers: nginx 1.22.1 with the same lines. */
