@@ -60,13 +60,6 @@ static verdict_t check_internal(const request_t *r)
     return verdict_refuse(404, LOG_ERR, "request for an internal location");
 }
 
-static str_t with_slash(request_t *r)
-{
-    str_t path = uri_escape(r->pool, pool_concat(r->pool, r->uri, STR("/")), URI_ESCAPE_PATH);
-    if (!r->args.p) return path;
-    return pool_printf(r->pool, STR_FMT "?" STR_FMT, STR_ARG(path), STR_ARG(r->args));
-}
-
 /* The location for r->uri or r->named; its structs become the request's. */
 static verdict_t find_location(request_t *r)
 {
@@ -80,7 +73,7 @@ static verdict_t find_location(request_t *r)
         if (r->pattern_failed) return verdict_refuse(500, LOG_ERR, NULL);
     }
     if (slash && http_conf(slash->conf)->auto_redirect)
-        return reply_redirect(r, 301, request_absolute(r, with_slash(r)));
+        return reply_redirect(r, 301, request_absolute(r, request_with_slash(r)));
     r->location = found;
     request_set_conf(r, found ? found->conf : r->server->conf);
     return check_internal(r);

@@ -4,6 +4,7 @@
 
 #include "core/base/clock.h"
 #include "http/http.h"
+#include "http/uri.h"
 
 /* Appends to a log line's context what fits. */
 typedef struct context {
@@ -96,6 +97,13 @@ verdict_t request_reroute_named(request_t *r, str_t name)
     r->named = name;
     r->internal = true;
     return VERDICT(REROUTE);
+}
+
+str_t request_with_slash(request_t *r)
+{
+    str_t path = uri_escape(r->pool, pool_concat(r->pool, r->uri, STR("/")), URI_ESCAPE_PATH);
+    if (!r->args.p) return path;
+    return pool_printf(r->pool, STR_FMT "?" STR_FMT, STR_ARG(path), STR_ARG(r->args));
 }
 
 /* The name a redirect gives the site: the client's own word for it, unless told otherwise. */

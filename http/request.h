@@ -22,6 +22,7 @@ typedef struct upstream_attempt {
     uint64_t started_us;        /* clock_us_now */
     int64_t connect_us, header_us, response_us; /* -1: not reached */
     uint64_t received, sent;    /* bytes */
+    uint64_t length;            /* bytes of the response's body */
     bool redirected;            /* the next attempt belongs to another location ("; " in logs) */
 } upstream_attempt_t;
 
@@ -34,6 +35,7 @@ typedef struct sink_ops {
     /* The next piece of the request's body: its length, 0 at the end, an error of body.h. It may be
        read into `room` (n bytes) or stand in a buffer of the connection until the next call. */
     ssize_t (*read)(request_t *r, char *room, size_t n, str_t *piece);
+    bool (*readable)(const request_t *r); /* whether `read` has something without asking the client */
 } sink_ops_t;
 
 struct request {
@@ -106,6 +108,9 @@ enum { REQUEST_REROUTES_MAX = 10 };
 
 /* path as an absolute or relative URL for Location, as absolute_redirect and its kin say. */
 str_t request_absolute(request_t *r, str_t path);
+
+/* The request's URI with "/" behind the path, escaped: where a directory is sent to. */
+str_t request_with_slash(request_t *r);
 
 /* The original request target without anything of ours: $request_uri. */
 static inline str_t request_target(const request_t *r)

@@ -117,6 +117,12 @@ static bool apply(conf_t *cf, const conf_entry_t *e, const tree_node_t *node)
     return false;
 }
 
+/* Directives that blocks can inherit from, a block of data among them: read before these. */
+static bool is_simple(const conf_row_t *row)
+{
+    return row->flags & CONF_RAW || !(row->flags & (CONF_BLOCK | CONF_ORDERED));
+}
+
 /* The block's simple directives (first), or its blocks and ORDERED directives. */
 static bool read_children(conf_t *cf, const tree_node_t *block, bool first)
 {
@@ -124,7 +130,7 @@ static bool read_children(conf_t *cf, const tree_node_t *block, bool first)
     for (const tree_node_t *node = block->children; node; node = node->next) {
         const conf_entry_t *e =
             node->n ? conf_lookup(cf->table, node->words[0].text, cf->scope->context) : NULL;
-        if (e && first == !(e->row->flags & (CONF_BLOCK | CONF_ORDERED)))
+        if (e && first == is_simple(e->row))
             ok = apply(cf, e, node) && ok;
         else if (!e && first)
             conf_lookup_unknown(cf, node), ok = false;

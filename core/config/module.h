@@ -28,7 +28,8 @@ enum conf_flag {
     CONF_ORDERED = 1 << 2, /* read in order together with the block's blocks (set, rewrite, if); its
                               field should be CONF_LOCAL: blocks before it cannot inherit it */
     CONF_BLOCK = 1 << 3,   /* takes { } */
-    CONF_RAW = 1 << 4,     /* the block's children are data, not directives (types, map) */
+    CONF_RAW = 1 << 4,     /* the block's children are data, not directives (types, map); it is read
+                              among the simple directives */
 };
 
 /*
