@@ -14,6 +14,7 @@ enum {
     YOUNG_MS = 1000,       /* a worker that dies before that age counts as one that failed */
     RESPAWN_STEP_MS = 100, /* the pause after the second failure; doubled from there on */
     RESPAWN_MAX_MS = 5000,
+    START_TRIES = 3,       /* how often a worker may die before the new configuration is given up */
 };
 
 crew_t *crew_new(generation_t *g)
@@ -143,7 +144,8 @@ void crew_buried(crew_t *crew, crew_post_t *post, int status)
 {
     bool fatal = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_FATAL;
     say_end(post, status);
-    if (crew->state == CREW_STARTING && !post->ready) crew->failed = true;
+    if (crew->state == CREW_STARTING && !post->ready)
+        crew->failed = crew->failed || fatal || post->failures + 1 >= START_TRIES;
     hang_up(post);
     worker_counters_give(post->counters);
     post->counters = NULL;

@@ -33,7 +33,7 @@ typedef struct crew {
     crew_post_t *posts;
     unsigned count;
     crew_state_t state;
-    bool failed;       /* a worker ended before it was ready */
+    bool failed;       /* a worker cannot be made to start */
     bool has_served;
     uint64_t started;
 } crew_t;

@@ -112,7 +112,7 @@ static int send_signal(const char *path, int signo)
     if (pid == -EINVAL)
         LOG(&log_main, LOG_ERR, 0, "invalid PID number in \"%s\"", path);
     else if (pid < 0)
-        LOG(&log_main, LOG_ERR, -pid, "open() \"%s\" failed, proxyd does not seem to run", path);
+        LOG(&log_main, LOG_ERR, -pid, "open() \"%s\" failed", path);
     else if (!pidfile_is_proxyd(pid))
         LOG(&log_main, LOG_ALERT, 0,
             "process %ld of \"%s\" is no proxyd, the file was left over; nothing is signalled",

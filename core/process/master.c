@@ -119,6 +119,8 @@ static void commit(void)
     now->has_served = true;
     speak_through(now->generation);
     listen_set_commit(&now->generation->listens, old);
+    LOG(&log_main, LOG_NOTICE, 0, "serving, configuration %u, %u worker processes",
+        now->generation->number, now->count);
     if (!before) {
         background_ready();
         return;
