@@ -153,6 +153,10 @@ int body_gather(request_t *r)
     if (declared_too_large(r)) return -EFBIG;
     if (body_present(r)) memory_of(r, gather_capacity(r));
     while (!r->body.ended && body_present(r)) {
+        if (r->body.fd < 0 && !buf_room(r->body.memory)) {
+            int full = spill(r);
+            if (full < 0) return full;
+        }
         str_t piece, room = room_of(r);
         ssize_t got = count(r, r->sink->read(r, (char *)(uintptr_t)room.p, room.n, &piece));
         if (got < 0) return (int)got;

@@ -24,7 +24,7 @@ typedef struct tunnel {
     uint64_t timeout_ms, moved_ms; /* clock_ms when something moved last */
     fiber_t *fiber;                /* while moving */
     const char *why;               /* it has to end; for the log; NULL: in order */
-    int err;
+    int err;                       /* with `why`: negative errno */
     bool over;
 } tunnel_t;
 
@@ -55,7 +55,9 @@ static void end(tunnel_t *t)
 {
     request_t *r = t->r;
     conn_t *conn = r->conn;
-    if (t->why) LOG(&r->log, t->err == -ETIMEDOUT ? LOG_ERR : LOG_INFO, -t->err, "%s", t->why);
+    if (t->why)
+        LOG(&r->log, t->err == -ETIMEDOUT ? LOG_ERR : LOG_INFO, 0,
+            "%s (%d: %s) while proxying upgraded connection", t->why, -t->err, strerror(-t->err));
     timer_disarm(&t->timer);
     list_remove(&t->link);
     note_attempt(t);
@@ -129,8 +131,8 @@ static void move(tunnel_t *t)
     unsigned steps = 0;
     for (;;) {
         int up = step(&t->up, scratch), down = up < 0 ? up : step(&t->down, scratch);
-        if (up < 0) return fail(t, "a tunnelled connection broke", up);
-        if (down < 0) return fail(t, "a tunnelled connection broke", down);
+        if (up < 0) return fail(t, "connection broke", up);
+        if (down < 0) return fail(t, "connection broke", down);
         if (up + down == 0) break;
         t->moved_ms = clock_ms();
         if (++steps % (TURN_MOST / PIECE) == 0) fiber_yield();
@@ -143,7 +145,7 @@ static void run(void *arg)
     tunnel_t *t = arg;
     if (!t->over) move(t);
     if (!t->over && clock_ms() - t->moved_ms >= t->timeout_ms)
-        fail(t, "upstream timed out while proxying upgraded connection", -ETIMEDOUT);
+        fail(t, "upstream timed out", -ETIMEDOUT);
     t->fiber = NULL;
     if (t->over)
         end(t);
@@ -229,7 +231,7 @@ void tunnel_cancel_all(void)
     LIST_EACH(l, &tunnels)
     {
         tunnel_t *t = LIST_OF(l, tunnel_t, link);
-        fail(t, "a tunnelled connection was cut off", -ECANCELED);
+        fail(t, "worker stops", -ECANCELED);
         wake(t);
     }
 }

@@ -19,8 +19,8 @@ static const char *const reading = "reading response header from upstream";
 
 /* --- the log --- */
 
-/* upstream: "http://127.0.0.1:8080/x" behind the line; made when a line is written. */
-static void set_log_url(const proxy_t *p)
+/* Made when a line is written: most requests write none. */
+void proxy_note_url(const proxy_t *p)
 {
     request_t *r = p->r;
     if (r->upstream_url.p) return;
@@ -34,7 +34,7 @@ void proxy_log(const proxy_t *p, int level, int err, const char *text, const cha
 {
     const log_t *log = &p->r->log;
     if (level > log->level) return;
-    set_log_url(p);
+    proxy_note_url(p);
     if (err)
         log_write(log, level, 0, "%s (%d: %s) while %s", text, err, strerror(err), doing);
     else

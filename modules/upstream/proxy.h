@@ -108,6 +108,9 @@ static inline upstream_attempt_t *proxy_attempt(const proxy_t *p)
 /* "TEXT (111: Connection refused) while DOING": the phrases are nginx's, log watchers match them. */
 void proxy_log(const proxy_t *p, int level, int err, const char *text, const char *doing);
 
+/* For other rooms' lines: upstream: "http://..." of the present attempt. */
+void proxy_note_url(const proxy_t *p);
+
 /*
  * Around a wait for the origin: should the client leave meanwhile, the wait ends with -ECONNABORTED
  * (unless proxy_ignore_client_abort).

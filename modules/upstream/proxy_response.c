@@ -305,6 +305,7 @@ static verdict_t tunnel(proxy_t *p)
         reply_abort(r);
         return VERDICT(REPLIED);
     }
+    proxy_note_url(p);
     tunnel_start(r, client_take(c), client_rest(c), p->conf->read_timeout);
     client_drop_buffer(c);
     return VERDICT(REPLIED);
