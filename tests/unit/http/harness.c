@@ -6,10 +6,10 @@
 
 #include "http/flow.h"
 
-extern const module_t http_module, rewrite_module, map_module, split_clients_module;
+extern const module_t http_module, rewrite_module, map_module, split_clients_module, geo_module;
 
 static const module_t *const list[] = {&http_module, &rewrite_module, &map_module,
-                                       &split_clients_module, NULL};
+                                       &split_clients_module, &geo_module, NULL};
 
 static harness_t *of(const request_t *r)
 {
