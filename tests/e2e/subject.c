@@ -38,10 +38,10 @@ const char *subject_configuration(const char *main_level, const char *http)
                 "%s\n"
                 "events { worker_connections 1024; }\n"
                 "http {\n"
-                "access_log off;\n"
+                "%s\n"
                 "%s\n"
                 "}\n",
-                main_level, http);
+                main_level, strstr(http, "access_log") ? "" : "access_log off;", http);
 }
 
 static void write_configuration(const char *configuration)
