@@ -140,6 +140,12 @@ static str_t room_of(const request_t *r)
     return str_make(b->last, buf_room(b));
 }
 
+/* More of a body of known length is to come than memory holds; a chunked one is not read in place. */
+static bool is_full(const request_t *r)
+{
+    return r->body.fd < 0 && !buf_room(r->body.memory) && body_length(r) > (int64_t)r->body.size;
+}
+
 static size_t gather_capacity(const request_t *r)
 {
     size_t most = http_conf(r->conf)->client_body_buffer_size;
@@ -153,7 +159,7 @@ int body_gather(request_t *r)
     if (declared_too_large(r)) return -EFBIG;
     if (body_present(r)) memory_of(r, gather_capacity(r));
     while (!r->body.ended && body_present(r)) {
-        if (r->body.fd < 0 && !buf_room(r->body.memory)) {
+        if (is_full(r)) {
             int full = spill(r);
             if (full < 0) return full;
         }
