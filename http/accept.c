@@ -86,18 +86,34 @@ static void serve(void *arg)
     conn_close(c, c->reset);
 }
 
+/* Reads the first bytes here, so that a client that only leaves costs no fiber. */
+static ssize_t read_first(conn_t *c)
+{
+    c->in = buf_take(H1_HEAD_BUFFER);
+    ssize_t got = stream_try_read(&c->stream, c->in->last, buf_room(c->in));
+    if (got > 0) {
+        c->in->last += got;
+        return got;
+    }
+    buf_return(c->in);
+    c->in = NULL;
+    return got;
+}
+
 static void on_ready(loop_fd_t *io, unsigned events)
 {
     conn_t *c = LIST_OF(io, conn_t, stream.io);
     if (!(events & LOOP_READ)) return;
-    c->fiber = fiber_start(serve, c);
-    if (!c->fiber) {
+    ssize_t got = read_first(c);
+    if (got == -EAGAIN) return;
+    if (got > 0) c->fiber = fiber_start(serve, c);
+    if (got > 0 && !c->fiber)
         LOG(&log_main, LOG_ALERT, errno, "no stack for a request of connection *%llu",
             (unsigned long long)c->number);
-        conn_close(c, true);
-        return;
-    }
-    become_busy(c);
+    if (c->fiber)
+        become_busy(c);
+    else
+        conn_close(c, got > 0);
 }
 
 static void on_idle_timeout(struct timer *t)

@@ -10,7 +10,7 @@
 #include "http/http.h"
 #include "http/request.h"
 
-enum { HEAD_BUFFER = 4096, BODY_BUFFER = 16 * 1024 };
+enum { BODY_BUFFER = 16 * 1024 };
 
 /* --- the request's body --- */
 
@@ -290,7 +290,7 @@ static bool serve_one(conn_t *c)
         if (c->detached) return true; /* a tunnel has the connection now, and the request */
         keep = h->keep_alive && r->reply.finished && body_drain(r);
     }
-    c->unread |= !keep && (!r->body.ended || parsed < 0);
+    c->unread |= !keep && (parsed < 0 || (body_present(r) && !r->body.ended));
     return_encoded(c, h);
     buf_return(h->out);
     request_end(r);
@@ -300,7 +300,6 @@ static bool serve_one(conn_t *c)
 bool h1_serve(conn_t *c)
 {
     bool keep;
-    if (!c->in) c->in = buf_take(HEAD_BUFFER);
     do {
         buf_compact(c->in);
         keep = serve_one(c);

@@ -9,9 +9,11 @@
 
 #include "http/conn.h"
 
+enum { H1_HEAD_BUFFER = 4096 }; /* what c->in holds at first; it grows with a head that is larger */
+
 /*
- * Serves requests as long as the client has some ready. True: the connection is idle and can be kept;
- * false: it must be closed. Suspends.
+ * Serves requests from what has been read into c->in and what follows, as long as the
+ * client has some ready. True: the connection is idle and can be kept; false: it must be closed. Suspends.
  */
 bool h1_serve(conn_t *c);
 
