@@ -1,9 +1,9 @@
 /*
  * affinity: which CPUs a worker may run on, after worker_cpu_affinity. Pure but for affinity_cpus.
  *
- * A mask is a text of 0 and 1, the rightmost character is CPU 0. Worker n takes the n-th mask, workers
- * beyond the last take the last. With "auto" worker n takes one CPU, the n-th (modulo their number) of
- * those allowed.
+ * A mask is a text of 0 and 1, the rightmost character is CPU 0. Worker n takes the n-th mask,
+ * workers beyond the last take the last. With "auto" worker n takes one CPU, the n-th (modulo
+ * their number) of those allowed.
  */
 #ifndef CORE_PROCESS_AFFINITY_H
 #define CORE_PROCESS_AFFINITY_H

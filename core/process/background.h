@@ -8,8 +8,8 @@
 
 /*
  * Goes on in a new process and session. The old one waits until the new one says background_ready
- * (and exits with 0) or ends (1). Standard input and output become /dev/null, standard error error_fd
- * (-1: /dev/null). False: no process could be made, said in the log.
+ * (and exits with 0) or ends (1). Standard input and output become /dev/null, standard error
+ * error_fd (-1: /dev/null). False: no process could be made, said in the log.
  */
 bool background_enter(int error_fd);
 

@@ -1,8 +1,8 @@
 /*
  * channel: messages between the master and one worker, with descriptors where they matter.
  *
- * A pair of SOCK_SEQPACKET sockets, both non-blocking: a message is whole or not there. The end of the
- * stream tells a worker that its master has gone. Nothing suspends.
+ * A pair of SOCK_SEQPACKET sockets, both non-blocking: a message is whole or not there. The end of
+ * the stream tells a worker that its master has gone. Nothing suspends.
  */
 #ifndef CORE_PROCESS_CHANNEL_H
 #define CORE_PROCESS_CHANNEL_H
@@ -27,8 +27,8 @@ int channel_open(int ends[2]);
 int channel_send(int channel, channel_type_t type, uint32_t value, int fd);
 
 /*
- * 1 and *out (and *fd: a new descriptor or -1); 0: nothing there at present; negative: the other side
- * has gone (-ECONNRESET) or another errno.
+ * 1 and *out (and *fd: a new descriptor or -1); 0: nothing there at present; negative: the other
+ * side has gone (-ECONNRESET) or another errno.
  */
 int channel_receive(int channel, channel_message_t *out, int *fd);
 

@@ -210,7 +210,8 @@ static bool set_load_module(conf_t *cf, const conf_row_t *row, void *module_stru
                             const tree_node_t *node)
 {
     (void)row, (void)module_struct;
-    conf_warn(cf, node, 0, "remove the directive", "modules are compiled in, load_module is ignored");
+    conf_warn(cf, node, 0, "remove the directive",
+              "modules are compiled in, load_module is ignored");
     return true;
 }
 
@@ -285,7 +286,7 @@ static const conf_row_t rows[] = {
     CONF_NUMBER("worker_connections", EVENTS, core_conf_t, worker_connections, "512", 1, INT_MAX,
                 "Most connections of one worker, those to origins included"),
     CONF_CUSTOM("use", EVENTS, 0, 1, 1, set_use, CONF_NO_FIELD, NULL, "Event method: epoll"),
-    IGNORED("multi_accept", EVENTS, 0, 1, 1, set_ignored_flag, "Accept all new connections at once"),
+    IGNORED("multi_accept", EVENTS, 0, 1, 1, set_ignored_flag, "Accept all new connections"),
     IGNORED("accept_mutex", EVENTS, 0, 1, 1, set_ignored_flag, "Workers accept in turn"),
     IGNORED("accept_mutex_delay", EVENTS, 0, 1, 1, set_ignored, "How long a turn is"),
     IGNORED("worker_aio_requests", EVENTS, 0, 1, 1, set_ignored, "Most operations of aio"),

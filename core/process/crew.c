@@ -41,7 +41,8 @@ static void close_foreign(const crew_t *own, unsigned slot, crew_t *all, int mas
     }
 }
 
-static _Noreturn void run_child(crew_t *crew, unsigned slot, crew_t *all, int master_fd, int channel)
+static _Noreturn void run_child(crew_t *crew, unsigned slot, crew_t *all, int master_fd,
+                                int channel)
 {
     generation_t *g = crew->generation;
     worker_role_t role = {

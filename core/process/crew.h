@@ -1,9 +1,9 @@
 /*
  * crew: the workers of one generation, as the master sees them.
  *
- * A crew is starting until every worker has said that it is ready, then it serves, then it leaves. Only
- * a crew that serves has dead workers replaced: at once, but with growing pauses when they die as soon
- * as they are born. Lives in the pool of its generation. Nothing suspends.
+ * A crew is starting until every worker has said that it is ready, then it serves, then it leaves.
+ * Only a crew that serves has dead workers replaced: at once, but with growing pauses when they
+ * die as soon as they are born. Lives in the pool of its generation. Nothing suspends.
  */
 #ifndef CORE_PROCESS_CREW_H
 #define CORE_PROCESS_CREW_H
@@ -41,15 +41,16 @@ typedef struct crew {
 crew_t *crew_new(generation_t *g);
 
 /*
- * Starts a worker on the post. `all` is the list of crews, of which the child closes what is not its
- * own; also `master_fd`. False has been said in the log.
+ * Starts a worker on the post. `all` is the list of crews, of which the child closes what is not
+ * its own; also `master_fd`. False has been said in the log.
  */
 bool crew_start_worker(crew_t *crew, unsigned slot, crew_t *all, int master_fd);
 
 /* The post of the process, or NULL. */
 crew_post_t *crew_find(crew_t *crew, pid_t pid);
 
-/* The process on the post has ended with this status of waitpid: says so, and when a next one is due. */
+/* The process on the post has ended with this status of waitpid: says so, and when a next one is
+   due. */
 void crew_buried(crew_t *crew, crew_post_t *post, int status);
 
 /* Takes what the worker on the post has to say. */
@@ -61,8 +62,9 @@ unsigned crew_alive(const crew_t *crew);
 void crew_signal(const crew_t *crew, int signo);
 
 /*
- * The crew leaves gracefully: its workers accept what is queued on listeners that `next` (NULL: none)
- * has not, for grace_ms, then end when their connections do. True when there are such listeners.
+ * The crew leaves gracefully: its workers accept what is queued on listeners that `next` (NULL:
+ * none) has not, for grace_ms, then end when their connections do. True when there are such
+ * listeners.
  */
 bool crew_dismiss(crew_t *crew, const listen_set_t *next, unsigned grace_ms);
 

@@ -1,9 +1,9 @@
 /*
  * generation: one loaded configuration and everything it needs open: prepare, commit, abandon.
  *
- * Load reads the files; prepare opens logs, maps zones and binds sockets. Whatever fails is said with
- * place and reason, everything it opened is closed again, and the generation before goes on as it
- * was. Everything of a generation lives in its pool. Nothing suspends.
+ * Load reads the files; prepare opens logs, maps zones and binds sockets. Whatever fails is said
+ * with place and reason, everything it opened is closed again, and the generation before goes on
+ * as it was. Everything of a generation lives in its pool. Nothing suspends.
  */
 #ifndef CORE_PROCESS_GENERATION_H
 #define CORE_PROCESS_GENERATION_H
@@ -46,18 +46,18 @@ static inline generation_t *generation_of(const conf_t *cf)
     return cf->generation;
 }
 
-/* Reads the configuration; opens nothing. Errors are in the diag (then the rest must not be used). */
+/* Reads the configuration; opens nothing. Errors are in the diag (then nothing else may be used). */
 generation_t *generation_load(const generation_source_t *source);
 
 /*
- * Whether what it needs could be opened, as far as that can be told without opening: -t. What is wrong is
- * added to the diag.
+ * Whether what it needs could be opened, as far as that can be told without opening: -t. What is
+ * wrong is added to the diag.
  */
 bool generation_check(generation_t *g);
 
 /*
- * Opens what it needs, taking over from `before` (NULL: the first). False has been said: in the log of
- * `before`, or in the new one and on standard error when it is the first.
+ * Opens what it needs, taking over from `before` (NULL: the first). False has been said: in the
+ * log of `before`, or in the new one and on standard error when it is the first.
  */
 bool generation_prepare(generation_t *g, const generation_t *before);
 

@@ -94,8 +94,8 @@ static void set_options(const binder_t *b, const listen_t *l, int fd)
 
 /* --- the kernel's choice among the sockets of an address --- */
 
-/* New connections go to the first n sockets of the group, whatever more it has. Sockets stand in a group
-   in the order of their listen(). */
+/* New connections go to the first n sockets of the group, whatever more it has. Sockets stand in a
+   group in the order of their listen(). */
 static int choose_first(int fd, unsigned n)
 {
     struct sock_filter code[] = {
@@ -113,8 +113,8 @@ static void choose_all(int fd)
     setsockopt(fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &unused, sizeof(unused));
 }
 
-/* A listening socket that lets handshakes in flight end and starts none: the filter sees the TCP header,
-   of which byte 13 has the flags, and drops what has SYN without ACK. */
+/* A listening socket that lets handshakes in flight end and starts none: the filter sees the TCP
+   header, of which byte 13 has the flags, and drops what has SYN without ACK. */
 static void refuse_new(int fd)
 {
     struct sock_filter code[] = {

@@ -1,11 +1,11 @@
 /*
  * listen: listening sockets: one per worker and address (SO_REUSEPORT), made by the master.
  *
- * A configuration declares addresses while it is read (listen_want); the master binds what is new when
- * the generation is prepared and takes over what the generation before had, so that no queued
- * connection is lost over a reload. When the number of workers shrinks, the superfluous sockets are
- * first taken out of the kernel's selection, drained by the old workers, then closed. Unix sockets are
- * one descriptor shared by all workers. Nothing suspends.
+ * A configuration declares addresses while it is read (listen_want); the master binds what is new
+ * when the generation is prepared and takes over what the generation before had, so that no queued
+ * connection is lost over a reload. When the number of workers shrinks, the superfluous sockets
+ * are first taken out of the kernel's selection, drained by the old workers, then closed. Unix
+ * sockets are one descriptor shared by all workers. Nothing suspends.
  */
 #ifndef CORE_PROCESS_LISTEN_H
 #define CORE_PROCESS_LISTEN_H
@@ -31,8 +31,8 @@ typedef struct listen {
     net_addr_t addr;
     listen_options_t options;
     /* Set by who asked. Called in a worker, outside any fiber, for each accepted connection;
-       takes over fd (non-blocking, close-on-exec), for which worker_hold has been called: who closes
-       it calls worker_release. */
+       takes over fd (non-blocking, close-on-exec), for which worker_hold has been called: who
+       closes it calls worker_release. */
     void (*serve)(struct listen *l, int fd, const net_addr_t *peer);
     void *data;
     int *fds;        /* one per worker; unix: one */
@@ -54,9 +54,9 @@ listen_t *listen_find(const listen_set_t *set, const net_addr_t *addr);
 int listen_fd(const listen_t *l, unsigned slot);
 
 /*
- * Binds everything for `workers` workers, taking over what `before` (may be NULL) has. What goes wrong
- * is said in the log, all of it; then false, and the caller abandons the set. New sockets that share
- * their address with ones taken over get no connections before listen_set_commit.
+ * Binds everything for `workers` workers, taking over what `before` (may be NULL) has. What goes
+ * wrong is said in the log, all of it; then false, and the caller abandons the set. New sockets
+ * that share their address with ones taken over get no connections before listen_set_commit.
  */
 bool listen_set_bind(listen_set_t *set, const listen_set_t *before, unsigned workers,
                      const log_t *log);

@@ -1,9 +1,10 @@
 /*
  * logfile: where logs go that is reopened on USR1: files that are appended to, and syslog sockets.
  *
- * Declared while a configuration is read, opened by the master (privileged), inherited by the workers.
- * On USR1 the master reopens every one and hands the new descriptors to the workers, which put them
- * under the old numbers (dup2), so a logfile's fd never changes while a generation lives.
+ * Declared while a configuration is read, opened by the master (privileged), inherited by the
+ * workers. On USR1 the master reopens every one and hands the new descriptors to the workers,
+ * which put them under the old numbers (dup2), so a logfile's fd never changes while a generation
+ * lives.
  */
 #ifndef CORE_PROCESS_LOGFILE_H
 #define CORE_PROCESS_LOGFILE_H
@@ -34,8 +35,8 @@ logfile_t *logfile_want_socket(logfile_set_t *set, const net_addr_t *peer);
 void logfile_follow(logfile_set_t *set, logfile_t *l, int *fd);
 
 /*
- * Opens l anew: a descriptor, or negative errno. Files are made with mode 0644. A syslog server that
- * does not answer is no error (its lines are lost until the next reopening).
+ * Opens l anew: a descriptor, or negative errno. Files are made with mode 0644. A syslog server
+ * that does not answer is no error (its lines are lost until the next reopening).
  */
 int logfile_open(const logfile_t *l);
 

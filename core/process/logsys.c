@@ -61,7 +61,8 @@ static const char *set_tag(pool_t *pool, str_t v, logsys_t *out)
     if (v.n == 0 || v.n > TAG_MAX) return "a syslog tag has 1 to 32 characters";
     for (size_t i = 0; i < v.n; i++)
         if (!ascii_alpha(v.p[i]) && !ascii_digit(v.p[i]) && v.p[i] != '_')
-            return complain(pool, "only letters, digits and underscores may stand in syslog tag", v);
+            return complain(pool, "only letters, digits and underscores may stand in syslog tag",
+                            v);
     out->tag = v;
     return NULL;
 }

@@ -198,7 +198,8 @@ static void reload(void)
         start_crew(g);
         return;
     }
-    LOG(&log_main, LOG_ERR, 0, "the new configuration is not taken, the one before goes on serving");
+    LOG(&log_main, LOG_ERR, 0,
+        "the new configuration is not taken, the one before goes on serving");
 }
 
 /* One reload at a time, and none while sockets of the last one are being drained. */

@@ -86,7 +86,8 @@ static bool known_signal(const char *name)
     return false;
 }
 
-/* One word that begins with "-": flags, then perhaps an option that takes the rest or the next word. */
+/* One word that begins with "-": flags, then perhaps an option that takes the rest or the next
+   word. */
 static bool read_word(reader_t *r, const char *word)
 {
     for (const char *p = word + 1; *p; p++) {
@@ -96,7 +97,8 @@ static bool read_word(reader_t *r, const char *word)
         if (!field) return wrong(r, "invalid option: \"%c\"", *p);
         *field = p[1] ? p + 1 : ++r->at < r->argc ? r->argv[r->at] : "";
         if (!**field) return wrong(r, "option \"-%c\" requires %s", *p, what);
-        if (*p == 's' && !known_signal(*field)) return wrong(r, "invalid option: \"-s %s\"", *field);
+        if (*p == 's' && !known_signal(*field))
+            return wrong(r, "invalid option: \"-s %s\"", *field);
         return true;
     }
     return true;

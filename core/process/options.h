@@ -16,8 +16,8 @@ typedef struct options {
 } options_t;
 
 /*
- * Reads argv. Flags may be combined (-tq), an argument may stand in the same word (-cfile) or in the
- * next. False: why (n bytes) says what is wrong with it.
+ * Reads argv. Flags may be combined (-tq), an argument may stand in the same word (-cfile) or in
+ * the next. False: why (n bytes) says what is wrong with it.
  */
 bool options_parse(int argc, const char *const *argv, options_t *out, char *why, size_t n);
 

@@ -81,5 +81,6 @@ void portowner_explain(const log_t *log, const net_addr_t *addr, int err)
     if (addr->sa.sa_family == AF_UNIX) return;
     if (err == EADDRINUSE) explain_in_use(log, net_port(addr));
     if (err == EACCES)
-        LOG(log, LOG_NOTICE, 0, "ports below 1024 need root, or the capability CAP_NET_BIND_SERVICE");
+        LOG(log, LOG_NOTICE, 0,
+            "ports below 1024 need root or the capability CAP_NET_BIND_SERVICE");
 }

@@ -5,7 +5,7 @@
 #include "core/base/log.h"
 #include "core/io/net.h"
 
-/* Says in the log what to look at after bind() to the address failed with err; nothing if unknown. */
+/* Says in the log what to look at after bind() to addr failed with err; nothing if unknown. */
 void portowner_explain(const log_t *log, const net_addr_t *addr, int err);
 
 #endif

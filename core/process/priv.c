@@ -79,7 +79,8 @@ bool priv_drop(const priv_user_t *user, bool core_dumps, const log_t *log)
     drop_bounding_set();
     if (user->name && !become(user, log)) return false;
     if (!drop_capabilities(log)) return false;
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return failed(log, "prctl(PR_SET_NO_NEW_PRIVS)");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return failed(log, "prctl(PR_SET_NO_NEW_PRIVS)");
     /* Changing the user made the process undumpable, which also hides it from debuggers. */
     if (core_dumps || SANITIZED) prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     return true;

@@ -103,7 +103,7 @@ static void emit_deny(program_t *p)
     emit_return(p, SECCOMP_RET_ERRNO | EPERM);
 }
 
-/* The kernel itself takes the first argument of these calls as 32 bits, which come first in memory. */
+/* The kernel takes the first argument of these calls as 32 bits, which come first in memory. */
 static void emit_limited(program_t *p, size_t i)
 {
     size_t n = 0;

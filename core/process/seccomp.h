@@ -1,4 +1,4 @@
-/* seccomp: the list of system calls a worker may make, as a filter of the kernel. For priv.c only. */
+/* seccomp: the system calls a worker may make, as a filter of the kernel. For priv.c only. */
 #ifndef CORE_PROCESS_SECCOMP_H
 #define CORE_PROCESS_SECCOMP_H
 

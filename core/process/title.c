@@ -19,7 +19,8 @@ static char **copy_texts(char **texts, size_t n)
     return copy;
 }
 
-/* The kernel lays the texts of argv and environ out one behind the other; the end of those that are. */
+/* The kernel lays the texts of argv and environ out one behind the other; the end of those that
+   are. */
 static char *end_of(char **texts, char *end)
 {
     for (; *texts && (!end || *texts == end); texts++) end = *texts + strlen(*texts) + 1;

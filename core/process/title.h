@@ -3,8 +3,8 @@
 #define CORE_PROCESS_TITLE_H
 
 /*
- * Takes over the memory of argv and environ (which is moved away), to write titles there. Called once,
- * first thing in main; keep no pointer into argv over it but through the array returned.
+ * Takes over the memory of argv and environ (which is moved away), to write titles there. Called
+ * once, first thing in main; keep no pointer into argv over it but through the array returned.
  */
 char **title_init(int argc, char **argv);
 

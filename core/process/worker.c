@@ -36,7 +36,7 @@ static struct {
     bool full, starved;        /* no connections left, no descriptors left: not accepting */
     bool draining;             /* retired listeners are still accepted on */
     bool fast;
-    /* Orders come while the loop marks readiness, when nothing may be closed; on_turn obeys them. */
+    /* Orders come while the loop marks readiness: nothing may be closed then. on_turn obeys. */
     bool told_quit, told_fast;
     unsigned grace_ms;
     uint64_t said_full_ms, say_starved_from;
@@ -152,7 +152,7 @@ static void pause_accepting(int err)
     update_watching();
 }
 
-/* True: try the next; the connection alone has failed (accept(2) passes on errors of the network). */
+/* True: try the next; the connection alone has failed (accept(2) passes network errors on). */
 static bool survive_accept(int err)
 {
     switch (err) {

@@ -28,17 +28,18 @@ extern worker_counters_t *worker_counters;
 worker_counters_t worker_counters_sum(void);
 
 /*
- * For the master: makes the shared segment (once; false with errno), gives a worker to be forked its
- * counters (NULL: too many workers), and takes them back when it has gone: what was counted goes on
- * under the next worker, gauges are zero.
+ * For the master: makes the shared segment (once; false with errno), gives a worker to be forked
+ * its counters (NULL: too many workers), and takes them back when it has gone: what was counted
+ * goes on under the next worker, gauges are zero.
  */
 bool worker_counters_map(void);
 worker_counters_t *worker_counters_take(void);
 void worker_counters_give(worker_counters_t *c);
 
 /*
- * Takes one of worker_connections for a client or origin connection (accepted ones: the worker has). False when none is left (said in
- * the log at alert, at most once a second). worker_release gives it back.
+ * Takes one of worker_connections for a client or origin connection (accepted ones: the worker
+ * has). False when none is left (said in the log at alert, at most once a second). worker_release
+ * gives it back.
  */
 bool worker_hold(void);
 void worker_release(void);

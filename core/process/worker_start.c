@@ -13,7 +13,7 @@ static bool names(str_t setting, const char *variable)
     return str_starts(v, setting) && v.p[setting.n] == '=';
 }
 
-/* The setting as it goes into the environment; NULL when it is to be inherited and there is none. */
+/* The setting as it goes into the environment; NULL: it is to be inherited and there is none. */
 static char *resolve(pool_t *pool, str_t setting)
 {
     if (str_find(setting, 0, '=') < setting.n) return pool_cstr(pool, setting);

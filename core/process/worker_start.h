@@ -7,7 +7,8 @@
 /* The environment that `env` leaves. The texts live in the pool. */
 void worker_start_environment(pool_t *pool, const core_conf_t *c);
 
-/* CPUs, priority, limits, directory, then the user: rights are gone after this. False has been said. */
+/* CPUs, priority, limits, directory, then the user: rights are gone after this. False has been
+   said. */
 bool worker_start_identity(const core_conf_t *c, unsigned slot, const log_t *log);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * hammer: clients that never stop asking, and notice everything that goes wrong.
  *
- * Some open a connection for each request, some keep theirs; one that the server has closed before the
- * first byte of an answer is opened anew, as RFC 9112 section 9.3.1 lets a client do. Each runs in a
- * thread of its own, without the harness's memory.
+ * Some open a connection for each request, some keep theirs; one that the server has closed before
+ * the first byte of an answer is opened anew, as RFC 9112 section 9.3.1 lets a client do. Each
+ * runs in a thread of its own, without the harness's memory.
  */
 #ifndef TESTS_E2E_HAMMER_H
 #define TESTS_E2E_HAMMER_H

@@ -18,7 +18,8 @@ static const char *with_workers(unsigned n, const char *http)
     return subject_configuration(text("worker_processes %u;", n), http);
 }
 
-/* The number of starts of workers says how far a reload has come: it is done when the old have left. */
+/* The number of starts of workers says how far a reload has come: it is done when the old have
+   left. */
 static void reload_and_await(const char *configuration, unsigned workers)
 {
     unsigned starts = subject_log_count("start worker process");
