@@ -175,7 +175,7 @@ static int add_memory(batch_t *batch, const char *p, size_t n)
 static int add_file(batch_t *batch, const piece_t *piece)
 {
     request_t *r = batch->r;
-    int err = send_batch(batch, true);
+    int err = send_batch(batch, http_conf(r->conf)->tcp_nopush);
     if (err < 0) return err;
     ssize_t put = stream_sendfile(&r->conn->stream, piece->fd, piece->at, piece->n,
                                   http_conf(r->conf)->send_timeout);

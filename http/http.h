@@ -38,7 +38,7 @@ typedef struct http_conf {
     size_t client_body_buffer_size;
     str_t client_body_temp_path;
     bool ignore_invalid_headers, underscores_in_headers, merge_slashes;
-    bool server_tokens, chunked_transfer_encoding, tcp_nodelay;
+    bool server_tokens, chunked_transfer_encoding, tcp_nodelay, tcp_nopush;
     bool internal;                    /* location */
     bool server_name_in_redirect, port_in_redirect, absolute_redirect;
     bool recursive_error_pages;

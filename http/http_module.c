@@ -171,6 +171,8 @@ static const conf_row_t rows[] = {
               "whether Server and built-in pages tell the version"),
     CONF_FLAG("chunked_transfer_encoding", ALL, CONF, chunked_transfer_encoding, "on",
               "whether bodies of unknown length are sent in chunks"),
+    CONF_FLAG("tcp_nopush", ALL, CONF, tcp_nopush, "off",
+              "whether a head waits for the file behind it: fewer packets, sent somewhat later"),
     CONF_FLAG("tcp_nodelay", ALL, CONF, tcp_nodelay, "on",
               "accepted for nginx's sake: small segments are never delayed"),
     CONF_CUSTOM("internal", CONF_LOCATION, CONF_LOCAL, 0, 0, set_internal,

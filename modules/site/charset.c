@@ -1,6 +1,7 @@
 /* charset: names the character set of text in Content-Type. Nothing is converted. */
+#include "modules/site/charset.h"
+
 #include "http/http.h"
-#include "http/request.h"
 
 typedef struct charset_conf {
     text_t charset;    /* "off": none is named */
@@ -34,17 +35,20 @@ static bool names_charset(str_t content_type, size_t from)
     return false;
 }
 
-static int head(request_t *r)
+str_t charset_named(request_t *r, str_t type)
 {
     const charset_conf_t *c = request_conf(r, charset_index);
-    str_t type = r->reply.content_type;
-    if (!type.p || !type.n || str_eq(c->charset.source, STR("off"))) return 0;
+    if (!type.n || str_eq(c->charset.source, STR("off"))) return type;
     size_t end = str_find(type, 0, ';');
-    if (names_charset(type, end) || !is_text(c, str_trim(str_sub(type, 0, end)))) return 0;
+    if (names_charset(type, end) || !is_text(c, str_trim(str_sub(type, 0, end)))) return type;
     str_t charset = text_eval(&c->charset, r);
-    if (!parse_is_token(charset)) return 0;
-    r->reply.content_type = pool_printf(r->pool, STR_FMT "; charset=" STR_FMT, STR_ARG(type),
-                                        STR_ARG(charset));
+    if (!parse_is_token(charset)) return type;
+    return pool_printf(r->pool, STR_FMT "; charset=" STR_FMT, STR_ARG(type), STR_ARG(charset));
+}
+
+static int head(request_t *r)
+{
+    r->reply.content_type = charset_named(r, r->reply.content_type);
     return 0;
 }
 

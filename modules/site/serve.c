@@ -6,6 +6,7 @@
 #include "http/http.h"
 #include "http/precondition.h"
 #include "http/range.h"
+#include "modules/site/charset.h"
 #include "modules/site/static.h"
 #include "modules/site/types.h"
 
@@ -132,7 +133,8 @@ static verdict_t send_ranges(request_t *r, const static_conf_t *c, const piece_t
     range_set_t set;
     uint64_t size;
     unsigned n;
-    str_t value = header_value(&r->head.headers, HEADER_RANGE), type = r->reply.content_type, boundary;
+    str_t value = header_value(&r->head.headers, HEADER_RANGE), boundary;
+    str_t type = charset_named(r, r->reply.content_type);
     range_result_t result = range_parse(r->pool, value, whole->n, c->max_ranges, &set);
     if (result == RANGE_WHOLE) return send_whole(r, c, whole);
     if (result == RANGE_UNSATISFIED) return refuse_range(r, whole->n);

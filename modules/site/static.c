@@ -179,7 +179,6 @@ static const conf_row_t rows[] = {
     CONF_CUSTOM("disable_symlinks", ALL, 0, 1, 2, set_links, CONF_FIELD(CONF, links, unsigned), "off",
                 "whether symbolic links in paths are refused: off, on or if_not_owner [from=PART]"),
     ACCEPTED("sendfile_max_chunk", ALL, 1, "large files give way to other requests by themselves"),
-    ACCEPTED("tcp_nopush", ALL, 1, "head and file always leave in full segments"),
     ACCEPTED("aio", ALL, 1, "files are read through the page cache"),
     ACCEPTED("aio_write", ALL, 1, "files are written through the page cache"),
     ACCEPTED("directio", ALL, 1, "files are read through the page cache"),
