@@ -33,14 +33,6 @@ net_addr_t conn_peer(const conn_t *c)
     return a;
 }
 
-str_t conn_peer_text(const conn_t *c, pool_t *pool)
-{
-    char text[NET_TEXT_MAX];
-    net_addr_t a = conn_peer(c);
-    if (a.sa.sa_family == AF_UNIX) return STR("unix:");
-    return pool_str(pool, str_make(text, net_format(&a, false, text)));
-}
-
 conn_t *conn_new(const listen_t *l, const net_addr_t *peer)
 {
     conn_t *c = calloc(1, sizeof(*c));

@@ -43,9 +43,8 @@ void conn_close(conn_t *c, bool reset);
 /* The connection counts under this gauge of worker_counters from now on (NULL: none). */
 void conn_gauge(conn_t *c, uint64_t *gauge);
 
-/* The client's address, and as text without the port ("unix:" for unix sockets) in pool. */
+/* The client's address; of a unix socket the family alone. */
 net_addr_t conn_peer(const conn_t *c);
-str_t conn_peer_text(const conn_t *c, pool_t *pool);
 
 /* The servers of the address the client connected to. */
 static inline const site_address_t *conn_site(const conn_t *c)

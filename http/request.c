@@ -23,9 +23,9 @@ static void add(context_t *c, const char *label, str_t value, const char *end)
 /* ", client: 10.0.0.1, server: example.org, request: "GET / HTTP/1.1", upstream: ..., host: "..."" */
 static size_t log_context(const void *arg, char *out, size_t n)
 {
-    const request_t *r = arg;
+    request_t *r = (request_t *)(uintptr_t)arg;
     context_t c = {.out = out, .room = n};
-    add(&c, ", client: ", r->client_text, "");
+    add(&c, ", client: ", request_client_text(r), "");
     if (r->server) add(&c, ", server: ", r->server->name, "");
     if (r->head.line.n) add(&c, ", request: \"", r->head.line, "\"");
     if (r->upstream_url.n) add(&c, ", upstream: \"", r->upstream_url, "\"");
@@ -54,7 +54,6 @@ request_t *request_new(conn_t *conn, const sink_ops_t *sink)
     r->started_ms = clock_unix_ms();
     r->began_ms = clock_ms();
     r->client = conn_peer(conn);
-    r->client_text = conn_peer_text(conn, pool);
     r->scheme = STR("http");
     r->body.fd = -1;
     r->server_rewrite = true;
@@ -62,6 +61,15 @@ request_t *request_new(conn_t *conn, const sink_ops_t *sink)
     request_set_server(r, conn_site(conn)->fallback);
     reply_reset(r, 0);
     return r;
+}
+
+str_t request_client_text(request_t *r)
+{
+    char text[NET_TEXT_MAX];
+    if (r->client_text.p) return r->client_text;
+    if (r->client.sa.sa_family == AF_UNIX) return r->client_text = STR("unix:");
+    size_t n = net_format(&r->client, false, text);
+    return r->client_text = pool_str(r->pool, str_make(text, n));
 }
 
 void request_set_server(request_t *r, site_server_t *server)

@@ -55,7 +55,7 @@ struct request {
     str_t host;                 /* of the target or Host: lower case, without port */
     str_t scheme;               /* "http" or "https" */
     net_addr_t client;          /* the peer, or what realip made of it */
-    str_t client_text;
+    str_t client_text;          /* made when it is asked for: request_client_text */
 
     site_server_t *server;
     const site_location_t *location;
@@ -105,6 +105,9 @@ verdict_t request_reroute(request_t *r, str_t uri, str_t args);
 verdict_t request_reroute_named(request_t *r, str_t name);
 
 enum { REQUEST_REROUTES_MAX = 10 };
+
+/* The client's address without its port: $remote_addr. */
+str_t request_client_text(request_t *r);
 
 /* path as an absolute or relative URL for Location, as absolute_redirect and its kin say. */
 str_t request_absolute(request_t *r, str_t path);

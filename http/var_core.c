@@ -166,6 +166,12 @@ static str_t port_of(request_t *r, const net_addr_t *a)
     return port ? number(r, port) : STR("");
 }
 
+GETTER(get_remote_addr)
+{
+    UNUSED(def, name);
+    return request_client_text(r);
+}
+
 GETTER(get_binary_remote_addr)
 {
     UNUSED(def, name);
@@ -326,7 +332,7 @@ const var_def_t var_core_defs[] = {
     {"request_body_file", get_request_body_file, 0, VAR_NO_CACHE},
     NUMBER("request_length", received),
 
-    TEXT("remote_addr", client_text),
+    {"remote_addr", get_remote_addr, 0, VAR_NO_CACHE},
     {"remote_port", get_remote_port, 0, VAR_NO_CACHE},
     {"binary_remote_addr", get_binary_remote_addr, 0, VAR_NO_CACHE},
     {"server_addr", get_server_addr, 0, 0},

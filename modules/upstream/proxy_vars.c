@@ -17,8 +17,9 @@ static str_t get_forwarded_for(request_t *r, const var_def_t *def, str_t name)
 {
     (void)def, (void)name;
     str_t before = header_join(&r->head.headers, STR("X-Forwarded-For"));
-    if (!before.p) return r->client_text;
-    return pool_printf(r->pool, STR_FMT ", " STR_FMT, STR_ARG(before), STR_ARG(r->client_text));
+    str_t client = request_client_text(r);
+    if (!before.p) return client;
+    return pool_printf(r->pool, STR_FMT ", " STR_FMT, STR_ARG(before), STR_ARG(client));
 }
 
 const var_def_t proxy_vars[] = {
