@@ -5,6 +5,8 @@
 #include "http/accept.h"
 #include "http/http.h"
 #include "http/http_listen.h"
+#include "http/origin.h"
+#include "http/tunnel.h"
 
 /* --- http --- */
 
@@ -30,6 +32,19 @@ static bool begin(conf_t *cf, const tree_node_t *node)
     return ok;
 }
 
+/* The worker begins to stop: what idles closes. Or what still runs is cut off. */
+static void on_stop(void)
+{
+    accept_stop_idle();
+    origin_close_idle();
+}
+
+static void on_cancel(void)
+{
+    accept_cancel_all();
+    tunnel_cancel_all();
+}
+
 bool http_block_http(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {
     (void)row;
@@ -37,7 +52,7 @@ bool http_block_http(conf_t *cf, const conf_row_t *row, void *conf, const tree_n
     hooks_make(cf->modules);
     c->block = POOL_NEW(cf->pool, http_block_t);
     c->vars = var_set_new(cf->pool, cf->modules);
-    worker_on_stop(accept_stop_idle, accept_cancel_all);
+    worker_on_stop(on_stop, on_cancel);
     if (!begin(cf, node)) return false;
     conf_scope_t *scope = conf_block(cf, node, CONF_HTTP, false);
     return scope && finish(cf, scope);

@@ -85,7 +85,8 @@ typedef struct proxy {
     client_t *client;
     net_addr_t from;            /* proxy_bind; len 0: none */
     uint64_t began_ms;          /* clock_ms */
-    uint64_t limit_rate;        /* X-Accel-Limit-Rate, bytes a second; 0: none */
+    uint64_t limit_rate;        /* X-Accel-Limit-Rate, bytes a second; 0: no limit */
+    bool limited;               /* it was given */
     str_t body;                 /* the body in memory, when it is known whole */
     int64_t body_length;        /* of what the origin gets; -1: in chunks */
     unsigned tries;             /* attempts so far */

@@ -5,7 +5,6 @@
 #include "core/base/clock.h"
 #include "http/http.h"
 #include "http/tunnel.h"
-#include "modules/upstream/proxy_pace.h"
 
 enum { PIECES_MOST = 8 };
 
@@ -225,7 +224,10 @@ static verdict_t pump(proxy_t *p)
 static verdict_t reply(proxy_t *p)
 {
     make_reply(p);
-    if (p->limit_rate) proxy_pace_push(p->r, p->limit_rate);
+    if (p->limited) {
+        p->r->reply.limit_rate = p->limit_rate;
+        p->r->reply.limit_rate_set = true;
+    }
     if (reply_start(p->r) == 0) return pump(p);
     client_close(p->client);
     reply_abort(p->r);
@@ -244,7 +246,7 @@ static void heed_accel(proxy_t *p)
         if (str_ieq(buffering, STR("no"))) p->buffering = false;
         if (str_ieq(buffering, STR("yes"))) p->buffering = true;
     }
-    if (!(ignored & PROXY_IGNORE_LIMIT_RATE)) str_to_u64(rate, &p->limit_rate);
+    if (!(ignored & PROXY_IGNORE_LIMIT_RATE)) p->limited = str_to_u64(rate, &p->limit_rate);
 }
 
 static verdict_t follow_redirect(proxy_t *p, str_t to)
