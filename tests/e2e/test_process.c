@@ -315,6 +315,7 @@ E2E(process, logs_are_reopened)
 static pid_t the_worker(void)
 {
     pid_t pid = 0;
+    subject_log_await("serving, configuration 1"); /* before, it still has the master's rights */
     cr_assert(EVENTUALLY(subject_workers(&pid, 1) == 1));
     return pid;
 }

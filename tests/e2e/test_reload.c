@@ -18,14 +18,14 @@ static const char *with_workers(unsigned n, const char *http)
     return subject_configuration(text("worker_processes %u;", n), http);
 }
 
-/* The number of starts of workers says how far a reload has come: it is done when the old have
-   left. */
+/* Until the new configuration is served and the old workers have left. */
 static void reload_and_await(const char *configuration, unsigned workers)
 {
-    unsigned starts = subject_log_count("start worker process");
+    subject_log_await("serving, configuration 1,");
+    unsigned served = subject_log_count("serving, configuration ");
     subject_reload(configuration);
-    bool started = EVENTUALLY(subject_log_count("start worker process") >= starts + workers);
-    cr_assert(started, "no new workers:\n%s", subject_log());
+    bool taken = EVENTUALLY(subject_log_count("serving, configuration ") > served);
+    cr_assert(taken, "not taken:\n%s", subject_log());
     bool left = EVENTUALLY(subject_workers(NULL, 0) == workers);
     cr_assert(left, "%u workers, not %u:\n%s", subject_workers(NULL, 0), workers, subject_log());
 }
