@@ -2,6 +2,7 @@
 #include "modules/site/charset.h"
 
 #include "http/http.h"
+#include "modules/site/types.h"
 
 typedef struct charset_conf {
     text_t charset;    /* "off": none is named */
@@ -21,6 +22,7 @@ static const str_t usual_types[] = {
 static bool is_text(const charset_conf_t *c, str_t type)
 {
     if (str_ieq(type, STR("text/html"))) return true;
+    if (str_istarts(type, STR("multipart/"))) return false;
     for (uint32_t i = 0; i < c->types.n; i++)
         if (str_eq(c->types.v[i], STR("*")) || str_ieq(type, c->types.v[i])) return true;
     for (size_t i = 0; !c->types.n && i < sizeof(usual_types) / sizeof(usual_types[0]); i++)
@@ -46,8 +48,10 @@ str_t charset_named(request_t *r, str_t type)
     return pool_printf(r->pool, STR_FMT "; charset=" STR_FMT, STR_ARG(type), STR_ARG(charset));
 }
 
+/* The one hook over Content-Type, so that the type is settled before it is judged. */
 static int head(request_t *r)
 {
+    types_settle(r);
     r->reply.content_type = charset_named(r, r->reply.content_type);
     return 0;
 }

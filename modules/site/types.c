@@ -55,13 +55,11 @@ str_t types_of(const request_t *r)
     return c->default_type.n ? c->default_type : (str_t){NULL, 0};
 }
 
-/* A handler's guess gives way to what the extension says. */
-static int head(request_t *r)
+void types_settle(request_t *r)
 {
-    if (!r->reply.type_by_uri) return 0;
+    if (!r->reply.type_by_uri) return;
     r->reply.type_by_uri = false;
     r->reply.content_type = types_of(r);
-    return 0;
 }
 
 /* --- while the configuration is read --- */
@@ -103,12 +101,9 @@ static const conf_row_t rows[] = {
     CONF_END,
 };
 
-static const http_hooks_t hooks = {.head = head};
-
 const module_t types_module = {
     .name = "types",
     .index = &types_index,
     .rows = rows,
     .conf_size = sizeof(types_conf_t),
-    .hooks = &hooks,
 };
