@@ -45,6 +45,7 @@ void harness_begin(void)
     cr_assert(mkdtemp(h.dir), "mkdtemp: %s", strerror(errno));
     chmod(h.dir, 0755); /* workers run as somebody else when the test runs as root */
     keeper_start(h.dir);
+    mkdir(text("%s/logs", h.dir), 0755);
     harness_set("dir", h.dir);
 }
 

@@ -1,5 +1,6 @@
 #include "tests/e2e/origin.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -297,6 +298,14 @@ void visit_reset(visit_t *v)
 {
     struct linger now = {.l_onoff = 1};
     setsockopt(v->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+void visit_peer(const visit_t *v, char *out, size_t n)
+{
+    struct sockaddr_in a = {0};
+    socklen_t len = sizeof(a);
+    getpeername(v->fd, (struct sockaddr *)&a, &len);
+    inet_ntop(AF_INET, &a.sin_addr, out, (socklen_t)n);
 }
 
 const void *visit_arg(const visit_t *v)

@@ -63,6 +63,9 @@ bool visit_read_body(visit_t *v);
 const char *visit_head(const visit_t *v);
 bool visit_target_is(const visit_t *v, const char *target);
 
+/* The peer's address without port, into out. */
+void visit_peer(const visit_t *v, char *out, size_t n);
+
 /* Some bytes, whatever they are; 0 at the end. */
 size_t visit_read(visit_t *v, char *out, size_t n);
 

@@ -115,7 +115,7 @@ E2E(http1, decodes_chunked_requests_and_their_extensions)
     wire_t *w = wire_open("http");
     wire_send(w, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
     wire_send(w, "5;a=b;c=\"d;\\\"e\"\r\nhello\r\n");
-    wire_send(w, "0000000006 ; x\r\n world\r\n");
+    wire_send(w, "0000000006;x\r\n world\r\n");
     wire_send(w, "0\r\nX-Trailer: t\r\n\r\n");
     cr_assert_eq(wire_reply(w)->status, 200);
     assert_text(origin_body(o, 0).p, "hello world");
