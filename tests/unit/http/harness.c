@@ -7,9 +7,11 @@
 #include "http/flow.h"
 
 extern const module_t http_module, rewrite_module, map_module, split_clients_module, geo_module;
+extern const module_t proxy_module, upstream_module;
 
 static const module_t *const list[] = {&http_module, &rewrite_module, &map_module,
-                                       &split_clients_module, &geo_module, NULL};
+                                       &split_clients_module, &geo_module, &proxy_module,
+                                       &upstream_module, NULL};
 
 static harness_t *of(const request_t *r)
 {
