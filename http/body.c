@@ -32,7 +32,7 @@ static ssize_t count(request_t *r, ssize_t got)
     return limit && r->body.size > limit ? -EFBIG : got;
 }
 
-static bool declared_too_large(const request_t *r)
+bool body_declared_too_large(const request_t *r)
 {
     uint64_t limit = http_conf(r->conf)->client_max_body_size;
     return limit && r->head.framing == PARSE_LENGTH && r->head.content_length > limit;
@@ -55,7 +55,7 @@ static buf_t *memory_of(request_t *r, size_t capacity)
 ssize_t body_next(request_t *r, str_t *piece)
 {
     if (r->body.ended || !body_present(r)) return 0;
-    if (declared_too_large(r)) return -EFBIG;
+    if (body_declared_too_large(r)) return -EFBIG;
     buf_t *b = memory_of(r, STREAM_BUFFER);
     return count(r, r->sink->read(r, b->start, buf_capacity(b), piece));
 }
@@ -156,7 +156,7 @@ static size_t gather_capacity(const request_t *r)
 int body_gather(request_t *r)
 {
     if (r->body.gathered) return 0;
-    if (declared_too_large(r)) return -EFBIG;
+    if (body_declared_too_large(r)) return -EFBIG;
     if (body_present(r)) memory_of(r, gather_capacity(r));
     while (!r->body.ended && body_present(r)) {
         if (is_full(r)) {
@@ -188,13 +188,20 @@ bool body_drain(request_t *r)
     return false;
 }
 
+static const char *too_large(const request_t *r)
+{
+    bool chunked = r->head.framing == PARSE_CHUNKED;
+    uint64_t n = chunked ? r->body.size : r->head.content_length;
+    return pool_printf(r->pool, "client intended to send too large %sbody: %llu bytes",
+                       chunked ? "chunked " : "", (unsigned long long)n).p;
+}
+
 verdict_t body_verdict(request_t *r, int err)
 {
     r->reply.close = true;
     switch (err) {
     case -EFBIG:
-        return verdict_refuse(413, LOG_ERR,
-                              "client intended to send too large body");
+        return verdict_refuse(413, LOG_ERR, too_large(r));
     case -EBADMSG:
         return verdict_refuse(400, LOG_INFO, "client sent invalid chunked body");
     case -ETIMEDOUT:

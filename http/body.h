@@ -26,6 +26,9 @@ bool body_present(const request_t *r);
 /* Declared length, or -1 when unknown (chunked). */
 int64_t body_length(const request_t *r);
 
+/* Whether its declared length is more than client_max_body_size allows. */
+bool body_declared_too_large(const request_t *r);
+
 /*
  * The next piece, a slice valid until the next call: its length, 0 at the end, or an error. Sends
  * 100 Continue when the client waits for it. Suspends.
@@ -41,6 +44,7 @@ int body_gather(request_t *r);
 /* Reads and drops what is left, up to a bound; false when the connection cannot be used again. */
 bool body_drain(request_t *r);
 
+/* What to refuse a request with whose body could not be read because of err (of the calls above). */
 verdict_t body_verdict(request_t *r, int err);
 
 #endif

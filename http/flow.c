@@ -1,6 +1,9 @@
 #include "http/flow.h"
 
+#include <errno.h>
+
 #include "core/process/worker.h"
+#include "http/body.h"
 #include "http/http.h"
 #include "http/status.h"
 #include "http/uri.h"
@@ -45,8 +48,10 @@ static void set_host(request_t *r)
 static verdict_t set_uri(request_t *r)
 {
     uri_t uri;
-    if (r->head.method_id == METHOD_CONNECT)
+    if (r->head.method_id == METHOD_CONNECT) {
+        r->reply.close = true; /* what follows is not meant for us */
         return verdict_refuse(405, LOG_INFO, "client sent CONNECT method");
+    }
     if (!uri_split(r->head.target, &uri) ||
         !uri_normalise(r->pool, uri.path, http_conf(r->conf)->merge_slashes, &r->uri))
         return verdict_refuse(400, LOG_INFO, "client sent invalid request target");
@@ -75,7 +80,9 @@ static verdict_t find_location(request_t *r)
     if (slash && http_conf(slash->conf)->auto_redirect)
         return reply_redirect(r, 301, request_absolute(r, request_with_slash(r)));
     r->location = found;
+    r->uri_broken = false;
     request_set_conf(r, found ? found->conf : r->server->conf);
+    if (!r->internal && body_declared_too_large(r)) return body_verdict(r, -EFBIG);
     return check_internal(r);
 }
 
@@ -183,6 +190,7 @@ static void log_refusal(const request_t *r, verdict_t v)
 static verdict_t answer_refusal(request_t *r, verdict_t refusal)
 {
     log_refusal(r, refusal);
+    if (refusal.status == 400) r->reply.close = true; /* what else it sends may be misread, too */
     r->reply.status = r->reply.head_sent ? r->reply.status : refusal.status;
     if (r->reply.started || refusal.status == STATUS_CLOSE ||
         refusal.status == STATUS_CLIENT_LEFT) {

@@ -95,13 +95,13 @@ static str_t without_dot(str_t domain)
     return domain.n && domain.p[0] == '.' ? str_sub(domain, 1, domain.n) : domain;
 }
 
-/* Domains are the same or not; a leading dot of either says nothing. */
+/* Domains are the same or not; a leading dot of either says nothing, except to a regular expression. */
 static bool rewrite_domain(const proxy_rewrite_t *rule, request_t *r, str_t value, str_t *out)
 {
-    value = without_dot(value);
     if (rule->pattern.regex) return rewrite(rule, r, value, out);
-    if (!str_ieq(value, without_dot(text_eval(&rule->from, r)))) return false;
+    if (!str_ieq(without_dot(value), without_dot(text_eval(&rule->from, r)))) return false;
     *out = without_dot(text_eval(&rule->to, r));
+    if (value.n && value.p[0] == '.') *out = pool_concat(r->pool, STR("."), *out);
     return true;
 }
 
