@@ -77,6 +77,7 @@ struct request {
     bool server_rewrite;        /* run PHASE_SERVER_REWRITE (again) */
     bool internal;              /* since an internal redirect: `internal` locations are open */
     bool uri_changed;           /* since the head was read: a proxy may not send the raw target */
+    bool uri_broken;            /* rewritten with "break": the location's name is no part of it any more */
     bool logged;
     bool pattern_failed;        /* a regex hit a limit: nothing may be concluded from it, refuse (500) */
     bool pipelined;             /* its first byte came with the request before: $pipe */

@@ -144,7 +144,10 @@ static verdict_t apply_rule(run_t *run, const rewrite_rule_t *rule, bool *stop)
         return redirect(r, rule->redirect, location);
     }
     verdict_t v = set_uri(run, text_eval(&rule->path, r), args);
-    if (rule->flag == REWRITE_BREAK) run->changed = false;
+    if (rule->flag == REWRITE_BREAK) {
+        run->changed = false;
+        r->uri_broken = true;
+    }
     *stop = rule->flag != REWRITE_GO_ON;
     return v;
 }

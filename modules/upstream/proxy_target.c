@@ -203,7 +203,7 @@ static size_t matched_length(const request_t *r)
     const site_location_t *l = r->location;
     bool prefix = l && (l->match == SITE_PREFIX || l->match == SITE_EXACT ||
                         l->match == SITE_STRONG);
-    return prefix && str_starts(r->uri, l->name) ? l->name.n : 0;
+    return prefix && !r->uri_broken && str_starts(r->uri, l->name) ? l->name.n : 0;
 }
 
 static bool is_sendable(str_t target)

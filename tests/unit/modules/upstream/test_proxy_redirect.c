@@ -85,7 +85,7 @@ Test(proxy_redirect, rewrites_domain_and_path_of_cookies)
     static const char *const cases[][2] = {
         {"a=b", "a=b"},
         {"a=b; Domain=localhost; Path=/two/x", "a=b; Domain=example.org; Path=/x"},
-        {"a=b; domain=.LOCALHOST; Secure; HttpOnly", "a=b; domain=example.org; Secure; HttpOnly"},
+        {"a=b; domain=.LOCALHOST; Secure; HttpOnly", "a=b; domain=.example.org; Secure; HttpOnly"},
         {"a=b; Path=/user/joe;Max-Age=5", "a=b; Path=/u/joe;Max-Age=5"},
         {"a=b; Domain=www.shop.com", "a=b; Domain=shop.com"},
         {"path=/two/; Path=/three/", "path=/two/; Path=/three/"},
