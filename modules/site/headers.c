@@ -45,12 +45,12 @@ static str_t value_of(request_t *r, const headers_rule_t *rule)
 static void add_header(request_t *r, const headers_rule_t *rule, str_t value)
 {
     reply_t *p = &r->reply;
+    if (rule->id == HEADER_ETAG || rule->id == HEADER_LAST_MODIFIED)
+        header_remove(&p->headers, rule->id);
     switch (rule->id) {
     case HEADER_CONTENT_TYPE: p->content_type = value; break;
     case HEADER_SERVER: p->server = value; break;
     case HEADER_DATE: p->date = value; break;
-    case HEADER_ETAG:
-    case HEADER_LAST_MODIFIED: header_remove(&p->headers, rule->id); /* fall through */
     default: header_add_as(&p->headers, rule->id, rule->name, value);
     }
 }

@@ -47,9 +47,10 @@ verdict_t index_find(request_t *r)
         path_t path;
         file_t f;
         str_t name = text_eval(text, r);
+        if (!name.n) continue; /* a variable without a value */
         if (str_starts(name, STR("/"))) return request_reroute(r, name, r->args);
         verdict_t v = path_map(r, &static_conf(r)->path, r->uri, name, &path);
-        if (v.kind != VERDICT_NEXT || !name.n) return v;
+        if (v.kind != VERDICT_NEXT) return v;
         int err = static_look(r, &path, &f);
         if (err == 0) return request_reroute(r, pool_concat(r->pool, r->uri, name), r->args);
         if (err != -ENOENT) return refuse(r, &path, f.failed, -err);

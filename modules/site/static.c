@@ -5,6 +5,7 @@
 
 #include "http/http.h"
 #include "http/precondition.h"
+#include "http/range.h"
 
 unsigned static_index;
 
@@ -172,7 +173,7 @@ static const conf_row_t rows[] = {
     CONF_FLAG("etag", ALL, CONF, etag, "on", "whether files have an ETag, made of time and size"),
     CONF_ENUM("if_modified_since", ALL, CONF, since, "exact", since,
               "how If-Modified-Since is compared"),
-    CONF_NUMBER("max_ranges", ALL, CONF, max_ranges, "4294967295", 0, 0,
+    CONF_NUMBER("max_ranges", ALL, CONF, max_ranges, "256", 0, RANGE_SPECS_MAX,
                 "how many ranges a request may ask for; 0: ranges are not served"),
     CONF_FLAG("sendfile", ALL_IF, CONF, sendfile, "on",
               "whether the kernel copies files to the client by itself"),
@@ -185,6 +186,10 @@ static const conf_row_t rows[] = {
     ACCEPTED("directio_alignment", ALL, 1, "files are read through the page cache"),
     ACCEPTED("output_buffers", ALL, 2, "buffers are taken as they are needed"),
     ACCEPTED("postpone_output", ALL, 1, "what a handler has is sent at once"),
+    ACCEPTED("open_file_cache", ALL, 2, "a file is opened when it is served, as it is then"),
+    ACCEPTED("open_file_cache_valid", ALL, 1, "a file is opened when it is served, as it is then"),
+    ACCEPTED("open_file_cache_min_uses", ALL, 1, "a file is opened when it is served, as it is then"),
+    ACCEPTED("open_file_cache_errors", ALL, 1, "a file is opened when it is served, as it is then"),
     ACCEPTED("read_ahead", ALL, 1, "the kernel reads ahead by itself"),
     CONF_END,
 };

@@ -14,7 +14,7 @@ typedef struct static_conf {
     path_conf_t path;
     bool etag, sendfile;
     unsigned since;       /* if_modified_since: precondition_since_t */
-    unsigned max_ranges;  /* UINT_MAX: as many as there are */
+    unsigned max_ranges;  /* 0: ranges are not served */
     unsigned links;       /* disable_symlinks: FILE_LINKS_... */
     text_t links_from;
 } static_conf_t;
