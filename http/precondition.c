@@ -86,7 +86,8 @@ static bool unmodified_since(const header_list_t *request, const precondition_ta
     if (t->since == PRECONDITION_SINCE_OFF || t->last_modified < 0) return false;
     time_t date = date_of(request, HEADER_IF_MODIFIED_SINCE);
     if (date < 0) return false;
-    return t->since == PRECONDITION_SINCE_EXACT ? date == t->last_modified : t->last_modified <= date;
+    return t->since == PRECONDITION_SINCE_EXACT ? date == t->last_modified
+                                                : t->last_modified <= date;
 }
 
 /* Steps 3 and 4: whether the client has what there is. */

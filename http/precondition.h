@@ -32,9 +32,9 @@ typedef enum precondition {
 } precondition_t;
 
 /*
- * Judges If-Match, If-Unmodified-Since, If-None-Match, If-Modified-Since and If-Range, in the order of
- * RFC 9110 13.2.2. *range: whether the request's Range counts (GET, one Range, If-Range holds). A date
- * that is malformed, or given several times, counts as not given.
+ * Judges If-Match, If-Unmodified-Since, If-None-Match, If-Modified-Since and If-Range, in the order
+ * of RFC 9110 13.2.2. *range: whether the request's Range counts (GET, one Range, If-Range holds).
+ * A date that is malformed, or given several times, counts as not given.
  */
 precondition_t precondition_check(const header_list_t *request, parse_method_t method,
                                   const precondition_target_t *target, bool *range);

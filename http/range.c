@@ -23,7 +23,7 @@ static bool take_number(str_t *s, uint64_t *out)
 
 typedef enum spec { SPEC_BAD, SPEC_OUTSIDE, SPEC_GOOD, SPEC_ALL } spec_t;
 
-/* "-500": the last 500 bytes. Of an empty representation that is all of it, which no 206 can say. */
+/* "-500": the last 500 bytes. Of an empty representation that is all, which no 206 can say. */
 static spec_t suffix_spec(str_t spec, uint64_t length, range_t *out)
 {
     uint64_t n;
@@ -108,7 +108,8 @@ range_result_t range_parse(pool_t *pool, str_t value, uint64_t length, unsigned 
 str_t range_content_range(pool_t *pool, const range_t *range, uint64_t length)
 {
     return pool_printf(pool, "bytes %llu-%llu/%llu", (unsigned long long)range->from,
-                       (unsigned long long)(range->from + range->n - 1), (unsigned long long)length);
+                       (unsigned long long)(range->from + range->n - 1),
+                       (unsigned long long)length);
 }
 
 str_t range_unsatisfied(pool_t *pool, uint64_t length)
@@ -120,9 +121,10 @@ str_t range_boundary(pool_t *pool)
 {
     static uint64_t count;
     uint64_t first = ++count, second = ~first;
-    return pool_printf(pool, "%016llx%016llx",
-                       (unsigned long long)hash_bytes(str_make((const char *)&first, sizeof(first))),
-                       (unsigned long long)hash_bytes(str_make((const char *)&second, sizeof(second))));
+    return pool_printf(
+        pool, "%016llx%016llx",
+        (unsigned long long)hash_bytes(str_make((const char *)&first, sizeof(first))),
+        (unsigned long long)hash_bytes(str_make((const char *)&second, sizeof(second))));
 }
 
 str_t range_multipart_type(pool_t *pool, str_t boundary)
@@ -166,7 +168,8 @@ piece_t *range_pieces(pool_t *pool, const range_set_t *set, const piece_t *whole
         pieces[count++] = slice(whole, it);
     }
     if (several)
-        pieces[count++] = PIECE_MEMORY(pool_printf(pool, "\r\n--" STR_FMT "--\r\n", STR_ARG(boundary)));
+        pieces[count++] =
+            PIECE_MEMORY(pool_printf(pool, "\r\n--" STR_FMT "--\r\n", STR_ARG(boundary)));
     *n = count;
     *size = 0;
     for (unsigned i = 0; i < count; i++) *size += pieces[i].n;

@@ -1,9 +1,9 @@
 /*
- * range: range requests (RFC 9110 section 14): what of a representation is wanted, and how it is sent.
+ * range: range requests (RFC 9110 section 14): what of a representation is wanted, how it is sent.
  *
  * Whether Range counts at all is precondition.h's to say. A set is disjoint: ranges that overlap or
- * touch become one, so that no set makes an answer larger than the representation and its part heads.
- * Pure; nothing suspends.
+ * touch become one, so that no set makes an answer larger than the representation and its part
+ * heads. Pure; nothing suspends.
  */
 #ifndef HTTP_RANGE_H
 #define HTTP_RANGE_H
@@ -28,7 +28,7 @@ typedef enum range_result {
     RANGE_UNSATISFIED, /* 416 */
 } range_result_t;
 
-/* Parses the value of Range for a representation of that length; at most `max` ranges are served. */
+/* Parses the value of Range for a representation of that length; `max` ranges at most. */
 range_result_t range_parse(pool_t *pool, str_t value, uint64_t length, unsigned max,
                            range_set_t *out);
 
@@ -43,9 +43,9 @@ str_t range_boundary(pool_t *pool);
 str_t range_multipart_type(pool_t *pool, str_t boundary);
 
 /*
- * The pieces of a 206's body: the ranges of `whole`, and with several of them the heads of the parts
- * and the last boundary. content_type is that of the parts (p NULL: none). *n: how many pieces; the
- * sum of their sizes is returned in *size.
+ * The pieces of a 206's body: the ranges of `whole`, and with several of them the heads of the
+ * parts and the last boundary. content_type is that of the parts (p NULL: none). *n: how many
+ * pieces; the sum of their sizes is returned in *size.
  */
 piece_t *range_pieces(pool_t *pool, const range_set_t *set, const piece_t *whole, str_t boundary,
                       str_t content_type, unsigned *n, uint64_t *size);

@@ -1,4 +1,4 @@
-/* autoindex: what a directory holds, when no index file stands for it (autoindex_list of static.h). */
+/* autoindex: what a directory holds that has no index file (autoindex_list of static.h). */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -50,12 +50,14 @@ static void read_entries(pool_t *pool, DIR *dir, autoindex_entries_t *out)
     autoindex_page_sort(out);
 }
 
-static verdict_t send_page(request_t *r, const autoindex_conf_t *c, const autoindex_entries_t *entries)
+static verdict_t send_page(request_t *r, const autoindex_conf_t *c,
+                           const autoindex_entries_t *entries)
 {
     autoindex_style_t style = {c->exact_size, c->local_time};
     if (c->format == FORMAT_JSON)
         return reply_text(r, 200, STR("application/json"), autoindex_page_json(r->pool, entries));
-    return reply_text(r, 200, STR("text/html"), autoindex_page_html(r->pool, r->uri, entries, style));
+    return reply_text(r, 200, STR("text/html"),
+                      autoindex_page_html(r->pool, r->uri, entries, style));
 }
 
 verdict_t autoindex_list(request_t *r)

@@ -132,8 +132,9 @@ static void put_entry(page_t *page, const autoindex_entry_t *e, autoindex_style_
                           e->directory ? "/" : "", STR_ARG(escape_html(pool, shown)),
                           cut ? "..&gt;" : "", cut ? 0 : (int)(NAME_WIDTH - width), ""));
     str_t size = size_text(pool, e, style.exact_size);
-    put(page, pool_printf(pool, STR_FMT " %*.*s\n", STR_ARG(time_text(pool, e->mtime, style.local_time)),
-                          style.exact_size ? EXACT_WIDTH : ROUND_WIDTH, STR_ARG(size)));
+    put(page,
+        pool_printf(pool, STR_FMT " %*.*s\n", STR_ARG(time_text(pool, e->mtime, style.local_time)),
+                    style.exact_size ? EXACT_WIDTH : ROUND_WIDTH, STR_ARG(size)));
 }
 
 str_t autoindex_page_html(pool_t *pool, str_t uri, const autoindex_entries_t *entries,
@@ -160,10 +161,13 @@ str_t autoindex_page_json(pool_t *pool, const autoindex_entries_t *entries)
         char date[CLOCK_HTTP_DATE_LEN];
         str_t name = escape_json(pool, e->name);
         clock_put_http_date(date, e->mtime);
-        put(&page, pool_printf(pool, "%s\n{ \"name\":\"" STR_FMT "\", \"type\":\"%s\", \"mtime\":\"%.*s\"",
-                               e == entries->v ? "" : ",", STR_ARG(name),
-                               e->directory ? "directory" : e->regular ? "file" : "other",
-                               CLOCK_HTTP_DATE_LEN, date));
+        put(&page,
+            pool_printf(pool, "%s\n{ \"name\":\"" STR_FMT "\", \"type\":\"%s\", \"mtime\":\"%.*s\"",
+                        e == entries->v ? "" : ",", STR_ARG(name),
+                        e->directory ? "directory"
+                        : e->regular ? "file"
+                                     : "other",
+                        CLOCK_HTTP_DATE_LEN, date));
         put(&page, e->regular ? pool_printf(pool, ", \"size\":%llu }", (unsigned long long)e->size)
                               : STR(" }"));
     }

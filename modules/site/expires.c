@@ -47,7 +47,8 @@ bool expires_take(conf_t *cf, const tree_node_t *node, expires_t *out)
     if (!text_compile(cf, node, word, text, &out->value)) return false;
     if (!text_is_constant(&out->value)) return true;
     const char *hint = expires_parse(text, &spec);
-    if (hint) return conf_error(cf, node, word, hint, "invalid value \"" STR_FMT "\"", STR_ARG(text));
+    if (hint)
+        return conf_error(cf, node, word, hint, "invalid value \"" STR_FMT "\"", STR_ARG(text));
     if (out->modified && spec.kind == EXPIRES_DAILY)
         return conf_error(cf, node, word, NULL, "a time of day cannot be used with modified");
     return true;
@@ -97,7 +98,8 @@ void expires_apply(request_t *r, const expires_t *e)
     time_t now = clock_unix();
     if (expires_parse(text_eval(&e->value, r), &spec) || spec.kind == EXPIRES_OFF) return;
     str_t modified = header_value(fields, HEADER_LAST_MODIFIED);
-    time_t at = expires_at(&spec, e->modified, modified.p ? clock_parse_http_date(modified) : -1, now);
+    time_t at =
+        expires_at(&spec, e->modified, modified.p ? clock_parse_http_date(modified) : -1, now);
     char *date = pool_bytes(r->pool, CLOCK_HTTP_DATE_LEN);
     clock_put_http_date(date, at);
     header_set(fields, HEADER_EXPIRES, str_make(date, CLOCK_HTTP_DATE_LEN));

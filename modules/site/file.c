@@ -28,7 +28,7 @@ static void take(file_t *out, const struct stat *st)
 
 /* --- paths whose links are judged --- */
 
-/* Follows the link `name` when it belongs to whom its target belongs to. A descriptor or negative errno. */
+/* Follows the link `name` when `owner`, whose it is, owns its target. A descriptor or errno. */
 static int follow(int dir, const char *name, int flags, uid_t owner)
 {
     struct stat st;

@@ -1,8 +1,8 @@
 /*
  * file: files as they are opened to be served.
  *
- * Opening never waits for a peer (a FIFO is opened and found to be no regular file). May block on the
- * disk; nothing suspends.
+ * Opening never waits for a peer (a FIFO is opened and found to be no regular file). May block on
+ * the disk; nothing suspends.
  */
 #ifndef MODULES_SITE_FILE_H
 #define MODULES_SITE_FILE_H
@@ -25,9 +25,9 @@ typedef struct file {
 } file_t;
 
 /*
- * Opens path (absolute, NUL-terminated; changed while it is looked at, and put back) to be read. The
- * caller closes out->fd. The first `trusted` bytes may have any links. 0 or negative errno: -ELOOP for
- * a link that is not allowed.
+ * Opens path (absolute, NUL-terminated; changed while it is looked at, and put back) to be read.
+ * The caller closes out->fd. The first `trusted` bytes may have any links. 0 or negative errno:
+ * -ELOOP for a link that is not allowed.
  */
 int file_open(char *path, size_t trusted, unsigned links, file_t *out);
 

@@ -30,8 +30,8 @@ static bool is_usual(int status)
     }
 }
 
-/* The value; p NULL when there is nothing to add. What would break the head is left out: a variable may
-   hold what a client has sent. */
+/* The value; p NULL when there is nothing to add. What would break the head is left out: a variable
+   may hold what a client has sent. */
 static str_t value_of(request_t *r, const headers_rule_t *rule)
 {
     str_t none = {NULL, 0}, value = str_trim(text_eval(&rule->value, r));
@@ -66,7 +66,8 @@ static void add_headers(request_t *r, const headers_rules_t *rules, bool usual)
 
 /* --- trailers: their values are known when the body has ended --- */
 
-static int trailer_body(filter_t *f, request_t *r, const piece_t *pieces, unsigned n, unsigned flags)
+static int trailer_body(filter_t *f, request_t *r, const piece_t *pieces, unsigned n,
+                        unsigned flags)
 {
     const headers_conf_t *c = f->state;
     if (flags & BODY_LAST) {
@@ -79,7 +80,7 @@ static int trailer_body(filter_t *f, request_t *r, const piece_t *pieces, unsign
     return filter_pass(f, r, pieces, n, flags);
 }
 
-/* Trailers need a body in chunks (RFC 9112 7.1.2) and a client that asks for them (RFC 9110 6.5.1). */
+/* Trailers need a body in chunks (RFC 9112 7.1.2) and a client that wants them (RFC 9110 6.5.1). */
 static void want_trailers(request_t *r, const headers_conf_t *c)
 {
     if (r->reply.head_only || r->head.minor == 0) return;

@@ -35,7 +35,8 @@ static verdict_t check_directory(request_t *r, const path_t *path)
     verdict_t v = path_map(r, &static_conf(r)->path, r->uri, STR(""), &directory);
     if (v.kind != VERDICT_NEXT) return v;
     int err = static_look(r, &directory, &f);
-    if (err == 0 || err == -EACCES) return VERDICT(NEXT); /* what is not readable may be searchable */
+    if (err == 0 || err == -EACCES)
+        return VERDICT(NEXT); /* what is not readable may be searchable */
     return refuse(r, path, f.failed, -err);
 }
 
@@ -76,9 +77,10 @@ static bool set_index(conf_t *cf, const conf_row_t *row, void *conf, const tree_
 }
 
 static const conf_row_t rows[] = {
-    CONF_CUSTOM("index", CONF_HTTP_ALL, CONF_MANY, 1, UINT_MAX, set_index,
-                CONF_FIELD(index_conf_t, names, text_list_t), "index.html",
-                "the files that stand for a directory: the first that is there, by internal redirect"),
+    CONF_CUSTOM(
+        "index", CONF_HTTP_ALL, CONF_MANY, 1, UINT_MAX, set_index,
+        CONF_FIELD(index_conf_t, names, text_list_t), "index.html",
+        "the files that stand for a directory: the first that is there, by internal redirect"),
     CONF_END,
 };
 

@@ -25,12 +25,12 @@ typedef struct path {
 } path_t;
 
 /*
- * What of the URI stands behind root or alias. NEXT, or a refusal: the URI is not one that alias could
- * stand for, or would lead out of it.
+ * What of the URI stands behind root or alias. NEXT, or a refusal: the URI is not one that alias
+ * could stand for, or would lead out of it.
  */
 verdict_t path_rest(const path_conf_t *c, str_t uri, str_t *rest);
 
-/* Whether it begins with "..": `location /i { alias /data/; }` must not make /data/../x of /i../x. */
+/* Whether it begins with "..": `location /i { alias /d/; }` must not make /d/../x of /i../x. */
 bool path_leads_up(str_t rest);
 
 /* root or alias, with rest and name behind it. */

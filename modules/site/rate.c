@@ -1,15 +1,16 @@
 /*
  * rate: limit_rate: bodies that leave no faster than so many bytes per second.
  *
- * What is allowed grows with the time since the body began; a filter hands on what is allowed now and
- * sleeps until a good piece more of it is. The rate is limit_rate's, unless $limit_rate has been set or
- * an origin has named one (reply_t.limit_rate).
+ * What is allowed grows with the time since the body began; a filter hands on what is allowed now
+ * and sleeps until a good piece more of it is. The rate is limit_rate's, unless $limit_rate has
+ * been set or an origin has named one (reply_t.limit_rate).
  */
 #include "core/base/clock.h"
 #include "http/http.h"
 #include "http/request.h"
 
-enum { HEAD_START_MS = 250 }; /* how far ahead of its rate a body may run, so that pieces are not tiny */
+/* How far ahead of its rate a body may run, so that pieces are not tiny. */
+enum { HEAD_START_MS = 250 };
 
 typedef struct rate_conf {
     text_t rate, after;
@@ -34,7 +35,7 @@ static uint64_t allowed(const rate_state_t *s)
     return all > s->sent ? all - s->sent : 0;
 }
 
-/* Sleeps until `wanted` bytes, or a good piece of them, may leave. How many; or a negative errno. */
+/* Sleeps until `wanted` bytes, or a good piece of them, may leave. How many, or negative errno. */
 static int64_t wait_for(const rate_state_t *s, uint64_t wanted)
 {
     uint64_t least = s->rate * HEAD_START_MS / 1000;
@@ -150,8 +151,8 @@ static bool set_rate(conf_t *cf, const conf_row_t *row, void *conf, const tree_n
 #define CONTEXTS (CONF_HTTP_ALL | CONF_LOCATION_IF)
 
 static const conf_row_t rows[] = {
-    CONF_CUSTOM("limit_rate", CONTEXTS, 0, 1, 1, set_rate, CONF_FIELD(rate_conf_t, rate, text_t), "0",
-                "bytes per second that a reply's body may leave with; 0: no limit"),
+    CONF_CUSTOM("limit_rate", CONTEXTS, 0, 1, 1, set_rate, CONF_FIELD(rate_conf_t, rate, text_t),
+                "0", "bytes per second that a reply's body may leave with; 0: no limit"),
     CONF_CUSTOM("limit_rate_after", CONTEXTS, 0, 1, 1, set_rate,
                 CONF_FIELD(rate_conf_t, after, text_t), "0",
                 "bytes of a body that limit_rate does not count"),

@@ -10,7 +10,7 @@
 #include "modules/site/static.h"
 #include "modules/site/types.h"
 
-/* Files up to this size are read and leave in one write with the head; larger ones go by sendfile. */
+/* Files up to SMALL are read and leave in one write with the head; larger ones go by sendfile. */
 enum { SMALL = 16 * 1024, COPY = 64 * 1024 };
 
 /* --- what cannot be served --- */
@@ -50,7 +50,7 @@ static char *put_hex(char *out, uint64_t v)
     return out;
 }
 
-/* "TIME-SIZE" in hexadecimal, as nginx makes it, so that caches stay valid when one replaces the other. */
+/* "TIME-SIZE" in hexadecimal, as nginx makes it: caches stay valid when one replaces the other. */
 static str_t make_etag(pool_t *pool, const file_t *f)
 {
     char *p = pool_bytes(pool, 2 * 16 + 3), *end = p;
@@ -111,13 +111,15 @@ static verdict_t send_copied(request_t *r, const piece_t *pieces, unsigned n)
     if (err == 0 && r->reply.head_only) err = reply_body(r, NULL, 0, BODY_LAST);
     for (unsigned i = 0; i < n && err == 0 && !r->reply.head_only; i++) {
         unsigned flags = i + 1 == n ? BODY_LAST : 0;
-        err = pieces[i].fd < 0 ? reply_body(r, &pieces[i], 1, flags) : copy_file(r, &pieces[i], flags);
+        err = pieces[i].fd < 0 ? reply_body(r, &pieces[i], 1, flags)
+                               : copy_file(r, &pieces[i], flags);
     }
     if (err < 0) reply_abort(r);
     return VERDICT(REPLIED);
 }
 
-static verdict_t send_pieces(request_t *r, const static_conf_t *c, const piece_t *pieces, unsigned n)
+static verdict_t send_pieces(request_t *r, const static_conf_t *c, const piece_t *pieces,
+                             unsigned n)
 {
     return c->sendfile ? reply_send(r, pieces, n) : send_copied(r, pieces, n);
 }

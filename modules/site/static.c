@@ -63,7 +63,8 @@ static size_t trusted_part(request_t *r, const static_conf_t *c, const path_t *p
     if (c->links == FILE_LINKS_FOLLOW || !c->links_from.set) return 0;
     str_t from = text_eval(&c->links_from, r);
     if (from.n && from.p[from.n - 1] == '/') from.n--;
-    bool inside = str_starts(path->full, from) && path->full.n > from.n && path->full.p[from.n] == '/';
+    bool inside =
+        str_starts(path->full, from) && path->full.n > from.n && path->full.p[from.n] == '/';
     return inside ? from.n : 0;
 }
 
@@ -163,13 +164,14 @@ static const conf_name_t since[] = {{"off", PRECONDITION_SINCE_OFF},
 #define ALL_IF (CONF_HTTP_ALL | CONF_LOCATION_IF)
 #define CONF static_conf_t
 #define ACCEPTED(name, contexts, most, help) \
-    CONF_CUSTOM(name, contexts, 0, 1, most, take_any, CONF_NO_FIELD, NULL, "accepted for nginx's sake: " help)
+    CONF_CUSTOM(name, contexts, 0, 1, most, take_any, CONF_NO_FIELD, NULL, \
+                "accepted for nginx's sake: " help)
 
 static const conf_row_t rows[] = {
     CONF_CUSTOM("root", ALL_IF, 0, 1, 1, set_root, CONF_FIELD(CONF, path, path_conf_t), "html",
                 "the directory that URIs are looked up in"),
-    CONF_CUSTOM("alias", CONF_LOCATION, 0, 1, 1, set_root, CONF_FIELD(CONF, path, path_conf_t), NULL,
-                "what stands in the file system for the location's part of the URI"),
+    CONF_CUSTOM("alias", CONF_LOCATION, 0, 1, 1, set_root, CONF_FIELD(CONF, path, path_conf_t),
+                NULL, "what stands in the file system for the location's part of the URI"),
     CONF_FLAG("etag", ALL, CONF, etag, "on", "whether files have an ETag, made of time and size"),
     CONF_ENUM("if_modified_since", ALL, CONF, since, "exact", since,
               "how If-Modified-Since is compared"),
@@ -177,7 +179,8 @@ static const conf_row_t rows[] = {
                 "how many ranges a request may ask for; 0: ranges are not served"),
     CONF_FLAG("sendfile", ALL_IF, CONF, sendfile, "on",
               "whether the kernel copies files to the client by itself"),
-    CONF_CUSTOM("disable_symlinks", ALL, 0, 1, 2, set_links, CONF_FIELD(CONF, links, unsigned), "off",
+    CONF_CUSTOM("disable_symlinks", ALL, 0, 1, 2, set_links, CONF_FIELD(CONF, links, unsigned),
+                "off",
                 "whether symbolic links in paths are refused: off, on or if_not_owner [from=PART]"),
     ACCEPTED("sendfile_max_chunk", ALL, 1, "large files give way to other requests by themselves"),
     ACCEPTED("aio", ALL, 1, "files are read through the page cache"),
@@ -188,7 +191,8 @@ static const conf_row_t rows[] = {
     ACCEPTED("postpone_output", ALL, 1, "what a handler has is sent at once"),
     ACCEPTED("open_file_cache", ALL, 2, "a file is opened when it is served, as it is then"),
     ACCEPTED("open_file_cache_valid", ALL, 1, "a file is opened when it is served, as it is then"),
-    ACCEPTED("open_file_cache_min_uses", ALL, 1, "a file is opened when it is served, as it is then"),
+    ACCEPTED("open_file_cache_min_uses", ALL, 1,
+             "a file is opened when it is served, as it is then"),
     ACCEPTED("open_file_cache_errors", ALL, 1, "a file is opened when it is served, as it is then"),
     ACCEPTED("read_ahead", ALL, 1, "the kernel reads ahead by itself"),
     CONF_END,

@@ -1,8 +1,8 @@
 /*
  * static: files as content: what the parts of it share.
  *
- * static.c is asked when nobody else has replied: a directory's URI goes to index.c and autoindex.c, any
- * other to serve.c. try_files.c stands before all content.
+ * static.c is asked when nobody else has replied: a directory's URI goes to index.c and
+ * autoindex.c, any other to serve.c. try_files.c stands before all content.
  */
 #ifndef MODULES_SITE_STATIC_H
 #define MODULES_SITE_STATIC_H

@@ -34,7 +34,8 @@ static str_t get_gauge(request_t *r, const var_def_t *def, str_t name)
     worker_counters_t s = worker_counters_sum();
     char *out = pool_bytes(r->pool, 20);
     (void)name;
-    return str_make(out, str_put_u64(out, *(const uint64_t *)(const void *)((char *)&s + def->data)));
+    return str_make(out,
+                    str_put_u64(out, *(const uint64_t *)(const void *)((char *)&s + def->data)));
 }
 
 #define GAUGE(name, field) {name, get_gauge, offsetof(worker_counters_t, field), VAR_NO_CACHE}

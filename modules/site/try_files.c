@@ -1,6 +1,6 @@
 /*
- * try_files: the first of several files or directories that is there becomes the request's URI; if none
- * is, the last argument says what happens: a URI, a named location or a status.
+ * try_files: the first of several files or directories that is there becomes the request's URI; if
+ * none is, the last argument says what happens: a URI, a named location or a status.
  */
 #include <errno.h>
 
@@ -41,8 +41,8 @@ static void set_uri(request_t *r, str_t uri)
     r->uri_changed = true;
 }
 
-/* The name is there. What alias stands for goes back in front of it; what stands for a whole URI can
-   have no URI of its own, so it is served on the spot. */
+/* The name is there. What alias stands for goes back in front of it; what stands for a whole URI
+   can have no URI of its own, so it is served on the spot. */
 static verdict_t take(request_t *r, const path_conf_t *c, str_t rest, const path_t *path,
                       const file_t *f)
 {

@@ -67,7 +67,8 @@ void types_settle(request_t *r)
 static bool add_types(conf_t *cf, types_map_t *types, const tree_node_t *line)
 {
     if (line->block || line->n < 2)
-        return conf_error(cf, line, 0, "text/html html htm;", "a type and its extensions are wanted");
+        return conf_error(cf, line, 0, "text/html html htm;",
+                          "a type and its extensions are wanted");
     str_t *type = pool_memdup(cf->pool, &line->words[0].text, sizeof(str_t));
     for (unsigned i = 1; i < line->n; i++)
         hash_map_set(&types->map, pool_lower(cf->pool, line->words[i].text), type);

@@ -1,4 +1,4 @@
-/* What modules/site adds to replies and says of the server: fields, trailers, expiry, rate, status. */
+/* What modules/site adds to replies and tells: fields, trailers, expiry, rate, status. */
 #include "tests/e2e/fetch.h"
 #include "tests/e2e/origin.h"
 #include "tests/e2e/subject.h"
@@ -11,7 +11,8 @@ static void start(const char *http)
 
 static reply_t *ask(const char *path, const char *fields)
 {
-    return wire_ask("http", text("GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s\r\n", path, fields));
+    return wire_ask(
+        "http", text("GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s\r\n", path, fields));
 }
 
 static void assert_field(const reply_t *r, const char *name, const char *value)
@@ -29,7 +30,8 @@ E2E(headers, are_added)
           "  location /own { add_header X-A $arg_a; add_header X-A two; return 200; }"
           "  location /error { add_header X-A usual; add_header X-B always always; return 404; }"
           "  location /error200 { add_header X-A usual; return 201; }"
-          "  location /server { add_header Server mine; add_header Content-Type x/y; return 200 x; } }");
+          "  location /server { add_header Server mine; add_header Content-Type x/y; return 200 x; "
+          "} }");
     assert_field(ask("/inherits", ""), "X-Http", "http");
     reply_t *r = ask("/own?a=one", "");
     assert_field(r, "X-A", "one, two");
@@ -131,8 +133,9 @@ static void assert_takes(const char *path, size_t n, int64_t least_ms)
 
 E2E(rate, is_held)
 {
-    origin_start("origin", origin_say_once,
-                 "HTTP/1.1 200 OK\r\nX-Accel-Limit-Rate: 10\r\nContent-Length: 10\r\n\r\n0123456789");
+    origin_start(
+        "origin", origin_say_once,
+        "HTTP/1.1 200 OK\r\nX-Accel-Limit-Rate: 10\r\nContent-Length: 10\r\n\r\n0123456789");
     start("server { listen 127.0.0.1:@http@; root @dir@;"
           "  location /slow/ { alias @dir@/; limit_rate 40k; }"
           "  location /after/ { alias @dir@/; limit_rate 20k; limit_rate_after 20k; }"
@@ -151,16 +154,18 @@ E2E(rate, is_held)
 
 E2E(status, counts)
 {
-    start("server { listen 127.0.0.1:@http@;"
-          "  location / { return 200 $connections_active:$connections_reading:$connections_writing; }"
-          "  location /status { stub_status; location /status/not { return 200 no; } } }");
+    start(
+        "server { listen 127.0.0.1:@http@;"
+        "  location / { return 200 $connections_active:$connections_reading:$connections_writing; }"
+        "  location /status { stub_status; location /status/not { return 200 no; } } }");
     wire_t *idle = wire_open("http");
     wire_send(idle, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_text(wire_reply(idle)->body.p, "1:0:1");
     reply_t *r = ask("/status", "");
     assert_field(r, "Content-Type", "text/plain");
     int accepted = 0, requests = 0;
-    cr_assert_eq(sscanf(strstr(r->body.p, "requests\n"), "requests\n %d %*d %d", &accepted, &requests), 2);
+    cr_assert_eq(
+        sscanf(strstr(r->body.p, "requests\n"), "requests\n %d %*d %d", &accepted, &requests), 2);
     cr_assert(accepted >= 2, "%d", accepted); /* who waited for it to serve has connected, too */
     assert_text(r->body.p, text("Active connections: 2 \n"
                                 "server accepts handled requests\n"

@@ -1,4 +1,4 @@
-/* Files as content: where they are found, what they are, parts and conditions, what cannot be served. */
+/* Files as content: where they are found, what they are, parts, conditions, refusals. */
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -120,8 +120,9 @@ E2E(static_files, that_are_not_there_are_logged_as_nginx_does)
     assert_get("/a.txt/x", 404, NULL);
     assert_get(longest, 404, NULL);
     assert_get("/quiet/none", 404, NULL);
-    subject_log_await(text("open() \"%s/none\" failed (2: No such file or directory), client: 127.0.0.1",
-                           file_path("www")));
+    subject_log_await(
+        text("open() \"%s/none\" failed (2: No such file or directory), client: 127.0.0.1",
+             file_path("www")));
     subject_log_await(text("open() \"%s/a.txt/x\" failed (20: Not a directory)", file_path("www")));
     subject_log_await("failed (36: File name too long)");
     assert_lacks(subject_log(), "quiet");
@@ -138,7 +139,8 @@ E2E(static_files, that_may_not_be_read_are_forbidden)
     assert_get("/fifo", 404, NULL);
     subject_log_await(text("\"%s/fifo\" is not a regular file", file_path("www")));
     assert_get("/secret", 403, NULL);
-    subject_log_await(text("open() \"%s/secret\" failed (13: Permission denied)", file_path("www")));
+    subject_log_await(
+        text("open() \"%s/secret\" failed (13: Permission denied)", file_path("www")));
 }
 
 E2E(static_files, behind_links_are_judged)
@@ -241,7 +243,8 @@ E2E(static_directories, are_listed)
 {
     start("autoindex on;"
           "location /json/ { alias @dir@/www/list/; autoindex_format json; }"
-          "location /round/ { alias @dir@/www/list/; autoindex_exact_size off; autoindex_localtime on; }"
+          "location /round/ { alias @dir@/www/list/; autoindex_exact_size off; autoindex_localtime "
+          "on; }"
           "location /off/ { alias @dir@/www/list/; autoindex off; }");
     mkdir(file_path("www/list"), 0755);
     mkdir(file_path("www/list/sub"), 0755);
@@ -268,9 +271,11 @@ E2E(static_directories, are_listed)
 E2E(static_types, follow_the_extension)
 {
     start("types { text/html html; text/css css; application/x-long long; } default_type a/b;"
-          "charset utf-8; charset_types text/css; types_hash_max_size 2048; types_hash_bucket_size 64;"
+          "charset utf-8; charset_types text/css; types_hash_max_size 2048; types_hash_bucket_size "
+          "64;"
           "location /none/ { alias @dir@/www/; types { } default_type text/css; }"
-          "location /off/ { alias @dir@/www/; charset off; source_charset koi8-r; override_charset on; }"
+          "location /off/ { alias @dir@/www/; charset off; source_charset koi8-r; override_charset "
+          "on; }"
           "location /said { return 200 x; }"
           "location /said.css { return 200 x; }");
     file_write("www/x.CSS", "");
@@ -283,7 +288,8 @@ E2E(static_types, follow_the_extension)
     assert_field(get("/off/x.CSS"), "Content-Type", "text/css");
     assert_field(get("/said"), "Content-Type", "a/b");
     assert_field(get("/said.css"), "Content-Type", "text/css; charset=utf-8");
-    assert_field(ask("GET", "/x.CSS", "Range: bytes=0-\r\n"), "Content-Type", "text/html; charset=utf-8");
+    assert_field(ask("GET", "/x.CSS", "Range: bytes=0-\r\n"), "Content-Type",
+                 "text/html; charset=utf-8");
 }
 
 /* --- parts and conditions --- */
@@ -347,7 +353,8 @@ E2E(static_conditions, are_judged)
     cr_assert_eq(ask("GET", "/a.txt", "If-None-Match: \"2ebc98a1-a\"\r\n")->status, 304);
     cr_assert_eq(ask("GET", "/a.txt", "If-Match: \"x\"\r\n")->status, 412);
     cr_assert_eq(ask("GET", "/a.txt", "Range: bytes=0-1\r\nIf-Range: \"x\"\r\n")->status, 200);
-    cr_assert_eq(ask("GET", "/a.txt", "Range: bytes=0-1\r\nIf-Range: \"2ebc98a1-a\"\r\n")->status, 206);
+    cr_assert_eq(ask("GET", "/a.txt", "Range: bytes=0-1\r\nIf-Range: \"2ebc98a1-a\"\r\n")->status,
+                 206);
 }
 
 E2E(static_conditions, do_not_touch_error_pages)

@@ -52,8 +52,8 @@ static void check(const row_t *row, const precondition_target_t *target)
     header_list_t list = fields(row->fields);
     bool range;
     int got = (int)precondition_check(&list, row->method, target, &range);
-    cr_expect_eq(got, row->expected, "%s: got %d instead of %d for %s", row->why, got, row->expected,
-                 row->fields);
+    cr_expect_eq(got, row->expected, "%s: got %d instead of %d for %s", row->why, got,
+                 row->expected, row->fields);
 }
 
 static precondition_target_t target_of(const char *etag)
@@ -116,7 +116,8 @@ Test(precondition, judges_dates)
         {"If-Modified-Since: " AFTER, METHOD_GET, KNOWN, "13.1.3: earlier or equal"},
         {"If-Modified-Since: Sunday, 06-Nov-94 08:49:37 GMT", METHOD_GET, KNOWN, "5.6.7: rfc850"},
         {"If-Modified-Since: yesterday", METHOD_GET, PASS, "13.1.3: no date, no condition"},
-        {"If-Modified-Since: " SAME "\nIf-Modified-Since: " SAME, METHOD_GET, PASS, "13.1.3: one only"},
+        {"If-Modified-Since: " SAME "\nIf-Modified-Since: " SAME, METHOD_GET, PASS,
+         "13.1.3: one only"},
         {"If-Modified-Since: " SAME, METHOD_POST, PASS, "13.1.3: GET and HEAD only"},
         {"If-Unmodified-Since: " BEFORE, METHOD_GET, FAILED, "13.1.4"},
         {"If-Unmodified-Since: " SAME, METHOD_GET, PASS, "13.1.4"},
@@ -144,7 +145,8 @@ Test(precondition, takes_if_modified_since_as_it_is_told)
 Test(precondition, keeps_the_order_of_13_2_2)
 {
     static const row_t rows[] = {
-        {"If-Match: \"a\"\nIf-Unmodified-Since: " BEFORE, METHOD_GET, PASS, "step 2 needs no step 1"},
+        {"If-Match: \"a\"\nIf-Unmodified-Since: " BEFORE, METHOD_GET, PASS,
+         "step 2 needs no step 1"},
         {"If-Match: \"b\"\nIf-None-Match: \"a\"", METHOD_GET, FAILED, "1 before 3"},
         {"If-Match: \"a\"\nIf-None-Match: \"a\"", METHOD_GET, KNOWN, "1, then 3"},
         {"If-Unmodified-Since: " BEFORE "\nIf-None-Match: \"a\"", METHOD_GET, FAILED, "2 before 3"},

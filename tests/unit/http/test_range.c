@@ -63,7 +63,8 @@ Test(range, parses_sets)
         {"bytes=18446744073709551616-", 10, "unsatisfied", "2^64"},
         {"bytes=1-18446744073709551617", 10, "1+9", "2^64+1"},
         {"bytes=-99999999999999999999999", 10, "0+10", "many digits"},
-        {"bytes=9223372036854775806-9223372036854775807", INT64_MAX, "9223372036854775806+1", "large"},
+        {"bytes=9223372036854775806-9223372036854775807", INT64_MAX, "9223372036854775806+1",
+         "large"},
         {"items=0-1", 10, "whole", "14.2: another unit"},
         {"bytes", 10, "whole", "malformed"},
         {"bytes=", 10, "whole", "malformed"},
@@ -112,7 +113,8 @@ Test(range, never_makes_more_than_there_is)
     cr_assert_str_eq(parsed(value, 1000, UINT_MAX), "0+1000");
     value = pool_concat(pool, value, STR(",0-"));
     cr_assert_str_eq(parsed(value, 1000, UINT_MAX), "whole");
-    cr_assert_eq(range_parse(pool, STR("bytes=0-9,50-,40-60,1-2"), 100, UINT_MAX, &set), RANGE_PARTIAL);
+    cr_assert_eq(range_parse(pool, STR("bytes=0-9,50-,40-60,1-2"), 100, UINT_MAX, &set),
+                 RANGE_PARTIAL);
     uint64_t sum = 0;
     VEC_EACH(const range_t, it, &set.ranges) sum += it->n;
     cr_assert_eq(sum, 70);
@@ -156,9 +158,10 @@ Test(range, cuts_one_range_out)
 /* RFC 9110 14.6, RFC 2046 5.1.1 */
 Test(range, writes_parts)
 {
-    static const char expected[] = "\r\n--B\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-1/10"
-                                   "\r\n\r\n01\r\n--B\r\nContent-Type: text/plain\r\nContent-Range: "
-                                   "bytes 8-9/10\r\n\r\n89\r\n--B--\r\n";
+    static const char expected[] =
+        "\r\n--B\r\nContent-Type: text/plain\r\nContent-Range: bytes 0-1/10"
+        "\r\n\r\n01\r\n--B\r\nContent-Type: text/plain\r\nContent-Range: "
+        "bytes 8-9/10\r\n\r\n89\r\n--B--\r\n";
     piece_t whole = PIECE_MEMORY(STR("0123456789"));
     range_set_t set;
     unsigned n;

@@ -20,8 +20,11 @@ enum { WHEN = 784111777 }; /* Sun, 06 Nov 1994 08:49:37 GMT */
 
 static void add(autoindex_entries_t *entries, const char *name, bool directory, uint64_t size)
 {
-    *VEC_PUSH(pool, entries) = (autoindex_entry_t){.name = str_of(name), .size = size, .mtime = WHEN,
-                                                   .directory = directory, .regular = !directory};
+    *VEC_PUSH(pool, entries) = (autoindex_entry_t){.name = str_of(name),
+                                                   .size = size,
+                                                   .mtime = WHEN,
+                                                   .directory = directory,
+                                                   .regular = !directory};
 }
 
 static void assert_part(str_t page, const char *part)
@@ -79,10 +82,11 @@ Test(autoindex_page, escapes_names)
     e.n = 0;
     add(&e, "a\"b\\c\n", false, 7);
     add(&e, "d", true, 1);
-    cr_expect(str_eq(autoindex_page_json(pool, &e),
-                     STR("[\n{ \"name\":\"a\\\"b\\\\c\\u000a\", \"type\":\"file\", \"mtime\":\"Sun, 06 "
-                         "Nov 1994 08:49:37 GMT\", \"size\":7 },\n{ \"name\":\"d\", \"type\":"
-                         "\"directory\", \"mtime\":\"Sun, 06 Nov 1994 08:49:37 GMT\" }\n]")));
+    cr_expect(
+        str_eq(autoindex_page_json(pool, &e),
+               STR("[\n{ \"name\":\"a\\\"b\\\\c\\u000a\", \"type\":\"file\", \"mtime\":\"Sun, 06 "
+                   "Nov 1994 08:49:37 GMT\", \"size\":7 },\n{ \"name\":\"d\", \"type\":"
+                   "\"directory\", \"mtime\":\"Sun, 06 Nov 1994 08:49:37 GMT\" }\n]")));
 }
 
 Test(autoindex_page, cuts_long_names_between_characters)

@@ -15,12 +15,23 @@ Test(expires, parses_values)
         int kind; /* -1: refused */
         int64_t seconds;
     } rows[] = {
-        {"off", EXPIRES_OFF, 0},       {"epoch", EXPIRES_EPOCH, 0},    {"max", EXPIRES_MAX, 0},
-        {"24h", EXPIRES_TIME, DAY},    {"+24h", EXPIRES_TIME, DAY},    {"-1", EXPIRES_TIME, -1},
-        {"0", EXPIRES_TIME, 0},        {"42d", EXPIRES_TIME, 42 * DAY}, {"-1h30m", EXPIRES_TIME, -5400},
-        {"@15h30m", EXPIRES_DAILY, 55800}, {"@0", EXPIRES_DAILY, 0},
-        {"@24h", -1, 0},               {"", -1, 0},                    {"@", -1, 0},
-        {"soon", -1, 0},               {"--1", -1, 0},                 {"1x", -1, 0},
+        {"off", EXPIRES_OFF, 0},
+        {"epoch", EXPIRES_EPOCH, 0},
+        {"max", EXPIRES_MAX, 0},
+        {"24h", EXPIRES_TIME, DAY},
+        {"+24h", EXPIRES_TIME, DAY},
+        {"-1", EXPIRES_TIME, -1},
+        {"0", EXPIRES_TIME, 0},
+        {"42d", EXPIRES_TIME, 42 * DAY},
+        {"-1h30m", EXPIRES_TIME, -5400},
+        {"@15h30m", EXPIRES_DAILY, 55800},
+        {"@0", EXPIRES_DAILY, 0},
+        {"@24h", -1, 0},
+        {"", -1, 0},
+        {"@", -1, 0},
+        {"soon", -1, 0},
+        {"--1", -1, 0},
+        {"1x", -1, 0},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         expires_spec_t spec;

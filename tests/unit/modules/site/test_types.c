@@ -13,6 +13,7 @@ Test(types, finds_extensions)
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         str_t got = types_extension(str_of(rows[i].uri));
-        cr_expect(str_eq(got, str_of(rows[i].extension)), "%s: " STR_FMT, rows[i].uri, STR_ARG(got));
+        cr_expect(str_eq(got, str_of(rows[i].extension)), "%s: " STR_FMT, rows[i].uri,
+                  STR_ARG(got));
     }
 }
