@@ -14,8 +14,8 @@ enum { PATH_ROOT = -1, PATH_WHOLE = -2 };
 /* Part of the static module's struct. */
 typedef struct path_conf {
     text_t root;  /* of root or alias; absolute, or begins with a variable */
-    int alias;    /* how many bytes of the URI alias stands for; PATH_ROOT: it is root; PATH_WHOLE: for
-                     all of it (in a location with a regular expression) */
+    int alias;    /* how many bytes of the URI alias stands for; PATH_ROOT: it is root; PATH_WHOLE:
+                     for all of it (in a location with a regular expression) */
     str_t prefix; /* what relative paths made of variables are relative to */
 } path_conf_t;
 
