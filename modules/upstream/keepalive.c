@@ -1,27 +1,14 @@
 #include "modules/upstream/keepalive.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "core/base/clock.h"
-#include "core/base/panic.h"
 #include "core/process/worker.h"
 
-enum { BUCKETS = 16 };
-
-struct keepalive {
-    unsigned count;
-    list_t recent;          /* the most recently used first */
-    list_t buckets[BUCKETS];
-};
-
-static keepalive_t *keepalive_new(void)
+static void init(keepalive_t *k)
 {
-    keepalive_t *k = calloc(1, sizeof(*k));
-    if (!k) panic("out of memory: idle connections");
     list_init(&k->recent);
-    for (unsigned i = 0; i < BUCKETS; i++) list_init(&k->buckets[i]);
-    return k;
+    for (unsigned i = 0; i < KEEPALIVE_BUCKETS; i++) list_init(&k->buckets[i]);
 }
 
 static list_t *bucket_of(keepalive_t *k, const net_addr_t *to)
@@ -29,7 +16,7 @@ static list_t *bucket_of(keepalive_t *k, const net_addr_t *to)
     str_t bytes = net_bytes(to);
     unsigned h = net_port(to) + (unsigned)bytes.n;
     if (bytes.n) h += (unsigned char)bytes.p[bytes.n - 1] * 31u;
-    return &k->buckets[h % BUCKETS];
+    return &k->buckets[h % KEEPALIVE_BUCKETS];
 }
 
 static bool fits(const origin_t *o, const net_addr_t *to, const net_addr_t *from)
@@ -48,7 +35,7 @@ static void forget(origin_t *o)
 
 origin_t *keepalive_take(keepalive_t *k, const net_addr_t *to, const net_addr_t *from)
 {
-    if (!k || k->count == 0) return NULL;
+    if (k->count == 0) return NULL;
     LIST_EACH(l, bucket_of(k, to))
     {
         origin_t *o = LIST_OF(l, origin_t, bucket);
@@ -76,26 +63,21 @@ static bool is_quiet(origin_t *o)
     return stream_try_read(&o->stream, &byte, 1) == -EAGAIN;
 }
 
-void keepalive_put(keepalive_t **k, const keepalive_conf_t *conf, origin_t *o)
+void keepalive_put(keepalive_t *k, const keepalive_conf_t *conf, origin_t *o)
 {
     if (is_worn(o, conf) || !is_quiet(o)) {
         origin_close(o);
         return;
     }
-    if (!*k) *k = keepalive_new();
-    if ((*k)->count >= conf->keep) {
-        origin_t *oldest = LIST_OF((*k)->recent.prev, origin_t, link);
+    if (!k->recent.next) init(k);
+    if (k->count >= conf->keep) {
+        origin_t *oldest = LIST_OF(k->recent.prev, origin_t, link);
         forget(oldest);
         origin_close(oldest);
     }
-    o->keeper = *k;
-    list_push_front(&(*k)->recent, &o->link);
-    list_push_front(bucket_of(*k, &o->peer), &o->bucket);
-    (*k)->count++;
+    o->keeper = k;
+    list_push_front(&k->recent, &o->link);
+    list_push_front(bucket_of(k, &o->peer), &o->bucket);
+    k->count++;
     origin_rest(o, conf->timeout, forget);
-}
-
-unsigned keepalive_count(const keepalive_t *k)
-{
-    return k ? k->count : 0;
 }

@@ -17,17 +17,18 @@ typedef struct keepalive_conf {
     msec_t timeout;    /* how long it may be idle */
 } keepalive_conf_t;
 
-typedef struct keepalive keepalive_t;
+enum { KEEPALIVE_BUCKETS = 8 };
+
+typedef struct keepalive { /* zero: empty */
+    unsigned count;
+    list_t recent; /* the most recently used first */
+    list_t buckets[KEEPALIVE_BUCKETS];
+} keepalive_t;
 
 /* NULL when there is none. The caller holds it then. */
 origin_t *keepalive_take(keepalive_t *k, const net_addr_t *to, const net_addr_t *from);
 
-/*
- * Keeps the connection for later, or closes it when it is too old, not quiet, or the worker stops. *k
- * is made at the first use and lives as long as the process.
- */
-void keepalive_put(keepalive_t **k, const keepalive_conf_t *conf, origin_t *o);
-
-unsigned keepalive_count(const keepalive_t *k);
+/* Keeps the connection for later, or closes it when it is too old, not quiet, or the worker stops. */
+void keepalive_put(keepalive_t *k, const keepalive_conf_t *conf, origin_t *o);
 
 #endif

@@ -173,7 +173,7 @@ static int64_t elapsed_us(const proxy_t *p)
 static origin_t *take_idle(proxy_t *p)
 {
     origin_t *o;
-    while ((o = keepalive_take(*p->target.group->idle, &p->peer->addr, &p->from))) {
+    while ((o = keepalive_take(p->target.group->idle, &p->peer->addr, &p->from))) {
         /* What must not be sent twice is worth a question whether the connection still stands. */
         if (is_idempotent(p->r) || origin_is_quiet(o)) return o;
         origin_close(o);

@@ -13,7 +13,9 @@ enum { PIECES_MOST = 8 };
 void proxy_response_release(proxy_t *p)
 {
     client_t *c = p->client;
+    str_t unwanted;
     if (!c || !c->origin) return;
+    while (c->answered && client_next(c, &unwanted) > 0) continue; /* of a body nobody gets */
     upstream_attempt_t *a = proxy_attempt(p);
     a->received = client_received(c);
     a->sent = client_sent(c);

@@ -8,7 +8,7 @@
 enum { HTTP_PORT = 80 };
 
 /* Connections to origins outside any group of the configuration. */
-static keepalive_t *stray_idle;
+static keepalive_t stray_idle;
 
 /* --- URLs --- */
 

@@ -49,8 +49,8 @@ struct upstream {
     bool ready;               /* addresses known from the start have their peers */
     bool has_names;
     keepalive_conf_t keepalive;
-    keepalive_t **idle;       /* whose idle connections are used: own_idle, unless the group is a request's */
-    keepalive_t *own_idle;    /* NULL: nothing was kept yet */
+    keepalive_t *idle;        /* own_idle, unless the group is a request's */
+    keepalive_t own_idle;
     const tree_node_t *node;  /* NULL: unnamed */
 };
 

@@ -6,10 +6,18 @@
 
 static pool_t *pool;
 
+static void teardown(void)
+{
+    pool_destroy(pool);
+}
+
+TestSuite(balance, .fini = teardown);
+
 /* A group of servers with these weights; the peers are named a, b, c, ... */
 static upstream_t *group(const unsigned *weights, unsigned n)
 {
     static const char names[] = "abcdefgh";
+    pool_destroy(pool);
     pool = pool_create();
     clock_update();
     upstream_t *g = POOL_NEW(pool, upstream_t);

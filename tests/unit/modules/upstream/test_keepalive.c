@@ -9,7 +9,7 @@
 enum { CONNECTIONS = 4 };
 
 static const keepalive_conf_t usual = {.keep = 2, .requests = 100, .time = 60000, .timeout = 60000};
-static keepalive_t *pool;
+static keepalive_t pool;
 static int peers[CONNECTIONS], listener;
 static origin_t *origins[CONNECTIONS];
 static net_addr_t address;
@@ -43,7 +43,7 @@ TestSuite(keepalive, .init = setup);
 
 static origin_t *take(void)
 {
-    return keepalive_take(pool, &address, NULL);
+    return keepalive_take(&pool, &address, NULL);
 }
 
 /* Whether the peer of the i-th connection sees it closed. */
@@ -58,17 +58,17 @@ Test(keepalive, gives_the_latest_first)
     cr_expect_null(take());
     keepalive_put(&pool, &usual, origins[0]);
     keepalive_put(&pool, &usual, origins[1]);
-    cr_expect_eq(keepalive_count(pool), 2);
+    cr_expect_eq(pool.count, 2);
     cr_expect_eq(take(), origins[1]);
     cr_expect_eq(take(), origins[0]);
     cr_expect_null(take());
-    cr_expect_eq(keepalive_count(pool), 0);
+    cr_expect_eq(pool.count, 0);
 }
 
 Test(keepalive, closes_the_oldest_beyond_the_limit)
 {
     for (int i = 0; i < 3; i++) keepalive_put(&pool, &usual, origins[i]);
-    cr_expect_eq(keepalive_count(pool), 2);
+    cr_expect_eq(pool.count, 2);
     cr_expect(is_closed(0));
     cr_expect_eq(take(), origins[2]);
 }
@@ -78,20 +78,20 @@ Test(keepalive, keeps_addresses_apart)
     net_addr_t other = address, from = address;
     net_set_port(&other, (uint16_t)(net_port(&address) == 1 ? 2 : net_port(&address) - 1));
     keepalive_put(&pool, &usual, origins[0]);
-    cr_expect_null(keepalive_take(pool, &other, NULL));
-    cr_expect_null(keepalive_take(pool, &address, &from), "bound to nothing, not to that");
+    cr_expect_null(keepalive_take(&pool, &other, NULL));
+    cr_expect_null(keepalive_take(&pool, &address, &from), "bound to nothing, not to that");
     origins[1]->from = from;
     keepalive_put(&pool, &usual, origins[1]);
     cr_expect_eq(take(), origins[0]);
     cr_expect_null(take());
-    cr_expect_eq(keepalive_take(pool, &address, &from), origins[1]);
+    cr_expect_eq(keepalive_take(&pool, &address, &from), origins[1]);
 }
 
 Test(keepalive, forgets_what_the_origin_closes)
 {
     keepalive_put(&pool, &usual, origins[0]);
     close(peers[0]);
-    while (keepalive_count(pool)) loop_turn(20);
+    while (pool.count) loop_turn(20);
     cr_expect_null(take());
 }
 
@@ -99,11 +99,11 @@ Test(keepalive, does_not_keep_what_the_origin_talks_on)
 {
     keepalive_put(&pool, &usual, origins[0]);
     cr_assert_eq(send(peers[0], "HTTP/1.1 200 OK\r\n", 17, 0), 17);
-    while (keepalive_count(pool)) loop_turn(20);
+    while (pool.count) loop_turn(20);
     cr_assert_eq(send(peers[1], "x", 1, 0), 1);
     while (!(origins[1]->stream.io.ready & LOOP_READ)) loop_turn(20);
     keepalive_put(&pool, &usual, origins[1]);
-    cr_expect_eq(keepalive_count(pool), 0);
+    cr_expect_eq(pool.count, 0);
 }
 
 Test(keepalive, does_not_keep_what_is_worn)
@@ -117,7 +117,7 @@ Test(keepalive, does_not_keep_what_is_worn)
     keepalive_put(&pool, &old, origins[1]);
     none.keep = 0;
     keepalive_put(&pool, &none, origins[2]);
-    cr_expect_eq(keepalive_count(pool), 0);
+    cr_expect_eq(pool.count, 0);
     for (int i = 0; i < 3; i++) cr_expect(is_closed(i), "%d", i);
 }
 
@@ -126,13 +126,13 @@ Test(keepalive, lets_go_when_time_is_over_and_when_the_worker_stops)
     keepalive_conf_t brief = usual;
     brief.timeout = 1;
     keepalive_put(&pool, &brief, origins[0]);
-    while (keepalive_count(pool)) loop_turn(20);
+    while (pool.count) loop_turn(20);
     cr_expect(is_closed(0));
     keepalive_put(&pool, &usual, origins[1]);
     origin_close_idle();
-    cr_expect_eq(keepalive_count(pool), 0);
+    cr_expect_eq(pool.count, 0);
     cr_expect(is_closed(1));
     worker_stopping = true;
     keepalive_put(&pool, &usual, origins[2]);
-    cr_expect_eq(keepalive_count(pool), 0);
+    cr_expect_eq(pool.count, 0);
 }
