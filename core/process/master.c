@@ -165,6 +165,7 @@ static void respawn_due(crew_t *crew)
 
 static void forget_the_gone(void)
 {
+    if (!master.present) return; /* what has never served is needed until the end: leave() */
     for (crew_t *crew = master.crews, *next; crew; crew = next) {
         next = crew->next;
         if (crew != master.present && crew->state == CREW_LEAVING && crew_alive(crew) == 0)
