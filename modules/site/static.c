@@ -5,7 +5,6 @@
 
 #include "http/http.h"
 #include "http/precondition.h"
-#include "http/range.h"
 
 unsigned static_index;
 
@@ -175,8 +174,8 @@ static const conf_row_t rows[] = {
     CONF_FLAG("etag", ALL, CONF, etag, "on", "whether files have an ETag, made of time and size"),
     CONF_ENUM("if_modified_since", ALL, CONF, since, "exact", since,
               "how If-Modified-Since is compared"),
-    CONF_NUMBER("max_ranges", ALL, CONF, max_ranges, "256", 0, RANGE_SPECS_MAX,
-                "how many ranges a request may ask for; 0: ranges are not served"),
+    CONF_NUMBER("max_ranges", ALL, CONF, max_ranges, "256", 0, 0,
+                "how many ranges a request may ask for, at most 256; 0: ranges are not served"),
     CONF_FLAG("sendfile", ALL_IF, CONF, sendfile, "on",
               "whether the kernel copies files to the client by itself"),
     CONF_CUSTOM("disable_symlinks", ALL, 0, 1, 2, set_links, CONF_FIELD(CONF, links, unsigned),
