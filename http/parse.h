@@ -67,7 +67,8 @@ typedef struct parse_request {
     uint64_t content_length; /* with PARSE_LENGTH */
     str_t host;            /* validated, with the port; of an absolute target or CONNECT, else Host;
                               empty when that is; p == NULL without one (HTTP/1.0) */
-    header_list_t headers; /* initialise with header_list_init before; what it held is forgotten */
+    header_list_t headers; /* initialise with header_list_init before; what it held is forgotten.
+                              A Host in it says the same as `host` (RFC 9112 3.2.2) */
 } parse_request_t;
 
 typedef struct parse_response {

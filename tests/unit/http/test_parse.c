@@ -408,6 +408,8 @@ Test(parse, request_takes_host_from_the_right_place)
         cr_assert_eq(request(rows[i].head), PARSE_OK, "%s", rows[i].why);
         cr_expect_eq(req.host.p == NULL, rows[i].host == NULL, "%s", rows[i].why);
         if (rows[i].host) cr_expect(str_eq(req.host, str_of(rows[i].host)), "%s", rows[i].why);
+        const header_t *field = header_get(&req.headers, HEADER_HOST);
+        if (field) cr_expect(str_eq(field->value, req.host), "%s", rows[i].why);
     }
 }
 
