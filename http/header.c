@@ -1,5 +1,7 @@
 #include "http/header.h"
 
+#include "http/scan.h"
+
 /* CAP_FIRST fields fit into a quarter of a pool block. */
 enum { SLOTS = 256, NAME_MIN = 2, NAME_MAX = 32, CAP_FIRST = 24 };
 
@@ -175,6 +177,20 @@ void header_set(header_list_t *list, header_id_t id, str_t value)
 {
     header_remove(list, id);
     if (value.p) header_add_id(list, id, value);
+}
+
+static bool has_controls(str_t s)
+{
+    return s.n && scan_text(s.p, s.p, s.p + s.n) != s.p + s.n;
+}
+
+str_t header_clean(pool_t *pool, str_t value)
+{
+    if (!has_controls(value)) return value;
+    char *out = pool_memdup(pool, value.p, value.n);
+    for (size_t i = 0; i < value.n; i++)
+        if (has_controls(str_sub(value, i, i + 1))) out[i] = ' ';
+    return str_make(out, value.n);
 }
 
 static size_t joined_length(const header_list_t *list, str_t name, size_t separator)

@@ -139,6 +139,10 @@ void header_remove(header_list_t *list, header_id_t id);
 void header_remove_named(header_list_t *list, str_t name);
 void header_set(header_list_t *list, header_id_t id, str_t value);
 
+/* value with spaces in place of control characters (RFC 9110 5.5): what variables made may hold a line
+   break, which would begin a field of the client's choice. value itself when there are none. */
+str_t header_clean(pool_t *pool, str_t value);
+
 /* All values of the field joined by ", " (Cookie: "; ") in the list's pool; p == NULL when none. */
 str_t header_join(const header_list_t *list, str_t name);
 

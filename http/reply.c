@@ -27,16 +27,36 @@ static bool has_no_body(const request_t *r)
     return r->head.method_id == METHOD_HEAD || status == 204 || status == 304;
 }
 
+/* The one place that all heads pass, whoever wrote their fields. */
+static void clean_fields(request_t *r)
+{
+    reply_t *p = &r->reply;
+    p->content_type = header_clean(r->pool, p->content_type);
+    p->server = header_clean(r->pool, p->server);
+    p->date = header_clean(r->pool, p->date);
+    for (unsigned i = 0; i < p->headers.n; i++)
+        p->headers.v[i].value = header_clean(r->pool, p->headers.v[i].value);
+}
+
+/* The status that error_page has given, with its own phrase. */
+static void set_error_status(request_t *r)
+{
+    if (!r->error_status) return;
+    r->reply.status = r->error_status;
+    r->reply.reason = (str_t){NULL, 0};
+}
+
 int reply_start(request_t *r)
 {
     reply_t *p = &r->reply;
-    if (r->error_status) p->status = r->error_status;
+    set_error_status(r);
     p->head_only = has_no_body(r);
     for (int (*const *h)(request_t *) = hooks_table.head; *h; h++) {
         int err = (*h)(r);
         if (err < 0) return err;
     }
     p->head_only = has_no_body(r); /* a hook may have made it a 304 */
+    clean_fields(r);
     p->started = true;
     return r->sink->head(r);
 }
@@ -115,15 +135,22 @@ verdict_t reply_own_page(request_t *r)
     return reply_send(r, &piece, 1);
 }
 
+/* A status of its own: it stands also where error_page has given another. */
+static void begin_page(request_t *r, int status)
+{
+    r->error_status = 0;
+    reply_reset(r, status);
+}
+
 verdict_t reply_page(request_t *r, int status)
 {
-    reply_reset(r, status);
+    begin_page(r, status);
     return reply_own_page(r);
 }
 
 verdict_t reply_redirect(request_t *r, int status, str_t location)
 {
-    reply_reset(r, status);
+    begin_page(r, status);
     header_add_id(&r->reply.headers, HEADER_LOCATION, location);
     return reply_own_page(r);
 }

@@ -214,3 +214,12 @@ Test(header, finds_tokens)
     cr_expect(!header_has_token(&list, HEADER_CONNECTION, STR("keep")));
     cr_expect(!header_has_token(&list, HEADER_VARY, STR("close")));
 }
+
+/* RFC 9110 5.5: CR, LF and NUL are dangerous, the other controls are no part of a value. */
+Test(header, cleans_values_of_controls)
+{
+    str_t plain = STR("a b\tc \xc3\xa4"), dirty = str_make("a\r\nSet-Cookie: b\0\x7f\x1b", 18);
+    cr_expect(header_clean(pool, plain).p == plain.p, "what is fine is not copied");
+    cr_expect(str_eq(header_clean(pool, dirty), STR("a  Set-Cookie: b  ")));
+    cr_expect_eq(header_clean(pool, (str_t){NULL, 0}).p, NULL);
+}
