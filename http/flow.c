@@ -190,6 +190,7 @@ static void log_refusal(const request_t *r, verdict_t v)
 static verdict_t answer_refusal(request_t *r, verdict_t refusal)
 {
     log_refusal(r, refusal);
+    r->pattern_failed = false; /* refused for it; the error page is found by patterns, too */
     if (refusal.status == 400) r->reply.close = true; /* what else it sends may be misread, too */
     r->reply.status = r->reply.head_sent ? r->reply.status : refusal.status;
     if (r->reply.started || refusal.status == STATUS_CLOSE ||
@@ -204,9 +205,7 @@ static verdict_t answer_refusal(request_t *r, verdict_t refusal)
                 : run_to_verdict(r);
     }
     if (v.kind != VERDICT_NEXT) return v;
-    int status = r->error_status ? r->error_status : refusal.status;
-    r->error_status = 0;
-    return reply_page(r, status);
+    return reply_page(r, refusal.status);
 }
 
 static void finish(request_t *r, verdict_t v)
@@ -231,9 +230,15 @@ void flow_run(request_t *r)
     finish(r, run(r));
 }
 
+/* An error page is asked for with what can be relied on: a GET without a body, and no Host. */
 void flow_refuse(request_t *r, int status, int level, const char *reason)
 {
     worker_counters->requests++;
     r->reply.close = true;
+    r->body.ended = true;
+    r->head.framing = PARSE_NO_BODY;
+    header_remove(&r->head.headers, HEADER_HOST);
+    r->method = STR("GET");
+    r->method_id = METHOD_GET;
     finish(r, verdict_refuse(status, level, reason));
 }
