@@ -207,10 +207,11 @@ verdict_t body_verdict(request_t *r, int err)
     case -ETIMEDOUT:
         return verdict_refuse(408, LOG_INFO, "client timed out (110: Connection timed out) while "
                                              "reading client request body");
-    case -ENOSPC:
-    case -EIO:
+    default: /* not the client's fault: no place to keep it, which has been logged */
         return verdict_refuse(500, LOG_ERR, NULL);
-    default:
+    case -ECONNRESET:
+    case -ECONNABORTED:
+    case -ECANCELED:
         return verdict_refuse(499, LOG_INFO, "client prematurely closed connection while reading "
                                              "client request body");
     }

@@ -83,10 +83,10 @@ static int fill_encoded(request_t *r, h1_t *h)
 /* Trailer fields are checked and dropped: nothing behind us may take them for headers. */
 static ssize_t read_trailers(request_t *r, h1_t *h)
 {
+    header_list_t trailers; /* one for all tries: what a pool has given it keeps */
+    header_list_init(&trailers, r->pool);
     for (;;) {
-        header_list_t trailers;
         size_t used;
-        header_list_init(&trailers, r->pool);
         parse_error_t e = parse_trailers(h->encoded->pos, buf_used(h->encoded), &trailers, &used);
         if (e == PARSE_OK) {
             h->encoded->pos += used;
