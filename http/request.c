@@ -110,7 +110,7 @@ verdict_t request_reroute_named(request_t *r, str_t name)
 str_t request_with_slash(request_t *r)
 {
     str_t path = uri_escape(r->pool, pool_concat(r->pool, r->uri, STR("/")), URI_ESCAPE_PATH);
-    if (!r->args.p) return path;
+    if (!r->args.n) return path;
     return pool_printf(r->pool, STR_FMT "?" STR_FMT, STR_ARG(path), STR_ARG(r->args));
 }
 

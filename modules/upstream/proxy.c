@@ -120,9 +120,9 @@ static verdict_t exchange_failed(proxy_t *p, int err, const char *doing)
 
 /* --- which failures another attempt may mend --- */
 
-static bool is_idempotent(const request_t *r)
+static bool is_idempotent(const proxy_t *p)
 {
-    switch (r->method_id) {
+    switch (p->method_id) {
     case METHOD_POST:
     case METHOD_PATCH:
     case METHOD_LOCK:
@@ -135,7 +135,7 @@ static bool may_try_next(const proxy_t *p, unsigned failure)
 {
     const proxy_conf_t *c = p->conf;
     if (!(c->next_upstream & failure) || c->next_upstream & PROXY_OFF || p->body_begun) return false;
-    if (p->request_sent && !is_idempotent(p->r) && !(c->next_upstream & PROXY_NON_IDEMPOTENT))
+    if (p->request_sent && !is_idempotent(p) && !(c->next_upstream & PROXY_NON_IDEMPOTENT))
         return false;
     if (c->next_tries && p->tries >= c->next_tries) return false;
     if (c->next_timeout && clock_ms() - p->began_ms >= c->next_timeout) return false;
@@ -148,7 +148,7 @@ static bool was_stale(const proxy_t *p, int err)
     const client_t *c = p->client;
     bool closed = err == -ENODATA || err == -EPIPE || err == -ECONNRESET;
     return p->reused && closed && !is_cancelled() && client_received(c) == 0 && !p->body_begun &&
-           (is_idempotent(p->r) || client_sent(c) == 0);
+           (is_idempotent(p) || client_sent(c) == 0);
 }
 
 /* --- one attempt --- */
@@ -175,7 +175,7 @@ static origin_t *take_idle(proxy_t *p)
     origin_t *o;
     while ((o = keepalive_take(p->target.group->idle, &p->peer->addr, &p->from))) {
         /* What must not be sent twice is worth a question whether the connection still stands. */
-        if (is_idempotent(p->r) || origin_is_quiet(o)) return o;
+        if (is_idempotent(p) || origin_is_quiet(o)) return o;
         origin_close(o);
     }
     return NULL;
@@ -203,7 +203,7 @@ static void begin_exchange(proxy_t *p, origin_t *o)
     client->head_max = c->max_header_size;
     client->send_timeout = c->send_timeout;
     client->read_timeout = c->read_timeout;
-    client->head_request = p->r->method_id == METHOD_HEAD;
+    client->head_request = p->method_id == METHOD_HEAD;
     client->interim = proxy_response_interim;
     client->arg = p;
 }

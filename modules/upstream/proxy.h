@@ -93,6 +93,7 @@ typedef struct proxy {
     unsigned failure;           /* PROXY_ bit of the last attempt; 0: none */
     bool has_body, body_in_file, body_streamed;
     str_t uri;                  /* the request target for the origin */
+    parse_method_t method_id;   /* what the origin is asked with: proxy_method, or the client's */
     bool body_begun;            /* some of a streamed body is gone: no second attempt */
     bool request_sent;          /* some of the request went to an origin */
     bool upgrade;               /* the origin was asked to change protocols */

@@ -7,7 +7,14 @@
 
 enum { HEAD_BUFFER = 4096 };
 
-/* --- which body --- */
+/* --- which method and body --- */
+
+static str_t method_of(const proxy_t *p)
+{
+    if (!p->conf->method.set) return p->r->method;
+    str_t method = text_eval(&p->conf->method, p->r);
+    return parse_is_token(method) ? method : p->r->method;
+}
 
 static bool is_buffered(const proxy_t *p)
 {
@@ -37,6 +44,7 @@ static verdict_t gather(proxy_t *p)
 verdict_t proxy_request_prepare(proxy_t *p)
 {
     request_t *r = p->r;
+    p->method_id = p->conf->method.set ? parse_method(method_of(p)) : r->method_id;
     if (p->conf->set_body.set) {
         set_given_body(p);
         return VERDICT(NEXT);
@@ -85,13 +93,6 @@ static void put_field(buf_t **b, str_t name, str_t value)
     buf_put(*b, STR(": "));
     put_text(b, value);
     put(b, STR("\r\n"));
-}
-
-static str_t method_of(const proxy_t *p)
-{
-    if (!p->conf->method.set) return p->r->method;
-    str_t method = text_eval(&p->conf->method, p->r);
-    return parse_is_token(method) ? method : p->r->method;
 }
 
 static void put_request_line(const proxy_t *p, buf_t **b, str_t uri)
@@ -158,7 +159,8 @@ static void put_connection(proxy_t *p, buf_t **b)
     if (is_h2c(upgrade) || p->conf->http_version == PROXY_HTTP_10) upgrade = STR("");
     if (!upgrade.n && str_ieq(connection, STR("upgrade"))) connection = STR("");
     if (!f->connection && p->conf->http_version == PROXY_HTTP_10) connection = STR("close");
-    p->upgrade = upgrade.n && list_has(connection, STR("upgrade")) && !p->has_body;
+    p->upgrade = upgrade.n && list_has(connection, STR("upgrade")) &&
+                 !body_present(p->r) && p->body_length == 0; /* no body becomes a part of the tunnel */
     if (upgrade.n) put_field(b, STR("Upgrade"), upgrade);
     if (connection.n)
         put_field(b, STR("Connection"), connection);

@@ -179,7 +179,7 @@ bool proxy_target_find(const proxy_pass_t *pass, request_t *r, proxy_target_t *o
 
 static str_t with_args(request_t *r, str_t path, str_t rest)
 {
-    if (!r->args.p) return pool_concat(r->pool, path, rest);
+    if (!r->args.n) return pool_concat(r->pool, path, rest);
     return pool_printf(r->pool, STR_FMT STR_FMT "?" STR_FMT, STR_ARG(path), STR_ARG(rest),
                        STR_ARG(r->args));
 }

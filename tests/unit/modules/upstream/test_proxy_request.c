@@ -24,6 +24,8 @@ static void configure(const char *text)
     cr_assert_eq(errors.n, 0, STR_FMT, STR_ARG(errors));
 }
 
+static bool upgrade; /* of the last head */
+
 /* The head that the origin gets for the client's. */
 static const char *asked(const char *head)
 {
@@ -43,7 +45,14 @@ static const char *asked(const char *head)
     buf_t *b = proxy_request_head(&p, proxy_target_uri(&p.target, r));
     const char *text = pool_cstr(r->pool, buf_str(b));
     buf_return(b);
+    upgrade = p.upgrade;
     return text;
+}
+
+static bool asks_to_upgrade(const char *head)
+{
+    asked(head);
+    return upgrade;
 }
 
 #define TO "proxy_pass http://127.0.0.1:8080; proxy_via off; "
@@ -150,6 +159,12 @@ Test(proxy_request, upgrades_only_when_told_and_never_to_h2c)
     becomes(HEAD "Upgrade: foo, H2C\r\nConnection: Upgrade, HTTP2-Settings\r\n"
                  "HTTP2-Settings: AA\r\n\r\n",
             "GET / HTTP/1.1\r\n" ORIGIN "\r\n");
+    cr_expect(asks_to_upgrade(HEAD "Upgrade: websocket\r\n\r\n"));
+    cr_expect(asks_to_upgrade(HEAD "Upgrade: websocket\r\nContent-Length: 0\r\n\r\n"));
+    cr_expect(!asks_to_upgrade(HEAD "Upgrade: websocket\r\nContent-Length: 1\r\n\r\n"));
+    configure("location / { " TO UPGRADE "proxy_pass_request_body off; } location /not { " TO "}");
+    cr_expect(!asks_to_upgrade(HEAD "Upgrade: websocket\r\nContent-Length: 1\r\n\r\n"),
+              "the body would be taken for the tunnel's");
     becomes("GET /not HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
             "GET /not HTTP/1.1\r\n" ORIGIN "\r\n");
 }
@@ -218,6 +233,7 @@ Test(proxy_request, makes_the_target_of_the_uri)
     line_is("/re/1?a", "GET /re/1?a HTTP/1.1");
     line_is("/unix/x", "GET /u/x HTTP/1.1");
     line_is("http://other.test/keep/x?y", "GET /keep/x?y HTTP/1.1");
+    line_is("/cut/a?", "GET /a HTTP/1.1");
 }
 
 static void refused(const char *text, const char *message)
