@@ -367,6 +367,7 @@ static verdict_t proxy_content(request_t *r)
     p->conf = c;
     p->began_ms = clock_ms();
     p->buffering = c->buffering;
+    if (r->attempts.n) r->attempts.v[r->attempts.n - 1].redirected = true;
     return serve(p);
 }
 

@@ -270,13 +270,27 @@ static verdict_t follow_redirect(proxy_t *p, str_t to)
     return request_reroute(r, uri, args);
 }
 
+/* An intercepted 401 still needs to say how to authenticate (RFC 9110 15.5.2). */
+static void carry_challenge(request_t *r, const header_list_t *from)
+{
+    header_list_t *to = &r->reply.headers;
+    if (r->reply.status != 401 || !r->reply.error_page || header_get(to, HEADER_WWW_AUTHENTICATE))
+        return;
+    const header_t *h = NULL;
+    while ((h = header_next(from, HEADER_WWW_AUTHENTICATE, h)))
+        header_add_as(to, h->id, h->name, h->value);
+}
+
 int proxy_response_carry(request_t *r)
 {
     static const header_id_t carried[] = {HEADER_SET_COOKIE, HEADER_CONTENT_DISPOSITION,
                                           HEADER_CACHE_CONTROL, HEADER_EXPIRES,
                                           HEADER_ACCEPT_RANGES};
     const header_list_t *from = r->upstream_headers;
-    if (!from || !r->internal || !header_get(from, HEADER_X_ACCEL_REDIRECT)) return 0;
+    if (!from) return 0;
+    carry_challenge(r, from);
+    if (!r->attempts.v[r->attempts.n - 1].redirected || !header_get(from, HEADER_X_ACCEL_REDIRECT))
+        return 0;
     for (size_t i = 0; i < sizeof(carried) / sizeof(carried[0]); i++) {
         const header_t *h = NULL;
         header_list_t *to = &r->reply.headers;

@@ -1,0 +1,116 @@
+#include "modules/upstream/upstream.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+
+#include "tests/unit/http/harness.h"
+
+static harness_t *h;
+
+static void teardown(void)
+{
+    if (h) harness_end(h);
+}
+
+TestSuite(upstream, .fini = teardown);
+
+static const char *errors_of(const char *text)
+{
+    static char out[4096];
+    pool_t *pool = pool_create();
+    if (h) harness_end(h);
+    h = harness_new(pool_printf(pool, "%s server { listen 80; }", text).p);
+    str_t errors = harness_errors(h);
+    snprintf(out, sizeof(out), STR_FMT, STR_ARG(errors));
+    pool_destroy(pool);
+    return out;
+}
+
+static upstream_t *find(const char *name)
+{
+    const upstream_conf_t *c = conf_get(h->scope, &upstream_module);
+    return upstream_find(c->groups, str_of(name));
+}
+
+Test(upstream, reads_groups_and_their_servers)
+{
+    const char *errors = errors_of(
+        "upstream Some { keepalive 7; keepalive_timeout 5s;"
+        " server 10.0.0.1:81 weight=5 max_fails=0 fail_timeout=30s;"
+        " server app.test; server unix:/run/a backup; server [::1]:82 down; }"
+        "upstream other { server 10.0.0.1; }");
+    cr_assert_str_eq(errors, "");
+    upstream_t *g = find("SOME");
+    cr_assert(g);
+    cr_assert_eq(g->servers.n, 4);
+    const upstream_server_t *s = g->servers.v;
+    cr_expect_eq(s[0].weight, 5);
+    cr_expect_eq(s[0].max_fails, 0);
+    cr_expect_eq(s[0].fail_timeout, 30000);
+    cr_expect_eq(net_port(&s[0].addr), 81);
+    cr_expect(str_eq(s[1].host, STR("app.test")));
+    cr_expect_eq(s[1].port, 80);
+    cr_expect_eq(s[1].max_fails, 1);
+    cr_expect(s[2].backup && !s[2].down);
+    cr_expect(s[3].down && !s[3].backup);
+    cr_expect(g->has_names);
+    cr_expect_eq(g->keepalive.keep, 7);
+    cr_expect_eq(g->keepalive.timeout, 5000);
+    cr_expect_eq(find("other")->keepalive.keep, 64, "kept without being told");
+    cr_expect_null(find("none"));
+}
+
+Test(upstream, says_what_is_wrong_with_a_group)
+{
+    static const char *const bad[][2] = {
+        {"upstream a { }", "no servers are inside upstream"},
+        {"upstream a { server 10.0.0.1 backup; }", "no servers are inside upstream"},
+        {"upstream a { server 10.0.0.1; } upstream A { server 10.0.0.2; }", "duplicate upstream"},
+        {"upstream a { server 10.0.0.1 wieght=5; }", "invalid parameter"},
+        {"upstream a { server 10.0.0.1 weight=0; }", "must be between"},
+        {"upstream a { server 10.0.0.1:99999; }", "invalid host in upstream"},
+        {"upstream a { server 'a b'; }", "invalid host in upstream"},
+        {"upstream a { server 10.0.0.1 fail_timeout=x; }", "is not a duration"},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        const char *errors = errors_of(bad[i][0]);
+        cr_expect(strstr(errors, bad[i][1]), "%s: %s", bad[i][0], errors);
+    }
+}
+
+Test(upstream, makes_peers_of_known_addresses)
+{
+    errors_of("upstream a { server 10.0.0.1:81; server unix:/run/a; }");
+    upstream_t *g = find("a");
+    cr_assert_eq(upstream_update(g, NULL), 0);
+    cr_assert_eq(upstream_update(g, NULL), 0);
+    cr_assert_eq(g->peers.n, 2);
+    cr_expect(str_eq(g->peers.v[0]->name, STR("10.0.0.1:81")));
+    cr_expect(str_eq(g->peers.v[1]->name, STR("unix:/run/a")));
+}
+
+static const char *variable(const char *name)
+{
+    str_t value = var_get_named(h->r, str_of(name));
+    return value.p ? pool_cstr(h->pool, value) : "(none)";
+}
+
+/* The separators and forms that nginx documents. */
+Test(upstream, tells_of_several_attempts)
+{
+    errors_of("map $upstream_addr$upstream_status$upstream_response_time$upstream_bytes_sent $m { }");
+    request_t *r = harness_request(h, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    cr_expect_str_eq(variable("upstream_addr"), "(none)");
+    *VEC_PUSH(r->pool, &r->attempts) = (upstream_attempt_t){
+        .address = STR("10.0.0.1:80"), .status = 502, .connect_us = -1, .header_us = -1,
+        .response_us = 1500};
+    cr_expect_str_eq(variable("upstream_addr"), "10.0.0.1:80");
+    *VEC_PUSH(r->pool, &r->attempts) = (upstream_attempt_t){
+        .address = STR("unix:/run/a"), .status = 200, .connect_us = 2999, .header_us = 1002000,
+        .response_us = 61002999, .sent = 80, .redirected = true};
+    *VEC_PUSH(r->pool, &r->attempts) = (upstream_attempt_t){.address = STR("b"), .response_us = -1};
+    cr_expect_str_eq(variable("upstream_addr"), "10.0.0.1:80, unix:/run/a : b");
+    cr_expect_str_eq(variable("upstream_status"), "502, 200 : -");
+    cr_expect_str_eq(variable("upstream_response_time"), "0.001, 61.002 : -");
+    cr_expect_str_eq(variable("upstream_bytes_sent"), "0, 80 : 0");
+}
