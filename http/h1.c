@@ -254,6 +254,7 @@ static h1_t *begin(request_t *r)
 {
     h1_t *h = POOL_NEW(r->pool, h1_t);
     r->sink_state = h;
+    h->sent_before = r->conn->stream.sent;
     return h;
 }
 
@@ -279,11 +280,12 @@ static void return_encoded(conn_t *c, h1_t *h)
 }
 
 /* Serves the next request. True: the connection is fit for another. */
-static bool serve_one(conn_t *c)
+static bool serve_one(conn_t *c, bool pipelined)
 {
     request_t *r = request_new(c, &h1_sink);
     h1_t *h = begin(r);
     bool keep = false;
+    r->pipelined = pipelined;
     conn_gauge(c, &worker_counters->reading);
     int parsed = read_head(r);
     conn_gauge(c, &worker_counters->writing);
@@ -303,10 +305,11 @@ static bool serve_one(conn_t *c)
 
 bool h1_serve(conn_t *c)
 {
-    bool keep;
+    bool keep, pipelined = false;
     do {
         buf_compact(c->in);
-        keep = serve_one(c);
+        keep = serve_one(c, pipelined);
+        pipelined = !c->detached && buf_used(c->in);
     } while (keep && !c->detached && (buf_used(c->in) || stream_readable(&c->stream)));
     return keep;
 }

@@ -121,6 +121,7 @@ int h1_reply_head(request_t *r)
     put_connection(b, r, h);
     put_fields(b, &p->headers);
     buf_put(b, STR("\r\n"));
+    h->head_end = r->conn->stream.sent + buf_used(b);
     return 0;
 }
 
@@ -250,6 +251,14 @@ static int check_length(h1_t *h, uint64_t size, bool last)
     return 0;
 }
 
+/* $bytes_sent and $body_bytes_sent: what is on the wire, also of a reply that broke off. */
+static void count_sent(request_t *r, const h1_t *h)
+{
+    uint64_t sent = r->conn->stream.sent;
+    r->reply.bytes_sent = sent - h->sent_before;
+    r->reply.body_sent = sent > h->head_end ? sent - h->head_end : 0;
+}
+
 int h1_reply_body(request_t *r, const piece_t *pieces, unsigned n, unsigned flags)
 {
     h1_t *h = r->sink_state;
@@ -264,7 +273,7 @@ int h1_reply_body(request_t *r, const piece_t *pieces, unsigned n, unsigned flag
         err = h->chunked ? add_chunked(&batch, pieces, n, size, last, chunk_head)
                          : add_pieces(&batch, pieces, n);
     if (err == 0) err = send_batch(&batch, false);
-    if (err == 0) r->reply.body_sent += size;
+    count_sent(r, h);
     return err;
 }
 

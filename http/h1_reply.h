@@ -24,6 +24,8 @@ typedef struct h1 {
     bool counted;        /* reply_left is meant */
     uint64_t reply_left; /* of the declared length */
     buf_t *out;          /* the head, until it is sent */
+    uint64_t sent_before; /* the stream's counter when the request began, and behind the head */
+    uint64_t head_end;
 } h1_t;
 
 int h1_reply_head(request_t *r);

@@ -27,8 +27,8 @@ typedef struct reply {
     uint64_t limit_rate;      /* bytes per second of the body, 0: unlimited; counts when */
     bool limit_rate_set;      /* $limit_rate or X-Accel-Limit-Rate was, over limit_rate */
     filter_t *filters;
-    uint64_t body_sent;       /* bytes of body handed to the connection */
-    uint64_t bytes_sent;      /* head and body with its framing: $bytes_sent */
+    uint64_t body_sent;       /* bytes of body on the wire, with its framing: $body_bytes_sent */
+    uint64_t bytes_sent;      /* and of heads: $bytes_sent */
     bool head_only;           /* HEAD, 204, 304: the body is dropped here */
     bool started;             /* reply_start has run */
     bool head_sent;           /* some of it has left: no other status is possible any more */
