@@ -22,6 +22,12 @@ void clock_update(void)
     now.unix_ms = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000;
 }
 
+void clock_set(uint64_t monotonic_ms, uint64_t unix_ms)
+{
+    now.mono_ms = monotonic_ms;
+    now.unix_ms = unix_ms;
+}
+
 uint64_t clock_ms(void)
 {
     if (!now.mono_ms) clock_update();

@@ -13,6 +13,9 @@
 
 void clock_update(void);
 
+/* Sets what the calls below return until the next clock_update: the time of a test. */
+void clock_set(uint64_t monotonic_ms, uint64_t unix_ms);
+
 uint64_t clock_ms(void);      /* monotonic milliseconds, as of the last update */
 uint64_t clock_us_now(void);  /* monotonic microseconds, read now (vDSO) */
 time_t clock_unix(void);      /* seconds since the epoch */

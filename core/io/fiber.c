@@ -270,6 +270,11 @@ bool fiber_run_ready(void)
     return !list_empty(&ready);
 }
 
+bool fiber_any_ready(void)
+{
+    return !list_empty(&ready);
+}
+
 unsigned fiber_count(void)
 {
     return live_count;

@@ -55,6 +55,8 @@ void fiber_yield(void);
  */
 bool fiber_run_ready(void);
 
+bool fiber_any_ready(void); /* so that the loop must not sleep */
+
 unsigned fiber_count(void); /* fibers that have not ended */
 
 /* Unmaps the stacks kept for reuse (process exit, leak checks). */

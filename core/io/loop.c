@@ -12,13 +12,13 @@ enum { EVENTS = 512 };
 
 static struct {
     int epoll;
-    bool stop, more_ready;
+    bool stop;
 } loop = {.epoll = -1};
 
 int loop_open(void)
 {
     loop.epoll = epoll_create1(EPOLL_CLOEXEC);
-    loop.stop = loop.more_ready = false;
+    loop.stop = false;
     return loop.epoll < 0 ? -errno : 0;
 }
 
@@ -103,14 +103,14 @@ static void mark(loop_fd_t *io, unsigned bits)
 void loop_turn(int max_ms)
 {
     static struct epoll_event events[EVENTS];
-    int wait = loop.more_ready ? 0 : timer_next();
+    int wait = fiber_any_ready() ? 0 : timer_next();
     if (max_ms >= 0 && (wait < 0 || wait > max_ms)) wait = max_ms;
     int n = epoll_wait(loop.epoll, events, EVENTS, wait);
     if (n < 0 && errno != EINTR) LOG(&log_main, LOG_ALERT, errno, "epoll_wait() failed");
     clock_update();
     for (int i = 0; i < n; i++) mark(events[i].data.ptr, ready_bits(events[i].events));
     timer_run();
-    loop.more_ready = fiber_run_ready();
+    fiber_run_ready();
 }
 
 void loop_run(void (*idle)(void))

@@ -1,0 +1,233 @@
+#include "core/io/loop.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/io/timer.h"
+
+static int pair[2]; /* the loop watches the first */
+static loop_fd_t io;
+static int result = 1;
+
+static void begin(void)
+{
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+    cr_assert_eq(loop_open(), 0);
+}
+
+static void end(void)
+{
+    loop_close();
+    fiber_trim();
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void poke(void)
+{
+    cr_assert_eq(write(pair[1], "x", 1), 1);
+}
+
+static void drain(void)
+{
+    char byte;
+    while (read(pair[0], &byte, 1) > 0) continue;
+    io.ready &= (uint8_t)~LOOP_READ;
+}
+
+static void wait_readable(void *arg)
+{
+    result = loop_wait(&io, LOOP_READ, *(uint64_t *)arg);
+}
+
+Test(loop, wakes_who_waits_for_a_descriptor, .init = begin, .fini = end)
+{
+    uint64_t long_time = 60000;
+    cr_assert_eq(loop_add(&io, pair[0]), 0);
+    fiber_start(wait_readable, &long_time);
+    loop_turn(0);
+    cr_assert_eq(result, 1);
+    poke();
+    loop_turn(1000);
+    cr_assert_eq(result, 0);
+    cr_assert(io.ready & LOOP_READ);
+    cr_assert_null(io.reader);
+}
+
+Test(loop, remembers_readiness, .init = begin, .fini = end)
+{
+    uint64_t none = 0;
+    cr_assert_eq(loop_add(&io, pair[0]), 0);
+    poke();
+    loop_turn(1000);
+    fiber_start(wait_readable, &none);
+    loop_turn(0);
+    cr_assert_eq(result, 0);
+    result = 1;
+    drain();
+    fiber_start(wait_readable, &none);
+    while (result == 1) loop_turn(1000);
+    cr_assert_eq(result, -ETIMEDOUT);
+}
+
+Test(loop, a_wait_times_out, .init = begin, .fini = end)
+{
+    uint64_t ms = 20, start = clock_us_now();
+    cr_assert_eq(loop_add(&io, pair[0]), 0);
+    fiber_start(wait_readable, &ms);
+    while (result == 1) loop_turn(-1);
+    cr_assert_eq(result, -ETIMEDOUT);
+    cr_assert_geq(clock_us_now() - start, 19000u);
+}
+
+Test(loop, tells_the_end_of_the_peer, .init = begin, .fini = end)
+{
+    cr_assert_eq(loop_add(&io, pair[0]), 0);
+    loop_turn(0);
+    cr_assert_eq(io.ready, LOOP_WRITE);
+    shutdown(pair[1], SHUT_WR);
+    loop_turn(1000);
+    cr_assert(io.ready & LOOP_READ);
+    cr_assert(io.ready & LOOP_HUP);
+}
+
+static void work(void *arg)
+{
+    (void)arg;
+    result = fiber_suspend(60000);
+}
+
+Test(loop, a_leaving_peer_can_cancel_the_owner, .init = begin, .fini = end)
+{
+    cr_assert_eq(loop_add(&io, pair[0]), 0);
+    io.owner = fiber_start(work, NULL);
+    loop_turn(0);
+    io.abort_on_hup = true;
+    shutdown(pair[1], SHUT_WR);
+    loop_turn(1000);
+    cr_assert_eq(result, -ECONNABORTED);
+}
+
+static unsigned called, events_seen;
+
+static void on_ready(loop_fd_t *which, unsigned events)
+{
+    called++;
+    events_seen |= events;
+    cr_assert_eq(which, &io);
+}
+
+Test(loop, calls_the_hook_when_no_fiber_waits, .init = begin, .fini = end)
+{
+    uint64_t ms = 60000;
+    cr_assert_eq(loop_add(&io, pair[0]), 0);
+    loop_turn(0);
+    io.on_ready = on_ready;
+    poke();
+    loop_turn(1000);
+    cr_assert_eq(called, 1);
+    cr_assert(events_seen & LOOP_READ);
+    drain();
+    fiber_start(wait_readable, &ms);
+    loop_turn(0);
+    poke();
+    loop_turn(1000);
+    cr_assert_eq(result, 0);
+    cr_assert_eq(called, 1, "the fiber that waits gets it");
+}
+
+Test(loop, removing_wakes_who_waits, .init = begin, .fini = end)
+{
+    uint64_t ms = 60000;
+    cr_assert_eq(loop_add(&io, pair[0]), 0);
+    fiber_start(wait_readable, &ms);
+    loop_turn(0);
+    loop_remove(&io);
+    loop_turn(0);
+    cr_assert_eq(result, 0);
+    poke();
+    io.ready = 0;
+    loop_turn(0);
+    cr_assert_eq(io.ready, 0, "no events any more");
+}
+
+Test(loop, does_not_sleep_while_somebody_is_ready, .init = begin, .fini = end)
+{
+    fiber_t *f = fiber_start(work, NULL);
+    loop_turn(-1);
+    fiber_cancel(f, -ECANCELED);
+    loop_turn(-1);
+    cr_assert_eq(result, -ECANCELED);
+}
+
+static loop_fd_t second;
+
+static void wait_for_one(void *arg)
+{
+    (void)arg;
+    result = loop_wait_either(&io, LOOP_READ, &second, LOOP_READ, 60000);
+}
+
+static void check_either(int writer, const loop_fd_t *ready, const loop_fd_t *other)
+{
+    result = 1;
+    fiber_start(wait_for_one, NULL);
+    loop_turn(0);
+    cr_assert_eq(result, 1);
+    cr_assert_eq(write(writer, "x", 1), 1);
+    loop_turn(1000);
+    cr_assert_eq(result, 0);
+    cr_assert(ready->ready & LOOP_READ);
+    cr_assert(!(other->ready & LOOP_READ));
+    cr_assert(!io.reader && !second.reader);
+}
+
+Test(loop, waits_for_either_of_two, .init = begin, .fini = end)
+{
+    int more[2];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, more), 0);
+    cr_assert_eq(loop_add(&io, pair[0]), 0);
+    cr_assert_eq(loop_add(&second, more[0]), 0);
+    loop_turn(0);
+    check_either(pair[1], &io, &second);
+    drain();
+    check_either(more[1], &second, &io);
+    close(more[0]);
+    close(more[1]);
+}
+
+static int turns;
+
+static void idle(void)
+{
+    if (++turns == 3) loop_stop();
+}
+
+static void ring(struct timer *t)
+{
+    if (turns < 5) timer_arm(t, 1);
+}
+
+Test(loop, runs_timers_until_it_is_stopped, .init = begin, .fini = end)
+{
+    struct timer t = {.fire = ring};
+    clock_update();
+    timer_arm(&t, 1);
+    loop_run(idle);
+    cr_assert_eq(turns, 3);
+    timer_disarm(&t);
+}
+
+Test(loop, listeners_are_told_again_and_again, .init = begin, .fini = end)
+{
+    io.on_ready = on_ready;
+    cr_assert_eq(loop_add_listener(&io, pair[0], true), 0);
+    poke();
+    loop_turn(1000);
+    loop_turn(1000);
+    cr_assert_eq(called, 2, "level-triggered, since accepting may be put off");
+}
