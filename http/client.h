@@ -31,7 +31,7 @@ typedef struct client {
     size_t head_max;
     uint64_t send_timeout, read_timeout; /* ms between two steps */
     bool head_request;          /* HEAD: the response has no body */
-    /* An interim response (1xx but 101) has come; 0 or an error that ends the exchange. May be NULL. */
+    /* An interim response (1xx but 101) has come; 0 or what ends the exchange. May be NULL. */
     int (*interim)(void *arg, const parse_response_t *head);
     void *arg;
 
@@ -61,8 +61,8 @@ void client_close(client_t *c);
 origin_t *client_take(client_t *c);
 
 /*
- * Sends all of iov (changed by it), or file bytes. 1: the origin has given its final answer before the
- * end of the request, stop sending. 0 when all is sent.
+ * Sends all of iov (changed by it), or file bytes. 1: the origin has given its final answer before
+ * the end of the request, stop sending. 0 when all is sent.
  */
 int client_send(client_t *c, struct iovec *iov, int n);
 int client_send_file(client_t *c, int fd, off_t at, uint64_t n);
@@ -74,18 +74,18 @@ int client_head(client_t *c);
 int client_poll(client_t *c);
 
 /*
- * The next piece of the body (decoded) from what has been read: its length, 0 at the end, -EAGAIN when
- * more must be read (client_fill), which ends the life of all pieces before.
+ * The next piece of the body (decoded) from what has been read: its length, 0 at the end, -EAGAIN
+ * when more must be read (client_fill), which ends the life of all pieces before.
  */
 ssize_t client_next(client_t *c, str_t *piece);
 int client_fill(client_t *c);
 
-/* Whether the connection is fit for another exchange: everything was sent, read, framed, and no more. */
+/* Whether the connection is fit for another exchange: all was sent, read, framed, and no more. */
 bool client_reusable(const client_t *c);
 
 /*
- * For what outlives the exchange (a tunnel): moves the head into the pool. client_rest is what was read
- * beyond it; client_drop_buffer gives the buffer back.
+ * For what outlives the exchange (a tunnel): moves the head into the pool. client_rest is what was
+ * read beyond it; client_drop_buffer gives the buffer back.
  */
 void client_settle(client_t *c);
 str_t client_rest(const client_t *c);

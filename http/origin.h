@@ -1,7 +1,7 @@
 /*
  * origin: a connection to an origin, from connect to close, kept idle between exchanges.
  *
- * One holder at a time: an exchange (client.c), a tunnel, or whoever keeps it idle. Every connection
+ * One holder at a time: an exchange (client.c), a tunnel, or whoever keeps it idle. Every one
  * counts as one of worker_connections. An idle one is watched by the loop: when the origin closes
  * it, says anything, or time is over, it is closed and its keeper told. Only origin_open suspends.
  */
@@ -28,8 +28,8 @@ struct origin {
 };
 
 /*
- * Connects. NULL and *err: negative errno; -EMFILE also when worker_connections are used up. from may
- * be NULL. Suspends.
+ * Connects. NULL and *err: negative errno; -EMFILE also when worker_connections are used up. from
+ * may be NULL. Suspends.
  */
 origin_t *origin_open(const net_addr_t *to, const net_addr_t *from, uint64_t timeout_ms, int *err);
 

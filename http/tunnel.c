@@ -7,7 +7,7 @@
 
 enum { PIECE = 32 * 1024, TURN_MOST = 256 * 1024, RETRY_MS = 10 };
 
-/* One way: bytes read and not yet written stand in `held`, taken only when the other side is slow. */
+/* One way: bytes read and not yet written stand in `held`, taken when the other side is slow. */
 typedef struct way {
     stream_t *from, *to;
     buf_t *held;
@@ -192,7 +192,7 @@ static buf_t *copy_of(str_t data)
     return b;
 }
 
-/* The connection leaves its fiber. Its buffer stays: the request's head, for the log, stands there. */
+/* It leaves its fiber. Its buffer stays: the request's head stands there, for the log. */
 static void detach(conn_t *c, tunnel_t *t)
 {
     t->up.held = copy_of(buf_str(c->in));

@@ -1,5 +1,5 @@
 /*
- * balance: which peer of a group serves a request: smooth weighted round robin, passive failure marks.
+ * balance: which peer of a group serves a request: weighted round robin, passive failure marks.
  *
  * Every pick gives each live peer its weight and takes the sum of all from the one with most, so
  * that turns are spread evenly (weights 5 1 1: a a b a c a a). A peer that has failed max_fails

@@ -28,7 +28,7 @@ typedef struct keepalive { /* zero: empty */
 /* NULL when there is none. The caller holds it then. */
 origin_t *keepalive_take(keepalive_t *k, const net_addr_t *to, const net_addr_t *from);
 
-/* Keeps the connection for later, or closes it when it is too old, not quiet, or the worker stops. */
+/* Keeps the connection for later, or closes it: too old, not quiet, or the worker stops. */
 void keepalive_put(keepalive_t *k, const keepalive_conf_t *conf, origin_t *o);
 
 #endif

@@ -134,7 +134,8 @@ static bool is_idempotent(const proxy_t *p)
 static bool may_try_next(const proxy_t *p, unsigned failure)
 {
     const proxy_conf_t *c = p->conf;
-    if (!(c->next_upstream & failure) || c->next_upstream & PROXY_OFF || p->body_begun) return false;
+    if (!(c->next_upstream & failure) || c->next_upstream & PROXY_OFF) return false;
+    if (p->body_begun) return false;
     if (p->request_sent && !is_idempotent(p) && !(c->next_upstream & PROXY_NON_IDEMPOTENT))
         return false;
     if (c->next_tries && p->tries >= c->next_tries) return false;

@@ -107,7 +107,7 @@ static inline upstream_attempt_t *proxy_attempt(const proxy_t *p)
     return &p->r->attempts.v[p->r->attempts.n - 1];
 }
 
-/* "TEXT (111: Connection refused) while DOING": the phrases are nginx's, log watchers match them. */
+/* "TEXT (111: Connection refused) while DOING": nginx's phrases, which log watchers match. */
 void proxy_log(const proxy_t *p, int level, int err, const char *text, const char *doing);
 
 /* For other rooms' lines: upstream: "http://..." of the present attempt. */

@@ -126,7 +126,8 @@ bool proxy_conf_finish(conf_t *cf)
 /* --- rows --- */
 
 static const conf_name_t failures[] = {
-    {"error", PROXY_ERROR},       {"timeout", PROXY_TIMEOUT},   {"invalid_header", PROXY_INVALID_HEADER},
+    {"error", PROXY_ERROR},       {"timeout", PROXY_TIMEOUT},
+    {"invalid_header", PROXY_INVALID_HEADER},
     {"http_500", PROXY_HTTP_500}, {"http_502", PROXY_HTTP_502}, {"http_503", PROXY_HTTP_503},
     {"http_504", PROXY_HTTP_504}, {"http_403", PROXY_HTTP_403}, {"http_404", PROXY_HTTP_404},
     {"http_429", PROXY_HTTP_429}, {"non_idempotent", PROXY_NON_IDEMPOTENT}, {"off", PROXY_OFF},

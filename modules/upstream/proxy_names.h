@@ -45,8 +45,8 @@ static inline bool proxy_names_has(const proxy_names_t *set, const header_t *h)
 }
 
 /*
- * The fields that Connection names besides its own words (RFC 9110 7.6.1), from all of its lines; they
- * end here. Empty when there is nothing to remember.
+ * The fields that Connection names besides its own words (RFC 9110 7.6.1), from all of its lines;
+ * they end here. Empty when there is nothing to remember.
  */
 proxy_names_t proxy_names_of_connection(pool_t *pool, const header_list_t *list);
 

@@ -95,7 +95,7 @@ static str_t without_dot(str_t domain)
     return domain.n && domain.p[0] == '.' ? str_sub(domain, 1, domain.n) : domain;
 }
 
-/* Domains are the same or not; a leading dot of either says nothing, except to a regular expression. */
+/* Domains are the same or not; a leading dot of either says nothing, but to a regular expression. */
 static bool rewrite_domain(const proxy_rewrite_t *rule, request_t *r, str_t value, str_t *out)
 {
     if (rule->pattern.regex) return rewrite(rule, r, value, out);
@@ -124,7 +124,8 @@ static str_t rewrite_piece(const proxy_rewrites_t *domains, const proxy_rewrites
     str_t name = str_trim(str_sub(piece, 0, equals)), out;
     str_t value = str_trim(str_sub(piece, equals + 1, piece.n));
     bool done = false;
-    if (str_ieq(name, STR("domain"))) done = rewrite_attribute(domains, rewrite_domain, r, value, &out);
+    if (str_ieq(name, STR("domain")))
+        done = rewrite_attribute(domains, rewrite_domain, r, value, &out);
     if (str_ieq(name, STR("path"))) done = rewrite_attribute(paths, rewrite, r, value, &out);
     return done ? pool_concat(r->pool, str_sub(piece, 0, equals + 1), out) : piece;
 }

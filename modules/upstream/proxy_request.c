@@ -73,8 +73,8 @@ static void put(buf_t **b, str_t s)
 }
 
 /*
- * A value that variables made may hold anything (decoded %0a, say): a line break in it would begin a
- * field of the client's choice, so controls become spaces (RFC 9110 5.5).
+ * A value that variables made may hold anything (decoded %0a, say): a line break in it would begin
+ * a field of the client's choice, so controls become spaces (RFC 9110 5.5).
  */
 static void put_text(buf_t **b, str_t value)
 {
@@ -102,7 +102,8 @@ static void put_request_line(const proxy_t *p, buf_t **b, str_t uri)
     buf_put(*b, method);
     buf_putc(*b, ' ');
     buf_put(*b, uri);
-    buf_put(*b, p->conf->http_version == PROXY_HTTP_10 ? STR(" HTTP/1.0\r\n") : STR(" HTTP/1.1\r\n"));
+    bool old = p->conf->http_version == PROXY_HTTP_10;
+    buf_put(*b, old ? STR(" HTTP/1.0\r\n") : STR(" HTTP/1.1\r\n"));
 }
 
 static void put_host(const proxy_t *p, buf_t **b)
@@ -160,7 +161,7 @@ static void put_connection(proxy_t *p, buf_t **b)
     if (!upgrade.n && str_ieq(connection, STR("upgrade"))) connection = STR("");
     if (!f->connection && p->conf->http_version == PROXY_HTTP_10) connection = STR("close");
     p->upgrade = upgrade.n && list_has(connection, STR("upgrade")) &&
-                 !body_present(p->r) && p->body_length == 0; /* no body becomes a part of the tunnel */
+                 !body_present(p->r) && p->body_length == 0; /* or it would be read as the tunnel's */
     if (upgrade.n) put_field(b, STR("Upgrade"), upgrade);
     if (connection.n)
         put_field(b, STR("Connection"), connection);
@@ -176,7 +177,8 @@ static void put_max_forwards(const proxy_t *p, buf_t **b, str_t value)
     uint64_t n;
     char digits[20];
     bool counts = p->r->head.method_id == METHOD_OPTIONS || p->r->head.method_id == METHOD_TRACE;
-    if (counts && str_to_u64(value, &n) && n > 0) value = str_make(digits, str_put_u64(digits, n - 1));
+    if (counts && str_to_u64(value, &n) && n > 0)
+        value = str_make(digits, str_put_u64(digits, n - 1));
     put_field(b, STR("Max-Forwards"), value);
 }
 

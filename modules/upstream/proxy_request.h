@@ -7,8 +7,8 @@
 #include "modules/upstream/proxy.h"
 
 /*
- * Before the first attempt: decides what body the origin gets, and gathers the client's when it is to
- * be buffered. NEXT, or a refusal. Suspends.
+ * Before the first attempt: decides what body the origin gets, and gathers the client's when it is
+ * to be buffered. NEXT, or a refusal. Suspends.
  */
 verdict_t proxy_request_prepare(proxy_t *p);
 

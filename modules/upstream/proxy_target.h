@@ -1,7 +1,7 @@
 /*
  * proxy_target: the value of proxy_pass: whom to ask, and for which URI.
  *
- *     http://host:port[/uri]   http://upstream[/uri]   http://unix:/path[:/uri]   any with $variables
+ *     http://host:port[/uri]  http://upstream[/uri]  http://unix:/path[:/uri]  any with $variables
  */
 #ifndef MODULES_UPSTREAM_PROXY_TARGET_H
 #define MODULES_UPSTREAM_PROXY_TARGET_H

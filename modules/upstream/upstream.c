@@ -153,7 +153,7 @@ static bool set_host(conf_t *cf, const tree_node_t *node, upstream_server_t *s)
     if (str_starts(text, STR("http://"))) text = str_sub(text, 7, text.n);
     if (net_parse(text, HTTP_PORT, &s->addr)) return true;
     if (!uri_split_host(text, &host, &port) || host.p[0] == '[')
-        return conf_error(cf, node, 1, "for example 10.0.0.1:8080, app.internal:80, unix:/run/app.sock",
+        return conf_error(cf, node, 1, "for example 10.0.0.1:8080, app.internal, unix:/run/app",
                           "invalid host in upstream \"" STR_FMT "\"", STR_ARG(text));
     s->host = host;
     s->port = port ? port : HTTP_PORT;

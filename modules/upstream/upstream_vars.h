@@ -1,4 +1,4 @@
-/* upstream_vars: $upstream_...: what the request's exchanges with origins left. Nothing suspends. */
+/* upstream_vars: $upstream_...: what exchanges with origins left behind. Nothing suspends. */
 #ifndef MODULES_UPSTREAM_UPSTREAM_VARS_H
 #define MODULES_UPSTREAM_UPSTREAM_VARS_H
 
