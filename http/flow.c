@@ -212,6 +212,7 @@ static void finish(request_t *r, verdict_t v)
 {
     for (int i = 0; v.kind == VERDICT_REFUSE && i <= REQUEST_REROUTES_MAX; i++)
         v = answer_refusal(r, v);
+    if (v.kind == VERDICT_REFUSE && !r->reply.started) reply_page(r, v.status); /* pages of pages */
     if (r->conn->detached) return; /* the tunnel logs it when it ends */
     if (!r->reply.finished) reply_abort(r);
     flow_log(r);
@@ -230,7 +231,7 @@ void flow_run(request_t *r)
     finish(r, run(r));
 }
 
-/* An error page is asked for with what can be relied on: a GET without a body, and no Host. */
+/* An error page is asked for with what can be relied on: GET /, without a body, and no Host. */
 void flow_refuse(request_t *r, int status, int level, const char *reason)
 {
     worker_counters->requests++;
@@ -238,6 +239,9 @@ void flow_refuse(request_t *r, int status, int level, const char *reason)
     r->body.ended = true;
     r->head.framing = PARSE_NO_BODY;
     header_remove(&r->head.headers, HEADER_HOST);
+    r->head.target = (str_t){NULL, 0};
+    r->uri = STR("/");
+    r->uri_changed = true;
     r->method = STR("GET");
     r->method_id = METHOD_GET;
     finish(r, verdict_refuse(status, level, reason));

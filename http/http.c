@@ -17,8 +17,7 @@ const site_location_t *http_location_read(const conf_t *cf)
 
 const http_error_page_t *http_error_page(const http_conf_t *c, int status)
 {
-    const http_error_page_t *found = NULL;
     VEC_EACH(const http_error_page_t, it, &c->error_pages)
-        if (it->status == status) found = it;
-    return found;
+        if (it->status == status) return it;
+    return NULL;
 }

@@ -60,7 +60,7 @@ static inline const http_conf_t *http_conf(void *const *conf)
     return conf[http_index];
 }
 
-/* The error_page for a status, or NULL; which one counts is decided as nginx does: the last given. */
+/* The error_page for a status, or NULL; of several the first given counts, as in nginx. */
 const http_error_page_t *http_error_page(const http_conf_t *c, int status);
 
 /* The http struct of the block being read. */
