@@ -102,7 +102,8 @@ static verdict_t invalid_head(proxy_t *p)
 
 static verdict_t exchange_failed(proxy_t *p, int err, const char *doing)
 {
-    if (is_cancelled()) return client_left(p);
+    /* -ECONNABORTED: an interim response could not be handed to the client. */
+    if (is_cancelled() || err == -ECONNABORTED) return client_left(p);
     switch (err) {
     case -ETIMEDOUT: return timed_out(p, doing);
     case -EBADMSG: return invalid_head(p);
