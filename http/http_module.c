@@ -106,6 +106,17 @@ static const conf_name_t lingering[] = {
 static const conf_name_t satisfy[] = {
     {"all", HTTP_SATISFY_ALL}, {"any", HTTP_SATISFY_ANY}, {NULL, 0}};
 
+static const conf_name_t contexts[] = {
+    {"http", CONF_HTTP},
+    {"server", CONF_SERVER},
+    {"location", CONF_LOCATION},
+    {"if in server", CONF_SERVER_IF},
+    {"if in location", CONF_LOCATION_IF},
+    {"limit_except", CONF_LIMIT_EXCEPT},
+    {"upstream", CONF_UPSTREAM},
+    {NULL, 0},
+};
+
 #define ALL CONF_HTTP_ALL
 #define CONF http_conf_t
 #define HOUR (3600ull * 1000)
@@ -202,6 +213,7 @@ const module_t http_module = {
     .name = "http",
     .index = &http_index,
     .rows = rows,
+    .contexts = contexts,
     .conf_size = sizeof(http_conf_t),
     .check = check,
     .hooks = &hooks,

@@ -247,26 +247,6 @@ const char *conf_nearest(str_t name, const char *const *names)
     return best;
 }
 
-/* --- contexts --- */
-
-static const char *context_names[32] = {"main", "events"};
-
-void conf_name_context(unsigned bit, const char *name)
-{
-    ASSERT(bit && (bit & (bit - 1)) == 0);
-    context_names[__builtin_ctz(bit)] = name;
-}
-
-str_t conf_context_names(pool_t *pool, unsigned contexts)
-{
-    str_t all = STR("");
-    for (unsigned i = 0; i < 32; i++)
-        if (contexts & (1u << i) && context_names[i])
-            all = pool_printf(pool, STR_FMT "%s%s", STR_ARG(all), all.n ? ", " : "",
-                              context_names[i]);
-    return all;
-}
-
 /* --- typed words --- */
 
 static bool say_not(conf_t *cf, const tree_node_t *node, unsigned word, str_t text,

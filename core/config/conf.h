@@ -81,10 +81,4 @@ str_t conf_full_path(const conf_t *cf, str_t path, bool in_conf_dir);
 /* What is meant by an unknown name: the nearest of the names, or NULL when none is near. */
 const char *conf_nearest(str_t name, const char *const *names);
 
-/* Names a context bit for messages ("location"); floors register theirs once at start. */
-void conf_name_context(unsigned bit, const char *name);
-
-/* The names of all contexts in the mask: "http, server, location". */
-str_t conf_context_names(pool_t *pool, unsigned contexts);
-
 #endif

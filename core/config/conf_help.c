@@ -80,7 +80,7 @@ static void print_row(pool_t *pool, const module_t *m, const conf_row_t *row, in
     if (row->fallback)
         dprintf(fd, "    Default: %s %s;\n", row->name, *row->fallback ? row->fallback : "\"\"");
     if (bounds.n) dprintf(fd, "    Range:   " STR_FMT "\n", STR_ARG(bounds));
-    dprintf(fd, "    Context: " STR_FMT "\n", STR_ARG(conf_context_names(pool, row->contexts)));
+    dprintf(fd, "    Context: " STR_FMT "\n", STR_ARG(module_context_names(pool, row->contexts)));
     if (row->flags & CONF_MANY) dprintf(fd, "    May be given several times.\n");
     dprintf(fd, "    Module:  %s\n\n", m->name);
 }

@@ -80,10 +80,10 @@ void conf_lookup_unknown(conf_t *cf, const tree_node_t *node)
     unsigned here = cf->scope->context, contexts = all_contexts(cf->table, name);
     const char *hint = NULL;
     if (contexts) {
-        str_t where = conf_context_names(cf->pool, contexts);
+        str_t where = module_context_names(cf->pool, contexts);
         hint = pool_printf(cf->pool, "allowed in " STR_FMT, STR_ARG(where)).p;
         conf_error(cf, node, 0, hint, "\"" STR_FMT "\" is not allowed in " STR_FMT, STR_ARG(name),
-                   STR_ARG(conf_context_names(cf->pool, here)));
+                   STR_ARG(module_context_names(cf->pool, here)));
         return;
     }
     const char *near = nearest_row(cf->table, name, here);

@@ -57,7 +57,7 @@ static void print_row(pool_t *pool, const conf_row_t *row, int fd)
 {
     str_t syntax = plain(pool, conf_help_syntax(pool, row));
     str_t bounds = plain(pool, conf_help_bounds(pool, row));
-    str_t contexts = plain(pool, conf_context_names(pool, row->contexts));
+    str_t contexts = plain(pool, module_context_names(pool, row->contexts));
     dprintf(fd, ".TP\n\\fB%s\\fR" STR_FMT "\n", row->name, STR_ARG(syntax));
     dprintf(fd, STR_FMT "\n.br\n", STR_ARG(plain(pool, str_of(row->help))));
     if (row->fallback && *row->fallback)

@@ -61,6 +61,7 @@ struct module {
     const char *name;       /* "proxy", as in messages and help */
     unsigned *index;        /* set at start: where the module's struct stands in a scope */
     const conf_row_t *rows; /* ends with name NULL */
+    const conf_name_t *contexts; /* names of the contexts its blocks open; NULL: none */
     size_t conf_size;
     /* Checks fields against each other and derives what is worth deriving; called once for each
        struct made, when the block's simple directives are read (not for one that is made later, by
@@ -80,6 +81,9 @@ extern const module_t *const modules[];
 /* Gives every module of the list its index; called first thing in main (and by tests). Asserts that
    the rows make sense. Returns the number of modules. */
 unsigned modules_init(const module_t *const *list);
+
+/* The names of all contexts in the mask: "http, server, location". */
+str_t module_context_names(pool_t *pool, unsigned contexts);
 
 /* --- rows --- */
 

@@ -105,10 +105,14 @@ static const conf_row_t blocks_rows[] = {
     CONF_END,
 };
 
+static const conf_name_t contexts[] = {
+    {"http", HTTP}, {"server", SERVER}, {"location", LOCATION}, {NULL, 0}};
+
 const module_t blocks_module = {
     .name = "blocks",
     .index = &blocks_index,
     .rows = blocks_rows,
+    .contexts = contexts,
     .conf_size = sizeof(blocks_t),
 };
 
@@ -121,9 +125,6 @@ void things_setup(void)
         .modules = list, .pool = things_pool, .prefix = STR("/pre/"), .conf_dir = STR("/etc/")};
     memset(&things_scopes, 0, sizeof(things_scopes));
     things_keep_local = false;
-    conf_name_context(HTTP, "http");
-    conf_name_context(SERVER, "server");
-    conf_name_context(LOCATION, "location");
     cr_assert_eq(modules_init(list), 2);
 }
 
