@@ -11,6 +11,9 @@
 /* How long an idle connection is still served when the worker stops: a request may be on its way. */
 enum { STOP_GRACE_MS = 1000 };
 
+/* Of the idle connections one in so many, and not more than these, are closed at once in a shortage. */
+enum { RECLAIM_PART = 8, RECLAIM_MOST = 32 };
+
 static list_t idle_list = {&idle_list, &idle_list};
 static list_t busy_list = {&busy_list, &busy_list};
 
@@ -140,6 +143,19 @@ void accept_connection(listen_t *l, int fd, const net_addr_t *peer)
     list_push(&idle_list, &c->link);
     conn_gauge(c, &worker_counters->waiting);
     timer_arm(&c->idle, conf_of(c)->client_header_timeout);
+}
+
+/* --- shortage --- */
+
+unsigned accept_reclaim(void)
+{
+    unsigned idle = 0, closed = 0;
+    for (const list_t *l = idle_list.next; l != &idle_list && idle < RECLAIM_MOST * RECLAIM_PART;
+         l = l->next)
+        idle++;
+    for (; closed * RECLAIM_PART < idle; closed++)
+        conn_close(LIST_OF(idle_list.next, conn_t, link), false);
+    return closed;
 }
 
 /* --- stopping --- */

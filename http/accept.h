@@ -19,4 +19,7 @@ void accept_stop_idle(void);
 /* The time for stopping is over: idle connections close, every request is cancelled. */
 void accept_cancel_all(void);
 
+/* Connections run short: closes some of those that idle, the longest idle first. How many. */
+unsigned accept_reclaim(void);
+
 #endif

@@ -53,6 +53,7 @@ bool http_block_http(conf_t *cf, const conf_row_t *row, void *conf, const tree_n
     c->block = POOL_NEW(cf->pool, http_block_t);
     c->vars = var_set_new(cf->pool, cf->modules);
     worker_on_stop(on_stop, on_cancel);
+    worker_on_shortage(accept_reclaim);
     if (!begin(cf, node)) return false;
     conf_scope_t *scope = conf_block(cf, node, CONF_HTTP, false);
     return scope && finish(cf, scope);

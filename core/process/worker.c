@@ -43,6 +43,7 @@ static struct {
     loop_fd_t signals, channel;
     struct timer pause, drain, shutdown;
     void (*stop)(void), (*cancel)(void);
+    unsigned (*reclaim)(void);
 } worker;
 
 bool worker_stopping;
@@ -58,6 +59,11 @@ void worker_on_stop(void (*stop)(void), void (*cancel)(void))
     worker.cancel = cancel;
 }
 
+void worker_on_shortage(unsigned (*reclaim)(void))
+{
+    worker.reclaim = reclaim;
+}
+
 sigset_t worker_signals(void)
 {
     sigset_t set;
@@ -70,18 +76,26 @@ sigset_t worker_signals(void)
 
 /* --- connections --- */
 
-static void say_full(void)
+static void say_full(int level, const char *remedy)
 {
     if (worker.said_full_ms && clock_ms() - worker.said_full_ms < 1000) return;
     worker.said_full_ms = clock_ms();
-    LOG(&log_main, LOG_ALERT, 0, "%u worker_connections are not enough",
-        worker.core ? worker.core->worker_connections : 0);
+    LOG(&log_main, level, 0, "%u worker_connections are not enough%s",
+        worker.core ? worker.core->worker_connections : 0, remedy);
+}
+
+/* As nginx: when fewer than a sixteenth are free. */
+static void relieve_shortage(void)
+{
+    unsigned most = worker.core->worker_connections;
+    if (!worker.reclaim || worker.held + most / 16 < most) return;
+    if (worker.reclaim()) say_full(LOG_WARNING, ", reusing connections");
 }
 
 bool worker_hold(void)
 {
     if (worker.core && worker.held >= worker.core->worker_connections) {
-        say_full();
+        say_full(LOG_ALERT, "");
         return false;
     }
     worker.held++;
@@ -346,6 +360,7 @@ static void on_channel(loop_fd_t *io, unsigned events)
 /* Once per turn of the loop. */
 static void on_turn(void)
 {
+    relieve_shortage();
     if (worker.full && worker.held < worker.core->worker_connections) {
         worker.full = false;
         update_watching();

@@ -53,6 +53,13 @@ extern bool worker_stopping;
  */
 void worker_on_stop(void (*stop)(void), void (*cancel)(void));
 
+/*
+ * Called in each turn of the loop in which worker_connections are nearly used up: closes some
+ * connections that only idle, so that those who are new are not kept waiting by those who are done.
+ * How many it has closed.
+ */
+void worker_on_shortage(unsigned (*reclaim)(void));
+
 unsigned worker_number(void); /* the slot, from 0 */
 
 /* --- for the master --- */
