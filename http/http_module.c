@@ -99,6 +99,14 @@ static bool check(conf_t *cf, void *conf)
     return true;
 }
 
+/* Names are looked up in tables that grow by themselves. */
+static bool set_hash_size(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    unsigned ignored;
+    (void)row, (void)conf;
+    return conf_number(cf, node, 1, node->words[1].text, 1, UINT_MAX, &ignored);
+}
+
 /* --- rows --- */
 
 static const conf_name_t lingering[] = {
@@ -120,6 +128,9 @@ static const conf_name_t contexts[] = {
 #define ALL CONF_HTTP_ALL
 #define CONF http_conf_t
 #define HOUR (3600ull * 1000)
+#define HASH_SIZE(name, contexts) \
+    CONF_CUSTOM(name, contexts, 0, 1, 1, set_hash_size, CONF_NO_FIELD, NULL, \
+                "accepted for nginx's sake: tables have the size they need")
 
 static const conf_row_t rows[] = {
     CONF_CUSTOM("http", CONF_MAIN, CONF_BLOCK, 0, 0, http_block_http, CONF_NO_FIELD, NULL,
@@ -204,6 +215,12 @@ static const conf_row_t rows[] = {
                 "name servers for origins given by name"),
     CONF_MSEC("resolver_timeout", ALL, CONF, resolver_timeout, "30s", 1, HOUR,
               "the longest a name may take to resolve"),
+    HASH_SIZE("server_names_hash_max_size", CONF_HTTP),
+    HASH_SIZE("server_names_hash_bucket_size", CONF_HTTP),
+    HASH_SIZE("variables_hash_max_size", CONF_HTTP),
+    HASH_SIZE("variables_hash_bucket_size", CONF_HTTP),
+    HASH_SIZE("map_hash_max_size", CONF_HTTP),
+    HASH_SIZE("map_hash_bucket_size", CONF_HTTP),
     CONF_END,
 };
 
