@@ -1,4 +1,5 @@
-/* autoindex: what a directory holds that has no index file (autoindex_list of static.h). */
+#include "modules/site/autoindex.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +8,6 @@
 
 #include "http/http.h"
 #include "modules/site/autoindex_page.h"
-#include "modules/site/static.h"
 
 enum { FORMAT_HTML, FORMAT_JSON };
 

@@ -1,8 +1,8 @@
-/* index: the file that stands for a directory (index_find of static.h). */
+#include "modules/site/index.h"
+
 #include <errno.h>
 
 #include "http/http.h"
-#include "modules/site/static.h"
 
 typedef struct index_conf {
     text_list_t names;

@@ -1,4 +1,5 @@
-/* The part of static.h that sends files. */
+#include "modules/site/serve.h"
+
 #include <errno.h>
 #include <unistd.h>
 
@@ -7,7 +8,6 @@
 #include "http/precondition.h"
 #include "http/range.h"
 #include "modules/site/charset.h"
-#include "modules/site/static.h"
 #include "modules/site/types.h"
 
 /* Files up to SMALL are read and leave in one write with the head; larger ones go by sendfile. */

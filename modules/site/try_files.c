@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #include "http/http.h"
-#include "modules/site/static.h"
+#include "modules/site/serve.h"
 
 typedef struct try_file {
     text_t name;    /* without the slash of a directory */
