@@ -30,11 +30,8 @@ trap 'exit 0' INT TERM HUP
 # Whether somebody listens on the port, as the kernel's tables say.
 taken()
 {
-    for table in /proc/net/tcp /proc/net/tcp6; do
-        [ ! -r "$table" ] || ! grep -q "^ *[0-9]*: [0-9A-F]*:$(printf %04X "$1") [0-9A-F:]* 0A " "$table" ||
-            return 0
-    done
-    return 1
+    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+        grep -q "^ *[0-9]*: [0-9A-F]*:$(printf %04X "$1") [0-9A-F:]* 0A "
 }
 
 port=8080
@@ -48,7 +45,11 @@ sed -e "s|@port@|$port|g" -e "s|@dir@|$dir|g" "$here/demo.conf" >"$dir/demo.conf
 "$proxyd" -p "$dir" -c "$dir/demo.conf" -e "$dir/logs/error.log" -g 'daemon off;' &
 pid=$!
 until [ -s "$dir/proxyd.pid" ]; do
-    kill -0 "$pid" 2>/dev/null || { wait "$pid" || :; pid=; echo "proxyd did not start" >&2; exit 1; }
+    if ! kill -0 "$pid" 2>/dev/null; then
+        pid=
+        echo "proxyd did not start" >&2
+        exit 1
+    fi
     sleep 0.1
 done
 

@@ -1,6 +1,7 @@
 /*
- * A program of its own, without a test runner, so that it can be built for another architecture or with
- * another switch of stacks: do fibers keep their registers and their stacks? Exits with 0 when they do.
+ * A program of its own, without a test runner, so that it can be built for another architecture or
+ * with another switch of stacks: do fibers keep their registers and their stacks? Exits with 0 when
+ * they do.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,8 +12,8 @@
 enum { FIBERS = 10000, ROUNDS = 5, DEPTH = 100 };
 
 /*
- * Fills the callee-saved registers with values made from seed, calls yield, and returns how many have
- * changed.
+ * Fills the callee-saved registers with values made from seed, calls yield, and returns how many
+ * have changed.
  */
 uint64_t check_registers(uint64_t seed, void (*yield)(void));
 
@@ -45,11 +46,14 @@ __asm__(".text\n"
 #define CHECK_FP(reg, n) "    fmov x1, " reg "; sub x1, x1, x2; cmp x1, #" n "; cinc x0, x0, ne\n"
 #define FILL(reg, n) "    add " reg ", x0, #" n "\n"
 #define FILL_FP(reg, n) "    add x9, x0, #" n "; fmov " reg ", x9\n"
+/* clang-format off */
 #define EACH(do_int, do_fp) \
-    do_int("x19", "1") do_int("x20", "2") do_int("x21", "3") do_int("x22", "4") do_int("x23", "5") \
-    do_int("x24", "6") do_int("x25", "7") do_int("x26", "8") do_int("x27", "9") do_int("x28", "10") \
-    do_fp("d8", "11") do_fp("d9", "12") do_fp("d10", "13") do_fp("d11", "14") do_fp("d12", "15") \
-    do_fp("d13", "16") do_fp("d14", "17") do_fp("d15", "18")
+    do_int("x19", "1") do_int("x20", "2") do_int("x21", "3") do_int("x22", "4") \
+    do_int("x23", "5") do_int("x24", "6") do_int("x25", "7") do_int("x26", "8") \
+    do_int("x27", "9") do_int("x28", "10") \
+    do_fp("d8", "11") do_fp("d9", "12") do_fp("d10", "13") do_fp("d11", "14") \
+    do_fp("d12", "15") do_fp("d13", "16") do_fp("d14", "17") do_fp("d15", "18")
+/* clang-format on */
 __asm__(".text\n"
         ".globl check_registers\n"
         ".type check_registers, %function\n"
@@ -59,18 +63,19 @@ __asm__(".text\n"
         "    stp x19, x20, [sp, #16]; stp x21, x22, [sp, #32]; stp x23, x24, [sp, #48]\n"
         "    stp x25, x26, [sp, #64]; stp x27, x28, [sp, #80]; stp d8, d9, [sp, #96]\n"
         "    stp d10, d11, [sp, #112]; stp d12, d13, [sp, #128]; stp d14, d15, [sp, #144]\n"
-        "    str x0, [sp, #160]\n"
-        EACH(FILL, FILL_FP)
-        "    blr x1\n"
-        "    ldr x2, [sp, #160]\n"
-        "    mov x0, #0\n"
-        EACH(CHECK, CHECK_FP)
-        "    ldp x19, x20, [sp, #16]; ldp x21, x22, [sp, #32]; ldp x23, x24, [sp, #48]\n"
-        "    ldp x25, x26, [sp, #64]; ldp x27, x28, [sp, #80]; ldp d8, d9, [sp, #96]\n"
-        "    ldp d10, d11, [sp, #112]; ldp d12, d13, [sp, #128]; ldp d14, d15, [sp, #144]\n"
-        "    ldp x29, x30, [sp], #176\n"
-        "    ret\n"
-        ".size check_registers, .-check_registers\n");
+        "    str x0, [sp, #160]\n" EACH(
+            FILL, FILL_FP) "    blr x1\n"
+                           "    ldr x2, [sp, #160]\n"
+                           "    mov x0, #0\n" EACH(
+                               CHECK, CHECK_FP) "    ldp x19, x20, [sp, #16]; ldp x21, x22, [sp, "
+                                                "#32]; ldp x23, x24, [sp, #48]\n"
+                                                "    ldp x25, x26, [sp, #64]; ldp x27, x28, [sp, "
+                                                "#80]; ldp d8, d9, [sp, #96]\n"
+                                                "    ldp d10, d11, [sp, #112]; ldp d12, d13, [sp, "
+                                                "#128]; ldp d14, d15, [sp, #144]\n"
+                                                "    ldp x29, x30, [sp], #176\n"
+                                                "    ret\n"
+                                                ".size check_registers, .-check_registers\n");
 #else
 uint64_t check_registers(uint64_t seed, void (*yield)(void))
 {
@@ -109,7 +114,8 @@ static void work(void *arg)
             fail("a callee-saved register has changed");
         switches++;
     }
-    if (number % 100 == 0 && descend(DEPTH, number) != DEPTH + 1) fail("a deep call has lost its way");
+    if (number % 100 == 0 && descend(DEPTH, number) != DEPTH + 1)
+        fail("a deep call has lost its way");
     if (kept != number * 1.5) fail("a number has changed");
 }
 

@@ -17,8 +17,8 @@
 typedef struct fetched {
     CURLcode code;
     long status;
-    long connects;     /* connections that this one had to open */
-    const char *head;  /* of all responses, interim ones too */
+    long connects;    /* connections that this one had to open */
+    const char *head; /* of all responses, interim ones too */
     str_t body;
     char *room;
     size_t size;

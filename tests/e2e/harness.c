@@ -73,7 +73,7 @@ static bool clean_up(bool passed)
     const char *wrong = subject_end(passed && !h.wrong);
     if (wrong) harness_wrong("%s", wrong);
     VEC_EACH(name_t, it, &h.names)
-        if (it->reserved >= 0) close(it->reserved);
+    if (it->reserved >= 0) close(it->reserved);
     keeper_stop();
     if (h.wrong) fprintf(stderr, "%s\n", h.wrong);
     bool good = !h.wrong;
@@ -113,7 +113,7 @@ const char *text(const char *fmt, ...)
 static name_t *find_name(str_t name)
 {
     VEC_EACH(name_t, it, &h.names)
-        if (str_eq(str_of(it->name), name)) return it;
+    if (str_eq(str_of(it->name), name)) return it;
     return NULL;
 }
 
@@ -125,8 +125,8 @@ void harness_set(const char *name, const char *value)
 }
 
 /*
- * A bound socket that does not listen keeps the port from everybody who asks for any port, but not from
- * a server that binds it with SO_REUSEADDR or SO_REUSEPORT.
+ * A bound socket that does not listen keeps the port from everybody who asks for any port, but not
+ * from a server that binds it with SO_REUSEADDR or SO_REUSEPORT.
  */
 static name_t *reserve(str_t name)
 {
@@ -156,8 +156,8 @@ uint16_t harness_port(const char *name)
 void harness_each_port(void (*fn)(const char *name, uint16_t port))
 {
     VEC_EACH(name_t, it, &h.names)
-        if (it->reserved >= 0 && strncmp(it->name, "dead", 4) != 0)
-            fn(it->name, (uint16_t)atoi(it->value));
+    if (it->reserved >= 0 && strncmp(it->name, "dead", 4) != 0)
+        fn(it->name, (uint16_t)atoi(it->value));
 }
 
 /* The length of the name when p is at a placeholder's first "@", else 0. */

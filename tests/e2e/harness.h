@@ -4,12 +4,12 @@
  *     E2E(proxy, passes_the_body) { ... }
  *
  * defines a test that runs in a temporary directory of its own; when it is over, however it ended,
- * all processes it started are gone and the directory is removed. When it fails, the error log of the
- * program under test is shown. Texts (configurations, files, requests) may hold placeholders:
+ * all processes it started are gone and the directory is removed. When it fails, the error log of
+ * the program under test is shown. Texts (configurations, files) may hold placeholders:
  *
  *     @dir@      the directory
- *     @NAME@     what harness_set said, or else a free port of 127.0.0.1, reserved for the test; that of
- *                a name beginning with "dead" is never listened on
+ *     @NAME@     what harness_set said, or else a free port of 127.0.0.1, reserved for the test;
+ *                that of a name beginning with "dead" is never listened on
  */
 #ifndef TESTS_E2E_HARNESS_H
 #define TESTS_E2E_HARNESS_H

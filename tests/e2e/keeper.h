@@ -18,12 +18,13 @@ void keeper_start(const char *directory);
 void keeper_stop(void);
 
 /*
- * Runs argv in `directory` with standard input from /dev/null, output and errors appended to the file
- * `output`. Returns its process id, or -errno.
+ * Runs argv in `directory` with standard input from /dev/null, output and errors appended to the
+ * file `output`. Returns its process id, or -errno.
  */
 pid_t keeper_run(const char *const argv[], const char *directory, const char *output);
 
-/* Waits until pid (of keeper_run) has ended; false when it has not within ms. status as waitpid's. */
+/* Waits until pid (of keeper_run) has ended; false when it has not within ms. status as waitpid's.
+ */
 bool keeper_wait(pid_t pid, int ms, int *status);
 
 #endif

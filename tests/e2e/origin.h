@@ -9,9 +9,9 @@
  *     origin_t *o = origin_start("origin", half, NULL);    // and @origin@ is its port
  *
  * The function serves one connection in a thread of its own; when it returns, the connection is
- * closed. It must not use the harness's memory or assertions. Requests are recorded, and held strictly
- * against RFC 9112: the test fails in the end when one was malformed. All is stopped and freed when
- * the test ends.
+ * closed. It must not use the harness's memory or assertions. Requests are recorded, and held
+ * strictly against RFC 9112: the test fails in the end when one was malformed. All is stopped and
+ * freed when the test ends.
  */
 #ifndef TESTS_E2E_ORIGIN_H
 #define TESTS_E2E_ORIGIN_H

@@ -9,9 +9,8 @@
 static bool accepts(uint16_t port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_port = htons(port),
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     bool ok = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
     close(fd);
     return ok;
@@ -30,9 +29,15 @@ static void start(const char *name, const char *const argv[])
 void peer_python(const char *name, const char *directory)
 {
     const char *python = access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : "python3";
-    const char *argv[] = {python,        "-u",        "-m",
-                          "http.server", "--bind",    "127.0.0.1",
-                          "--directory", file_path(directory), text("%u", harness_port(name)),
+    const char *argv[] = {python,
+                          "-u",
+                          "-m",
+                          "http.server",
+                          "--bind",
+                          "127.0.0.1",
+                          "--directory",
+                          file_path(directory),
+                          text("%u", harness_port(name)),
                           NULL};
     start(name, argv);
 }

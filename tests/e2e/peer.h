@@ -1,5 +1,6 @@
 /*
- * peer: real servers from Debian as origins. Each takes the port @name@ and is up when the call returns.
+ * peer: real servers from Debian as origins. Each takes the port @name@ and is up when the call
+ * returns.
  */
 #ifndef TESTS_E2E_PEER_H
 #define TESTS_E2E_PEER_H

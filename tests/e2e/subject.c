@@ -52,9 +52,9 @@ static void write_configuration(const char *configuration)
 void subject_launch(const char *configuration)
 {
     const char *log = text("%s/error.log", harness_dir());
-    const char *argv[] = {subject_program(), "-p",          text("%s/", harness_dir()),
-                          "-e",              log,           "-c",
-                          file_path("proxyd.conf"), NULL};
+    const char *argv[] = {
+        subject_program(),        "-p", text("%s/", harness_dir()), "-e", log, "-c",
+        file_path("proxyd.conf"), NULL};
     write_configuration(configuration);
     subject.ended = false;
     subject.pid = keeper_run(argv, harness_dir(), file_path("stderr.txt"));
@@ -64,9 +64,8 @@ void subject_launch(const char *configuration)
 static bool accepts(uint16_t port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in a = {.sin_family = AF_INET,
-                            .sin_port = htons(port),
-                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     bool ok = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
     close(fd);
     return ok;
@@ -191,14 +190,14 @@ void subject_tolerate(const char *part)
 static bool tolerated(const char *line)
 {
     VEC_EACH(const char *, it, &subject.tolerated)
-        if (strstr(line, *it)) return true;
+    if (strstr(line, *it)) return true;
     return false;
 }
 
 static const char *find_bad_line(const char *log)
 {
-    static const char *const bad[] = {"[alert]", "[emerg]", "[crit]", "panic:", "crash:",
-                                      "ERROR: ", "runtime error:"};
+    static const char *const bad[] = {
+        "[alert]", "[emerg]", "[crit]", "panic:", "crash:", "ERROR: ", "runtime error:"};
     str_t rest = str_of(log), line;
     while (str_cut(&rest, '\n', &line)) {
         const char *l = text(STR_FMT, STR_ARG(line));
@@ -214,7 +213,8 @@ static const char *end_badly(bool passed)
     if (subject.ended ? false : running()) {
         kill(subject.pid, passed ? SIGQUIT : SIGTERM);
         subject.ended = keeper_wait(subject.pid, passed ? PATIENCE_MS : 3000, &subject.status);
-        if (!subject.ended) bad = "it does not end when asked to";
+        if (!subject.ended)
+            bad = "it does not end when asked to";
         else if (exit_code(subject.status) != 0)
             bad = text("it ended with status %d", exit_code(subject.status));
     }

@@ -1,10 +1,10 @@
 /*
  * subject: the program under test ($PROXYD), started the way an operator would.
  *
- * It runs in the foreground with the test's directory as prefix, its configuration in proxyd.conf, its
- * error log in error.log, standard error in stderr.txt and its process id in proxyd.pid. When the test
- * ends it is asked to quit, must end with status 0, and must have logged nothing of the levels alert,
- * emerg and crit that was not announced with subject_tolerate.
+ * It runs in the foreground with the test's directory as prefix, its configuration in proxyd.conf,
+ * its error log in error.log, standard error in stderr.txt and its process id in proxyd.pid. When
+ * the test ends it is asked to quit, must end with status 0, and must have logged nothing of the
+ * levels alert, emerg and crit that was not announced with subject_tolerate.
  */
 #ifndef TESTS_E2E_SUBJECT_H
 #define TESTS_E2E_SUBJECT_H
@@ -47,10 +47,12 @@ unsigned subject_log_count(const char *part);
 /* A line of a high level that holds `part` is all right. */
 void subject_tolerate(const char *part);
 
-/* Called at the end of a test. NULL, or what was wrong; with passed false: all that helps to see why. */
+/* Called at the end of a test. NULL, or what was wrong; with passed false: all that helps to see
+ * why. */
 const char *subject_end(bool passed);
 
-/* The program with a command line of its own: arguments are separated by single spaces, "%20" is one. */
+/* The program with a command line of its own: arguments are separated by single spaces, "%20" is
+ * one. */
 typedef struct ran {
     int status;
     const char *output; /* of both kinds */

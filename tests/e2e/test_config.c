@@ -1,8 +1,9 @@
-/* Every kind of mistake is told with its place, several at once, and the way out where there is one. */
+/* Every kind of mistake is told with its place, several at once, and the way out where there is
+ * one. */
 #include "tests/e2e/subject.h"
 
 typedef struct mistake {
-    const char *text; /* in the place of %s below */
+    const char *text;  /* in the place of %s below */
     const char *place; /* "line:column" of the word that is wrong */
     const char *message;
 } mistake_t;
@@ -13,9 +14,10 @@ static void refused(const char *configuration, const mistake_t *m)
     file_write("bad.conf", configuration);
     ran_t r = subject_run("-t -p @dir@/ -c @dir@/bad.conf -e @dir@/error.log");
     cr_assert_eq(r.status, 1, "taken for good: %s", m->text);
-    cr_assert(strstr(r.output, text("bad.conf:%s", m->place)), "%s: not at %s but\n%s", m->text, m->place,
+    cr_assert(strstr(r.output, text("bad.conf:%s", m->place)), "%s: not at %s but\n%s", m->text,
+              m->place, r.output);
+    cr_assert(strstr(r.output, m->message), "%s: not \"%s\" but\n%s", m->text, m->message,
               r.output);
-    cr_assert(strstr(r.output, m->message), "%s: not \"%s\" but\n%s", m->text, m->message, r.output);
     assert_has(r.output, "test failed");
 }
 
@@ -85,7 +87,8 @@ E2E(config, mistakes_of_servers_and_locations)
         {"location / { set a b; }", "2:34", "invalid variable name"},
         {"location / { set $host b; }", "2:34", "duplicate"},
         {"location / { root @dir@; alias @dir@/; }", "2:30", "root and alias exclude each other"},
-        {"location / { proxy_pass http://nobody_knows$unknown_variable; }", "2:41", "unknown \"unknown_variable\" variable"},
+        {"location / { proxy_pass http://nobody_knows$unknown_variable; }", "2:41",
+         "unknown \"unknown_variable\" variable"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         refused(text("events {}\nhttp { server { %s } }\n", cases[i].text), &cases[i]);
@@ -93,7 +96,8 @@ E2E(config, mistakes_of_servers_and_locations)
 
 E2E(config, several_at_once_each_in_its_file)
 {
-    file_write("bad.conf", "events {}\nhttp {\n    include parts/*.conf;\n    keepalive_timeout 1q;\n}\n");
+    file_write("bad.conf",
+               "events {}\nhttp {\n    include parts/*.conf;\n    keepalive_timeout 1q;\n}\n");
     file_write("parts/a.conf", "clint_max_body_size 1m;\n");
     file_write("parts/b.conf", "server {\n    lisen 80;\n}\n");
     ran_t r = subject_run("-t -p @dir@/ -c @dir@/bad.conf -e @dir@/error.log");
@@ -124,18 +128,20 @@ E2E(config, one_of_nginx_is_one_of_ours)
                                "proxy_set_header X-Real-IP $remote_addr;\n"
                                "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n"
                                "proxy_set_header X-Forwarded-Proto $scheme;\n");
-    file_write("sites/default", "server {\n\tlisten @http@ default_server;\n\tlisten [::]:@http@ default_server;\n"
-                                "\troot @dir@;\n\tindex index.html index.htm index.nginx-debian.html;\n"
-                                "\tserver_name _;\n\tlocation / {\n\t\ttry_files $uri $uri/ =404;\n\t}\n"
-                                "\tlocation /app/ {\n\t\tproxy_pass http://127.0.0.1:3000;\n"
-                                "\t\tinclude proxy_params;\n\t}\n}\n");
-    file_write("nginx.conf", "worker_processes auto;\npid @dir@/nginx.pid;\nerror_log @dir@/error.log;\n"
-                             "events {\n\tworker_connections 768;\n\t# multi_accept on;\n}\n"
-                             "http {\n\tsendfile on;\n\ttcp_nopush on;\n\ttypes_hash_max_size 2048;\n"
-                             "\tserver_tokens off;\n\tserver_names_hash_bucket_size 64;\n"
-                             "\tserver_name_in_redirect off;\n\tdefault_type application/octet-stream;\n"
-                             "\ttypes { text/html html; }\n\taccess_log @dir@/access.log;\n"
-                             "\tinclude @dir@/sites/*;\n}\n");
+    file_write("sites/default",
+               "server {\n\tlisten @http@ default_server;\n\tlisten [::]:@http@ default_server;\n"
+               "\troot @dir@;\n\tindex index.html index.htm index.nginx-debian.html;\n"
+               "\tserver_name _;\n\tlocation / {\n\t\ttry_files $uri $uri/ =404;\n\t}\n"
+               "\tlocation /app/ {\n\t\tproxy_pass http://127.0.0.1:3000;\n"
+               "\t\tinclude proxy_params;\n\t}\n}\n");
+    file_write("nginx.conf",
+               "worker_processes auto;\npid @dir@/nginx.pid;\nerror_log @dir@/error.log;\n"
+               "events {\n\tworker_connections 768;\n\t# multi_accept on;\n}\n"
+               "http {\n\tsendfile on;\n\ttcp_nopush on;\n\ttypes_hash_max_size 2048;\n"
+               "\tserver_tokens off;\n\tserver_names_hash_bucket_size 64;\n"
+               "\tserver_name_in_redirect off;\n\tdefault_type application/octet-stream;\n"
+               "\ttypes { text/html html; }\n\taccess_log @dir@/access.log;\n"
+               "\tinclude @dir@/sites/*;\n}\n");
     ran_t r = subject_run("-t -p @dir@/ -c @dir@/nginx.conf -e @dir@/error.log");
     cr_assert_eq(r.status, 0, "%s", r.output);
 }

@@ -22,8 +22,8 @@ E2E(demo, starts_answers_and_leaves_nothing)
 {
     const char *script = realpath("contrib/demo/run.sh", NULL);
     cr_assert(script, "the tests run in the top directory of the sources");
-    const char *argv[] = {"env", text("TMPDIR=%s", harness_dir()), "sh", text("%s", script),
-                          subject_program(), NULL};
+    const char *argv[] = {
+        "env", text("TMPDIR=%s", harness_dir()), "sh", text("%s", script), subject_program(), NULL};
     int status = -1;
     free((void *)(uintptr_t)script);
     pid_t pid = keeper_run(argv, harness_dir(), file_path("demo.txt"));

@@ -25,7 +25,8 @@ static void check(const char *compiler, const char *flags, const char *emulator)
     char here[4096];
     cr_assert(getcwd(here, sizeof(here)));
     const char *program = file_path("fiber_check");
-    run(text("%s -std=gnu11 -D_GNU_SOURCE -O2 -g -I. %s -o %s " SOURCES, compiler, flags, program), here);
+    run(text("%s -std=gnu11 -D_GNU_SOURCE -O2 -g -I. %s -o %s " SOURCES, compiler, flags, program),
+        here);
     run(text("%s %s", emulator, program), harness_dir());
     assert_has(file_read("output.txt"), "50000 switches");
 }

@@ -35,7 +35,8 @@ E2E(harness, real_origins_start)
     peer_python("python", "files");
     peer_node("node", "require('http').createServer((q, r) => r.end('from node'))"
                       ".listen(@node@, '127.0.0.1')");
-    peer_nginx("nginx", "server { listen 127.0.0.1:@nginx@; location / { return 200 from_nginx; } }");
+    peer_nginx("nginx",
+               "server { listen 127.0.0.1:@nginx@; location / { return 200 from_nginx; } }");
     subject_http("", "server { listen 127.0.0.1:@http@;"
                      " location /p/ { proxy_pass http://127.0.0.1:@python@/; }"
                      " location /n/ { proxy_pass http://127.0.0.1:@node@/; }"

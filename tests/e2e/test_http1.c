@@ -53,8 +53,10 @@ E2E(http1, keeps_connections_as_versions_and_fields_say)
         const char *connection = wire_field(r, "Connection");
         cr_assert_eq(strcmp(connection ? connection : "keep-alive", "keep-alive") == 0,
                      cases[i].open, "%s", cases[i].request);
-        if (cases[i].open) assert_open(w);
-        else cr_assert(wire_closed(w), "%s", cases[i].request);
+        if (cases[i].open)
+            assert_open(w);
+        else
+            cr_assert(wire_closed(w), "%s", cases[i].request);
         wire_close(w);
     }
 }
@@ -81,9 +83,10 @@ E2E(http1, answers_pipelined_requests_with_bodies)
 {
     origin_t *o = start_echo("");
     wire_t *w = wire_open("http");
-    wire_send(w, "POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\none"
-                 "POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\n"
-                 "GET /3 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    wire_send(
+        w, "POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\none"
+           "POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\n"
+           "GET /3 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     for (int i = 1; i <= 3; i++) assert_has(wire_reply(w)->body.p, text(" /%d HTTP/1.", i));
     cr_assert(wire_closed(w));
     assert_text(origin_body(o, 0).p, "one");
@@ -155,18 +158,21 @@ E2E(http1, says_continue_only_when_the_body_is_wanted)
     cr_assert_eq(wire_reply(w)->status, 200);
     assert_text(origin_body(o, 0).p, "body");
 
-    wire_send(w, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\nhere");
+    wire_send(
+        w, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\nhere");
     reply_t *r = wire_reply(w);
     cr_assert_eq(r->status, 200, "a body that is on its way already needs no word");
     assert_text(origin_body(o, 1).p, "here");
 
     w = wire_open("http");
-    wire_send(w, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4096\r\nExpect: 100-continue\r\n\r\n");
+    wire_send(w,
+              "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4096\r\nExpect: 100-continue\r\n\r\n");
     r = wire_reply(w);
     cr_assert_eq(r->status, 413);
     assert_text(r->interim, "");
     w = wire_open("http");
-    wire_send(w, "POST /no HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+    wire_send(w,
+              "POST /no HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
     r = wire_reply(w);
     cr_assert_eq(r->status, 403);
 }
@@ -220,8 +226,9 @@ E2E(http1, old_clients_get_no_chunks)
     static const char answer[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
                                  "3\r\nabc\r\n3\r\ndef\r\n0\r\n\r\n";
     origin_start("origin", origin_say, answer);
-    subject_http("", "server { listen 127.0.0.1:@http@;"
-                     " location / { proxy_http_version 1.1; proxy_pass http://127.0.0.1:@origin@; } }");
+    subject_http("",
+                 "server { listen 127.0.0.1:@http@;"
+                 " location / { proxy_http_version 1.1; proxy_pass http://127.0.0.1:@origin@; } }");
     reply_t *r = wire_ask("http", "GET / HTTP/1.0\r\nHost: h\r\nConnection: keep-alive\r\n\r\n");
     assert_text(r->body.p, "abcdef");
     cr_assert(!r->chunked);
@@ -235,8 +242,9 @@ E2E(http1, chunked_transfer_encoding_off_ends_with_the_connection)
     static const char answer[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
                                  "3\r\nabc\r\n0\r\n\r\n";
     origin_start("origin", origin_say, answer);
-    subject_http("", "server { listen 127.0.0.1:@http@; chunked_transfer_encoding off;"
-                     " location / { proxy_http_version 1.1; proxy_pass http://127.0.0.1:@origin@; } }");
+    subject_http("",
+                 "server { listen 127.0.0.1:@http@; chunked_transfer_encoding off;"
+                 " location / { proxy_http_version 1.1; proxy_pass http://127.0.0.1:@origin@; } }");
     reply_t *r = wire_ask("http", "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_text(r->body.p, "abc");
     cr_assert(r->until_close);

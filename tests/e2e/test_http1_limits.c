@@ -40,15 +40,17 @@ E2E(limits, sizes_of_heads)
     const char *fits = text("GET /%s HTTP/1.1\r\nHost: h\r\n\r\n", letters(8000));
     cr_assert_eq(wire_ask("http", fits)->status, 200);
     closes_with(text("GET /%s HTTP/1.1\r\nHost: h\r\n\r\n", letters(9000)), 414);
-    fits = text("GET / HTTP/1.1\r\nHost: h\r\nA: %s\r\nB: %s\r\n\r\n", letters(7000), letters(7000));
+    fits =
+        text("GET / HTTP/1.1\r\nHost: h\r\nA: %s\r\nB: %s\r\n\r\n", letters(7000), letters(7000));
     cr_assert_eq(wire_ask("http", fits)->status, 200);
     const char *field = text("GET / HTTP/1.1\r\nHost: h\r\nA: %s\r\n\r\n", letters(9000));
     wire_t *w = wire_open("http");
     wire_send(w, field);
     int status = wire_reply(w)->status;
     cr_assert(status == 431 || status == 400, "%d", status);
-    const char *many = text("GET / HTTP/1.1\r\nHost: h\r\nA: %s\r\nB: %s\r\nC: %s\r\nD: %s\r\nE: %s\r\n\r\n",
-                            letters(7000), letters(7000), letters(7000), letters(7000), letters(7000));
+    const char *many =
+        text("GET / HTTP/1.1\r\nHost: h\r\nA: %s\r\nB: %s\r\nC: %s\r\nD: %s\r\nE: %s\r\n\r\n",
+             letters(7000), letters(7000), letters(7000), letters(7000), letters(7000));
     closes_with(many, 431);
 }
 
@@ -72,17 +74,25 @@ E2E(limits, client_max_body_size)
                      " proxy_pass http://127.0.0.1:@origin@; }"
                      " location /any { client_max_body_size 0;"
                      " proxy_pass http://127.0.0.1:@origin@; } }");
-    const char *request = text("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n%s", filled(100));
+    const char *request =
+        text("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n%s", filled(100));
     cr_assert_eq(wire_ask("http", request)->status, 200);
-    closes_with(text("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n%s", filled(101)), 413);
-    closes_with(text("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n%s\r\n0\r\n\r\n",
-                     filled(101)), 413);
-    closes_with(text("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n32\r\n%s\r\n40\r\n%s"
-                     "\r\n0\r\n\r\n", filled(50), filled(64)), 413);
+    closes_with(text("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n%s", filled(101)),
+                413);
+    closes_with(
+        text(
+            "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n%s\r\n0\r\n\r\n",
+            filled(101)),
+        413);
+    closes_with(
+        text("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n32\r\n%s\r\n40\r\n%s"
+             "\r\n0\r\n\r\n",
+             filled(50), filled(64)),
+        413);
     request = text("POST /more HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n%s", filled(101));
     cr_assert_eq(wire_ask("http", request)->status, 200);
-    request = text("POST /any HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\n%s",
-                   filled(2000000));
+    request =
+        text("POST /any HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\n%s", filled(2000000));
     cr_assert_eq(wire_ask("http", request)->status, 200);
     cr_assert_eq(origin_requests(o), 3);
     subject_log_await("client intended to send too large body: 101 bytes, client: 127.0.0.1");
@@ -161,9 +171,10 @@ E2E(limits, client_body_in_files)
 E2E(limits, worker_connections)
 {
     subject_tolerate("worker_connections are not enough");
-    subject_start("error_log error.log info; worker_processes 1; events { worker_connections 10; }\n"
-                  "http { access_log off;"
-                  " server { listen 127.0.0.1:@http@; location / { return 200 ok; } } }");
+    subject_start(
+        "error_log error.log info; worker_processes 1; events { worker_connections 10; }\n"
+        "http { access_log off;"
+        " server { listen 127.0.0.1:@http@; location / { return 200 ok; } } }");
     wire_t *w[16];
     for (int i = 0; i < 16; i++) w[i] = wire_open("http");
     subject_log_await("worker_connections are not enough");

@@ -1,4 +1,5 @@
-/* What is ambiguous or malformed is answered with 400, the connection is closed, no origin hears of it. */
+/* What is ambiguous or malformed is answered with 400, the connection is closed, no origin hears of
+ * it. */
 #include "tests/e2e/origin.h"
 #include "tests/e2e/subject.h"
 #include "tests/e2e/wire.h"
@@ -77,7 +78,8 @@ E2E(refused, framing_that_could_be_read_in_two_ways)
 E2E(refused, transfer_coding_in_http_1_0)
 {
     origin_t *o = start("");
-    refused(o, STR("POST / HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400);
+    refused(o, STR("POST / HTTP/1.0\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+            400);
 }
 
 E2E(refused, nul_and_bare_line_ends)
@@ -132,17 +134,26 @@ E2E(refused, request_lines)
 E2E(refused, bad_chunks)
 {
     static const char *const bodies[] = {
-        "x\r\nhello\r\n0\r\n\r\n",       "5\nhello\r\n0\r\n\r\n",    "5\r\nhello0\r\n\r\n",
-        "5\r\nhello\n0\r\n\r\n",         "-5\r\nhello\r\n0\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n",
-        "5 5\r\nhello\r\n0\r\n\r\n",     "\r\nhello\r\n0\r\n\r\n",   "+5\r\nhello\r\n0\r\n\r\n",
-        "5;a\nb\r\nhello\r\n0\r\n\r\n",  "5\r\nhello\r\n0\n\n",      "5\r\nhellohello\r\n0\r\n\r\n",
-        "10000000000000000\r\nhello\r\n", "5;\x01\r\nhello\r\n0\r\n\r\n",
+        "x\r\nhello\r\n0\r\n\r\n",
+        "5\nhello\r\n0\r\n\r\n",
+        "5\r\nhello0\r\n\r\n",
+        "5\r\nhello\n0\r\n\r\n",
+        "-5\r\nhello\r\n0\r\n\r\n",
+        "0x5\r\nhello\r\n0\r\n\r\n",
+        "5 5\r\nhello\r\n0\r\n\r\n",
+        "\r\nhello\r\n0\r\n\r\n",
+        "+5\r\nhello\r\n0\r\n\r\n",
+        "5;a\nb\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhello\r\n0\n\n",
+        "5\r\nhellohello\r\n0\r\n\r\n",
+        "10000000000000000\r\nhello\r\n",
+        "5;\x01\r\nhello\r\n0\r\n\r\n",
         "5\r\nhello\r\n0\r\nbad trailer\r\n\r\n",
     };
     origin_t *o = start("");
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
-        const char *r = text("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n%s",
-                             bodies[i]);
+        const char *r =
+            text("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n%s", bodies[i]);
         refused(o, str_of(r), 400);
     }
 }

@@ -31,7 +31,8 @@ static int *connect_many(unsigned n)
     for (unsigned i = 0; i < n; i++) {
         fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         cr_assert_geq(fds[i], 0, "socket %u: %s", i, strerror(errno));
-        cr_assert_eq(connect(fds[i], (struct sockaddr *)&a, sizeof(a)), 0, "%u: %s", i, strerror(errno));
+        cr_assert_eq(connect(fds[i], (struct sockaddr *)&a, sizeof(a)), 0, "%u: %s", i,
+                     strerror(errno));
     }
     return fds;
 }
@@ -39,7 +40,8 @@ static int *connect_many(unsigned n)
 static void ask(int fd)
 {
     static const char request[] = "GET /x HTTP/1.1\r\nHost: h\r\n\r\n";
-    cr_assert_eq(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL), (ssize_t)sizeof(request) - 1);
+    cr_assert_eq(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL),
+                 (ssize_t)sizeof(request) - 1);
 }
 
 static void take_answer(int fd)
@@ -63,7 +65,8 @@ E2E(load, ten_thousand_open_connections)
     unsigned n = allowed(MANY);
     subject_start("error_log error.log info; worker_processes 1; worker_rlimit_nofile 15000;\n"
                   "events { worker_connections 12000; }\n"
-                  "http { access_log off; keepalive_timeout 600s; server { listen 127.0.0.1:@http@ backlog=4096;"
+                  "http { access_log off; keepalive_timeout 600s; server { listen 127.0.0.1:@http@ "
+                  "backlog=4096;"
                   " location / { return 200 $request_uri; } } }");
     int *fds = connect_many(n);
     for (int round = 0; round < 2; round++) {
@@ -86,9 +89,10 @@ E2E(load, a_thousand_requests_wait_for_their_origin)
     unsigned n = 1000;
     origin_t *o = origin_start("origin", wait_then_answer, NULL);
     allowed(MANY);
-    subject_start("error_log error.log info; worker_rlimit_nofile 5000; events { worker_connections 4096; }\n"
-                  "http { access_log off; server { listen 127.0.0.1:@http@ backlog=4096;"
-                  " location / { proxy_pass http://127.0.0.1:@origin@; } } }");
+    subject_start(
+        "error_log error.log info; worker_rlimit_nofile 5000; events { worker_connections 4096; }\n"
+        "http { access_log off; server { listen 127.0.0.1:@http@ backlog=4096;"
+        " location / { proxy_pass http://127.0.0.1:@origin@; } } }");
     int *fds = connect_many(n);
     for (unsigned i = 0; i < n; i++) ask(fds[i]);
     cr_assert(origin_await_connections(o, n));

@@ -22,7 +22,8 @@ static const char *lines(const char *name, unsigned n)
         for (const char *p = file_read(name); (p = strchr(p, '\n')); p++) have++;
         have >= n;
     }));
-    cr_assert(there && have == n, "%u lines instead of %u in %s:\n%s", have, n, name, file_read(name));
+    cr_assert(there && have == n, "%u lines instead of %u in %s:\n%s", have, n, name,
+              file_read(name));
     return file_read(name);
 }
 
@@ -30,8 +31,8 @@ static bool matches(const char *pattern_text, const char *subject)
 {
     int err;
     size_t at;
-    pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern_text, PCRE2_ZERO_TERMINATED, PCRE2_MULTILINE, &err,
-                                   &at, NULL);
+    pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern_text, PCRE2_ZERO_TERMINATED, PCRE2_MULTILINE,
+                                   &err, &at, NULL);
     cr_assert(re, "a bad pattern: %s", pattern_text);
     pcre2_match_data *m = pcre2_match_data_create(8, NULL);
     int r = pcre2_match(re, (PCRE2_SPTR)subject, strlen(subject), 0, 0, m, NULL);
@@ -46,11 +47,13 @@ static bool matches(const char *pattern_text, const char *subject)
 E2E(access_log, combined_is_the_default)
 {
     start("access_log @dir@/a.log; server { listen 127.0.0.1:@http@; return 200 hello; }");
-    wire_ask("http", "GET /a?b HTTP/1.1\r\nHost: h\r\nReferer: http://r/\r\nUser-Agent: ua \"x\"\r\n"
-                     "Authorization: Basic am9lOnB3\r\nConnection: close\r\n\r\n");
-    assert_matches(lines("a.log", 1),
-                   "^127\\.0\\.0\\.1 - joe \\[\\d\\d/[A-Z][a-z]{2}/\\d{4}:\\d\\d:\\d\\d:\\d\\d [+-]\\d{4}\\] "
-                   "\"GET /a\\?b HTTP/1\\.1\" 200 5 \"http://r/\" \"ua \\\\x22x\\\\x22\"$");
+    wire_ask("http",
+             "GET /a?b HTTP/1.1\r\nHost: h\r\nReferer: http://r/\r\nUser-Agent: ua \"x\"\r\n"
+             "Authorization: Basic am9lOnB3\r\nConnection: close\r\n\r\n");
+    assert_matches(
+        lines("a.log", 1),
+        "^127\\.0\\.0\\.1 - joe \\[\\d\\d/[A-Z][a-z]{2}/\\d{4}:\\d\\d:\\d\\d:\\d\\d [+-]\\d{4}\\] "
+        "\"GET /a\\?b HTTP/1\\.1\" 200 5 \"http://r/\" \"ua \\\\x22x\\\\x22\"$");
 }
 
 E2E(access_log, escapes_as_told)
@@ -59,7 +62,8 @@ E2E(access_log, escapes_as_told)
           "log_format n escape=none '<$http_x>';"
           "access_log @dir@/d.log d; access_log @dir@/j.log j; access_log @dir@/n.log n;"
           "server { listen 127.0.0.1:@http@; return 200; }");
-    wire_ask("http", "GET / HTTP/1.1\r\nHost: h\r\nX: a\"b\\c\td\xc3\xa9\r\nConnection: close\r\n\r\n");
+    wire_ask("http",
+             "GET / HTTP/1.1\r\nHost: h\r\nX: a\"b\\c\td\xc3\xa9\r\nConnection: close\r\n\r\n");
     wire_get("http", "/");
     assert_text(lines("d.log", 2), "<a\\x22b\\x5Cc\\x09d\\xC3\\xA9>\n<->\n");
     assert_text(lines("j.log", 2), "{\"x\": \"a\\\"b\\\\c\\td\xc3\xa9\"}\n{\"x\": \"\"}\n");
@@ -108,7 +112,8 @@ E2E(access_log, what_was_sent_and_how_long_it_took)
     wire_t *w = wire_open("http");
     wire_send(w, request);
     size_t sent = wire_rest(w).n;
-    assert_matches(lines("s.log", 1), text("^%zu 5 %zu \\d+\\.\\d{3} 200 1 5 OK$", sent, strlen(request)));
+    assert_matches(lines("s.log", 1),
+                   text("^%zu 5 %zu \\d+\\.\\d{3} 200 1 5 OK$", sent, strlen(request)));
 }
 
 E2E(access_log, is_reopened)
@@ -128,14 +133,18 @@ E2E(error_log, has_the_layout_of_nginx)
 {
     start("server { listen 127.0.0.1:@http@; server_name site.test;"
           " location / { proxy_pass http://127.0.0.1:@dead@; } }");
-    wire_ask("http", "GET /a?b HTTP/1.1\r\nHost: site.test\r\nReferer: http://r/\r\nConnection: close\r\n\r\n");
+    wire_ask(
+        "http",
+        "GET /a?b HTTP/1.1\r\nHost: site.test\r\nReferer: http://r/\r\nConnection: close\r\n\r\n");
     subject_log_await("Connection refused");
-    assert_matches(subject_log(),
-                   text("^\\d{4}/\\d\\d/\\d\\d \\d\\d:\\d\\d:\\d\\d \\[error\\] \\d+#\\d+: \\*\\d+ connect\\(\\) "
-                        "failed \\(111: Connection refused\\) while connecting to upstream, client: "
-                        "127\\.0\\.0\\.1, server: site\\.test, request: \"GET /a\\?b HTTP/1\\.1\", upstream: "
-                        "\"http://127\\.0\\.0\\.1:%u/a\\?b\", host: \"site\\.test\", referrer: \"http://r/\"$",
-                        harness_port("dead")));
+    assert_matches(
+        subject_log(),
+        text("^\\d{4}/\\d\\d/\\d\\d \\d\\d:\\d\\d:\\d\\d \\[error\\] \\d+#\\d+: \\*\\d+ "
+             "connect\\(\\) "
+             "failed \\(111: Connection refused\\) while connecting to upstream, client: "
+             "127\\.0\\.0\\.1, server: site\\.test, request: \"GET /a\\?b HTTP/1\\.1\", upstream: "
+             "\"http://127\\.0\\.0\\.1:%u/a\\?b\", host: \"site\\.test\", referrer: \"http://r/\"$",
+             harness_port("dead")));
 }
 
 E2E(error_log, of_a_server_and_by_level)
@@ -156,14 +165,15 @@ E2E(error_log, control_bytes_are_escaped)
 {
     subject_tolerate("2026/01/01");
     start("server { listen 127.0.0.1:@http@; location / { root @dir@/none; } }");
-    wire_ask("http", "GET /a%0a2026/01/01%20[emerg] HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    wire_ask("http",
+             "GET /a%0a2026/01/01%20[emerg] HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     subject_log_await("No such file");
     assert_lacks(subject_log(), "\n2026/01/01 [emerg]");
 }
 
 /*
- * The failregex of fail2ban's filters nginx-botsearch and nginx-bad-request (filter.d, as shipped by
- * Debian), with <HOST> written out.
+ * The failregex of fail2ban's filters nginx-botsearch and nginx-bad-request (filter.d, as shipped
+ * by Debian), with <HOST> written out.
  */
 E2E(log_watchers, fail2ban_finds_what_it_looks_for)
 {
@@ -172,10 +182,13 @@ E2E(log_watchers, fail2ban_finds_what_it_looks_for)
     wire_ask("http", "GET /wp-login.php HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     wire_ask("http", "\x16\x03\x01 x\r\n\r\n");
     const char *log = lines("a.log", 2);
-    assert_matches(log, "^127\\.0\\.0\\.1 \\- \\S+ \\[[^\\]]*\\] \"(GET|POST|HEAD) \\/wp-login\\.php \\S+\" 404 .+$");
+    assert_matches(log, "^127\\.0\\.0\\.1 \\- \\S+ \\[[^\\]]*\\] \"(GET|POST|HEAD) "
+                        "\\/wp-login\\.php \\S+\" 404 .+$");
     assert_matches(log, "^127\\.0\\.0\\.1 - - \\[[^\\]]*\\] \"[^\"]*\" 400 ");
     subject_log_await("No such file");
-    assert_matches(subject_log(), "^.* \\[error\\] \\d+#\\d+: \\*\\d+ (\\S+ )?\"[^\"]+\" (failed|is not found) "
-                                  "\\(2\\: No such file or directory\\), client\\: 127\\.0\\.0\\.1, server\\: \\S*, "
-                                  "request: \"(GET|POST|HEAD) \\/wp-login\\.php \\S+\", .*?$");
+    assert_matches(
+        subject_log(),
+        "^.* \\[error\\] \\d+#\\d+: \\*\\d+ (\\S+ )?\"[^\"]+\" (failed|is not found) "
+        "\\(2\\: No such file or directory\\), client\\: 127\\.0\\.0\\.1, server\\: \\S*, "
+        "request: \"(GET|POST|HEAD) \\/wp-login\\.php \\S+\", .*?$");
 }

@@ -82,8 +82,9 @@ E2E(proxy, reaches_unix_sockets_and_groups)
 
 E2E(proxy, sends_http_1_1_on_kept_connections)
 {
-    origin_t *o = start("location / { proxy_pass http://127.0.0.1:@origin@; }"
-                        "location /old { proxy_http_version 1.0; proxy_pass http://127.0.0.1:@origin@; }");
+    origin_t *o =
+        start("location / { proxy_pass http://127.0.0.1:@origin@; }"
+              "location /old { proxy_http_version 1.0; proxy_pass http://127.0.0.1:@origin@; }");
     for (int i = 0; i < 5; i++) cr_assert_eq(wire_get("http", "/")->status, 200);
     cr_assert_eq(origin_connections(o), 1);
     assert_text(line(o, 0), "GET / HTTP/1.1");
@@ -102,7 +103,8 @@ E2E(proxy, set_header_adds_replaces_removes_and_inherits)
                         " proxy_set_header X-Empty $arg_none; proxy_set_header Accept \"\";"
                         " proxy_set_header X-Mixed \"<$request_method $uri>\";"
                         " proxy_pass http://127.0.0.1:@origin@; }");
-    wire_ask("http", "GET / HTTP/1.1\r\nHost: Site.Test:81\r\nX-Server: client\r\nAccept: a\r\n\r\n");
+    wire_ask("http",
+             "GET / HTTP/1.1\r\nHost: Site.Test:81\r\nX-Server: client\r\nAccept: a\r\n\r\n");
     assert_text(origin_field(o, 0, "Host"), "site.test");
     assert_text(origin_field(o, 0, "X-Server"), "s");
     assert_text(origin_field(o, 0, "Accept"), "a");
@@ -119,16 +121,17 @@ E2E(proxy, set_header_adds_replaces_removes_and_inherits)
 
 E2E(proxy, method_body_and_what_is_held_back)
 {
-    origin_t *o = start("location /m { proxy_method PUT; proxy_pass http://127.0.0.1:@origin@; }"
-                        "location /b { proxy_set_body \"<$arg_a>\"; proxy_pass http://127.0.0.1:@origin@; }"
-                        "location /nob { proxy_pass_request_body off; proxy_set_header Content-Length \"\";"
-                        " proxy_pass http://127.0.0.1:@origin@; }"
-                        "location /noh { proxy_pass_request_headers off;"
-                        " proxy_set_header X-Own yes; proxy_pass http://127.0.0.1:@origin@; }");
+    origin_t *o =
+        start("location /m { proxy_method PUT; proxy_pass http://127.0.0.1:@origin@; }"
+              "location /b { proxy_set_body \"<$arg_a>\"; proxy_pass http://127.0.0.1:@origin@; }"
+              "location /nob { proxy_pass_request_body off; proxy_set_header Content-Length \"\";"
+              " proxy_pass http://127.0.0.1:@origin@; }"
+              "location /noh { proxy_pass_request_headers off;"
+              " proxy_set_header X-Own yes; proxy_pass http://127.0.0.1:@origin@; }");
     static const char *const paths[] = {"/m", "/b?a=new%20body", "/nob", "/noh"};
     for (int i = 0; i < 4; i++) {
-        const char *request = text("POST %s HTTP/1.1\r\nHost: h\r\nX-A: b\r\nContent-Length: 4\r\n\r\nbody",
-                                   paths[i]);
+        const char *request = text(
+            "POST %s HTTP/1.1\r\nHost: h\r\nX-A: b\r\nContent-Length: 4\r\n\r\nbody", paths[i]);
         cr_assert_eq(wire_ask("http", request)->status, 200, "%s", paths[i]);
     }
     assert_text(line(o, 0), "PUT /m HTTP/1.1");
@@ -213,11 +216,12 @@ E2E(proxy, python_serves_files)
 
 E2E(proxy, node_streams_and_takes_bodies)
 {
-    peer_node("node", "require('http').createServer((q, r) => {\n"
-                      "  let n = 0; q.on('data', d => n += d.length);\n"
-                      "  q.on('end', () => { for (let i = 0; i < 200; i++) r.write('part ' + i + '\\n');\n"
-                      "    r.addTrailers({'X-End': 'yes'}); r.end(q.method + ' ' + n); });\n"
-                      "}).listen(@node@, '127.0.0.1')");
+    peer_node("node",
+              "require('http').createServer((q, r) => {\n"
+              "  let n = 0; q.on('data', d => n += d.length);\n"
+              "  q.on('end', () => { for (let i = 0; i < 200; i++) r.write('part ' + i + '\\n');\n"
+              "    r.addTrailers({'X-End': 'yes'}); r.end(q.method + ' ' + n); });\n"
+              "}).listen(@node@, '127.0.0.1')");
     subject_http("", "server { listen 127.0.0.1:@http@; client_max_body_size 10m;"
                      " location / { proxy_pass http://127.0.0.1:@node@; } }");
     wire_t *w = wire_open("http");
@@ -241,7 +245,8 @@ E2E(proxy, nginx_answers_ranges_and_conditions)
     reply_t *r = wire_reply(w);
     cr_assert_eq(r->status, 206);
     cr_assert(str_eq(r->body, str_sub(pattern(100000), 10, 20)));
-    wire_send(w, text("GET /f HTTP/1.1\r\nHost: h\r\nIf-None-Match: %s\r\n\r\n", wire_field(r, "ETag")));
+    wire_send(
+        w, text("GET /f HTTP/1.1\r\nHost: h\r\nIf-None-Match: %s\r\n\r\n", wire_field(r, "ETag")));
     cr_assert_eq(wire_reply(w)->status, 304);
     wire_send(w, "HEAD /f HTTP/1.1\r\nHost: h\r\n\r\n");
     r = wire_reply_to(w, "HEAD");
@@ -250,8 +255,9 @@ E2E(proxy, nginx_answers_ranges_and_conditions)
 
 E2E(proxy, tells_about_the_exchange_in_variables)
 {
-    origin_start("origin", origin_say, "HTTP/1.1 201 Made\r\nContent-Length: 2\r\nX-O: v\r\n"
-                                       "Set-Cookie: a=b; Path=/\r\n\r\nhi");
+    origin_start("origin", origin_say,
+                 "HTTP/1.1 201 Made\r\nContent-Length: 2\r\nX-O: v\r\n"
+                 "Set-Cookie: a=b; Path=/\r\n\r\nhi");
     subject_http("", "log_format u '$upstream_addr|$upstream_status|$upstream_http_x_o|"
                      "$upstream_cookie_a|$upstream_response_length|$upstream_response_time|"
                      "$upstream_connect_time|$upstream_header_time|$upstream_bytes_received|"

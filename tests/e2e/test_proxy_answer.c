@@ -45,7 +45,8 @@ E2E(answer, malformed_ones_are_a_502)
         "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nok",
         "HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nok",
         "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nok",
-        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok",
         "HTTP/1.1 200 OK\r\nBad Name: x\r\nContent-Length: 2\r\n\r\nok",
@@ -80,7 +81,8 @@ E2E(answer, unusual_ones_are_taken)
         {"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", 200, ""},
         {"HTTP/1.1 599 X\r\nContent-Length:\t 2 \t\r\n\r\nok", 599, "ok"},
         {"HTTP/1.1 200 OK\r\nEmpty:\r\nContent-Length: 0\r\n\r\n", 200, ""},
-        {"HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n1;x\r\no\r\n01\r\nk\r\n00\r\n\r\n", 200, "ok"},
+        {"HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n1;x\r\no\r\n01\r\nk\r\n00\r\n\r\n",
+         200, "ok"},
     };
     enum { COUNT = sizeof(cases) / sizeof(cases[0]) };
     static const char *answers[COUNT];
@@ -115,10 +117,12 @@ E2E(answer, truncated_ones_are_never_whole)
         w = wire_open("http");
         wire_send(w, text("GET /%zu HTTP/1.0\r\nHost: h\r\n\r\n", i));
         r = wire_try_reply(w, "GET");
-        cr_assert(r->broken || r->status == 502 || wire_was_reset(w), "whole in 1.0: %s", answers[i]);
+        cr_assert(r->broken || r->status == 502 || wire_was_reset(w), "whole in 1.0: %s",
+                  answers[i]);
         CURL *c = fetch_new(text("http://127.0.0.1:@http@/%zu", i));
         fetched_t *f = fetch(c);
-        cr_assert(f->code != CURLE_OK || f->status == 502, "curl takes it for whole: %s", answers[i]);
+        cr_assert(f->code != CURLE_OK || f->status == 502, "curl takes it for whole: %s",
+                  answers[i]);
     }
     subject_log_await("upstream prematurely closed connection");
 }
@@ -195,11 +199,13 @@ E2E(answer, large_ones_arrive_whole_unbuffered)
 /* A client that reads slowly holds the origin only as far as the buffers do not reach. */
 E2E(answer, buffers_free_the_origin)
 {
-    origin_start("origin", origin_say_once, text("HTTP/1.1 200 OK\r\nConnection: close\r\n"
-                                                 "Content-Length: 400000\r\n\r\n%s",
-                                                 pattern(400000).p));
-    subject_http("", "log_format t $upstream_status; server { listen 127.0.0.1:@http@ sndbuf=8k;"
-                     " location / { proxy_buffers 64 8k; proxy_pass http://127.0.0.1:@origin@; } }");
+    origin_start("origin", origin_say_once,
+                 text("HTTP/1.1 200 OK\r\nConnection: close\r\n"
+                      "Content-Length: 400000\r\n\r\n%s",
+                      pattern(400000).p));
+    subject_http("",
+                 "log_format t $upstream_status; server { listen 127.0.0.1:@http@ sndbuf=8k;"
+                 " location / { proxy_buffers 64 8k; proxy_pass http://127.0.0.1:@origin@; } }");
     wire_t *w = wire_open("http");
     int small = 4096;
     setsockopt(wire_fd(w), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
@@ -212,7 +218,8 @@ E2E(answer, buffers_free_the_origin)
 static void say_in_two(visit_t *v)
 {
     if (!visit_request(v)) return;
-    visit_send(v, visit_arg(v) ? visit_arg(v) : "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");
+    visit_send(v,
+               visit_arg(v) ? visit_arg(v) : "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst");
     visit_gate(v);
     visit_send(v, "later");
     visit_await_left(v);
@@ -235,8 +242,10 @@ E2E(answer, unbuffered_parts_are_passed_on_at_once)
 
 E2E(answer, x_accel_buffering_decides_for_one_answer)
 {
-    check_first_part_comes(start(say_in_two, "HTTP/1.1 200 OK\r\nX-Accel-Buffering: no\r\n"
-                                             "Content-Length: 10\r\n\r\nfirst", ""));
+    check_first_part_comes(start(say_in_two,
+                                 "HTTP/1.1 200 OK\r\nX-Accel-Buffering: no\r\n"
+                                 "Content-Length: 10\r\n\r\nfirst",
+                                 ""));
 }
 
 /* Larger than proxy_buffer_size is not a 502. */
@@ -307,7 +316,8 @@ E2E(answer, intercepted_errors_get_our_page)
 
 E2E(answer, errors_are_passed_on_otherwise)
 {
-    start(origin_say, "HTTP/1.1 503 Down\r\nContent-Length: 6\r\n\r\norigin", "error_page 503 /ok;");
+    start(origin_say, "HTTP/1.1 503 Down\r\nContent-Length: 6\r\n\r\norigin",
+          "error_page 503 /ok;");
     reply_t *r = wire_get("http", "/");
     cr_assert_eq(r->status, 503);
     assert_text(r->body.p, "origin");

@@ -57,8 +57,9 @@ E2E(failure, silence_is_a_504)
     start("", "proxy_read_timeout 300ms; proxy_pass http://127.0.0.1:@origin@;");
     cr_assert_eq(wire_get("http", "/")->status, 504);
     cr_assert(origin_await_left(o, 1));
-    subject_log_await("upstream timed out (110: Connection timed out) while reading response header "
-                      "from upstream, client: 127.0.0.1");
+    subject_log_await(
+        "upstream timed out (110: Connection timed out) while reading response header "
+        "from upstream, client: 127.0.0.1");
 }
 
 static void half_then_silence(visit_t *v)
@@ -100,7 +101,8 @@ E2E(failure, connecting_takes_no_longer_than_allowed)
     fill_queue("full", fds, 4);
     start("", "proxy_connect_timeout 300ms; proxy_pass http://127.0.0.1:@full@;");
     cr_assert_eq(wire_get("http", "/")->status, 504);
-    subject_log_await("upstream timed out (110: Connection timed out) while connecting to upstream");
+    subject_log_await(
+        "upstream timed out (110: Connection timed out) while connecting to upstream");
     for (int i = 0; i < 4; i++) close(fds[i]);
 }
 
@@ -112,13 +114,15 @@ static void never_read(visit_t *v)
 E2E(failure, sending_takes_no_longer_than_allowed)
 {
     origin_t *o = origin_start("origin", never_read, NULL);
-    start("client_max_body_size 0;", "proxy_send_timeout 300ms; proxy_pass http://127.0.0.1:@origin@;");
+    start("client_max_body_size 0;",
+          "proxy_send_timeout 300ms; proxy_pass http://127.0.0.1:@origin@;");
     wire_t *w = wire_open("http");
     str_t body = pattern(20000000);
     wire_send(w, text("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %zu\r\n\r\n", body.n));
     wire_try_send(w, body);
     cr_assert_eq(wire_reply(w)->status, 504);
-    subject_log_await("upstream timed out (110: Connection timed out) while sending request to upstream");
+    subject_log_await(
+        "upstream timed out (110: Connection timed out) while sending request to upstream");
     origin_open_gate(o);
 }
 
@@ -133,8 +137,9 @@ E2E(failure, the_next_origin_is_tried)
 {
     origin_start("bad", close_at_once, NULL);
     origin_t *good = origin_start("good", origin_echo, NULL);
-    start("upstream u { server 127.0.0.1:@dead@; server 127.0.0.1:@bad@; server 127.0.0.1:@good@; }",
-          "proxy_pass http://u;");
+    start(
+        "upstream u { server 127.0.0.1:@dead@; server 127.0.0.1:@bad@; server 127.0.0.1:@good@; }",
+        "proxy_pass http://u;");
     for (int i = 0; i < 6; i++) cr_assert_eq(wire_get("http", "/")->status, 200);
     cr_assert_eq(origin_requests(good), 6);
     assert_text(logged(0), text("200 127.0.0.1:%u, 127.0.0.1:%u, 127.0.0.1:%u 502, 502, 200",
@@ -145,30 +150,37 @@ E2E(failure, what_is_not_idempotent_is_not_repeated)
 {
     origin_t *bad = origin_start("bad", close_at_once, NULL);
     origin_t *good = origin_start("good", origin_echo, NULL);
-    const char *group = "upstream u%d { server 127.0.0.1:@bad@ max_fails=0; server 127.0.0.1:@good@ backup; }";
-    subject_http("", text("%s %s server { listen 127.0.0.1:@http@; location / { proxy_pass http://u0; }"
-                          " location /again { proxy_next_upstream error timeout non_idempotent;"
-                          " proxy_pass http://u1; } }",
-                          text(group, 0), text(group, 1)));
+    const char *group =
+        "upstream u%d { server 127.0.0.1:@bad@ max_fails=0; server 127.0.0.1:@good@ backup; }";
+    subject_http("",
+                 text("%s %s server { listen 127.0.0.1:@http@; location / { proxy_pass http://u0; }"
+                      " location /again { proxy_next_upstream error timeout non_idempotent;"
+                      " proxy_pass http://u1; } }",
+                      text(group, 0), text(group, 1)));
     static const char post[] = " HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody";
     cr_assert_eq(wire_ask("http", text("POST /%s", post))->status, 502);
     cr_assert_eq(origin_requests(good), 0);
     cr_assert_eq(wire_ask("http", text("POST /again%s", post))->status, 200);
     assert_text(origin_body(good, 0).p, "body");
-    cr_assert_eq(wire_ask("http", "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody")->status, 200);
+    cr_assert_eq(
+        wire_ask("http", "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody")->status,
+        200);
     cr_assert_eq(origin_connections(bad), 3);
 }
 
 E2E(failure, statuses_can_be_a_reason_to_try_the_next)
 {
-    origin_t *busy = origin_start("busy", origin_say, "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy");
+    origin_t *busy =
+        origin_start("busy", origin_say, "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy");
     origin_start("good", origin_say, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood");
-    const char *group = "upstream u%d { server 127.0.0.1:@busy@ max_fails=0; server 127.0.0.1:@good@ backup; }";
-    subject_http("", text("%s %s %s server { listen 127.0.0.1:@http@;"
-                          " location / { proxy_pass http://u0; }"
-                          " location /next { proxy_next_upstream http_502 http_503; proxy_pass http://u1; }"
-                          " location /off { proxy_next_upstream off; proxy_pass http://u2; } }",
-                          text(group, 0), text(group, 1), text(group, 2)));
+    const char *group =
+        "upstream u%d { server 127.0.0.1:@busy@ max_fails=0; server 127.0.0.1:@good@ backup; }";
+    subject_http(
+        "", text("%s %s %s server { listen 127.0.0.1:@http@;"
+                 " location / { proxy_pass http://u0; }"
+                 " location /next { proxy_next_upstream http_502 http_503; proxy_pass http://u1; }"
+                 " location /off { proxy_next_upstream off; proxy_pass http://u2; } }",
+                 text(group, 0), text(group, 1), text(group, 2)));
     assert_text(wire_get("http", "/")->body.p, "busy");
     assert_text(wire_get("http", "/next")->body.p, "good");
     assert_text(wire_get("http", "/off")->body.p, "busy");
@@ -177,16 +189,18 @@ E2E(failure, statuses_can_be_a_reason_to_try_the_next)
 
 E2E(failure, tries_and_time_are_limited)
 {
-    origin_t *a = origin_start("a", close_at_once, NULL), *b = origin_start("b", close_at_once, NULL);
+    origin_t *a = origin_start("a", close_at_once, NULL),
+             *b = origin_start("b", close_at_once, NULL);
     origin_t *c = origin_start("c", close_at_once, NULL);
     origin_t *silent = origin_start("silent", origin_silent, NULL);
     origin_t *more = origin_start("more", origin_echo, NULL);
-    subject_http("", "upstream u { server 127.0.0.1:@a@; server 127.0.0.1:@b@; server 127.0.0.1:@c@; }"
-                     "upstream t { server 127.0.0.1:@silent@; server 127.0.0.1:@more@ backup; }"
-                     "server { listen 127.0.0.1:@http@;"
-                     "location / { proxy_next_upstream_tries 2; proxy_pass http://u; }"
-                     "location /time { proxy_read_timeout 400ms; proxy_next_upstream_timeout 200ms;"
-                     " proxy_pass http://t; } }");
+    subject_http("",
+                 "upstream u { server 127.0.0.1:@a@; server 127.0.0.1:@b@; server 127.0.0.1:@c@; }"
+                 "upstream t { server 127.0.0.1:@silent@; server 127.0.0.1:@more@ backup; }"
+                 "server { listen 127.0.0.1:@http@;"
+                 "location / { proxy_next_upstream_tries 2; proxy_pass http://u; }"
+                 "location /time { proxy_read_timeout 400ms; proxy_next_upstream_timeout 200ms;"
+                 " proxy_pass http://t; } }");
     cr_assert_eq(wire_get("http", "/")->status, 502);
     cr_assert_eq(origin_connections(a) + origin_connections(b) + origin_connections(c), 2);
     cr_assert_eq(wire_get("http", "/time")->status, 504);
@@ -196,8 +210,10 @@ E2E(failure, tries_and_time_are_limited)
 
 E2E(failure, an_origin_that_failed_rests)
 {
-    origin_t *good = origin_start("good", origin_echo, NULL), *bad = origin_start("bad", close_at_once, NULL);
-    start("upstream u { server 127.0.0.1:@bad@ max_fails=2 fail_timeout=60s; server 127.0.0.1:@good@; }",
+    origin_t *good = origin_start("good", origin_echo, NULL),
+             *bad = origin_start("bad", close_at_once, NULL);
+    start("upstream u { server 127.0.0.1:@bad@ max_fails=2 fail_timeout=60s; server "
+          "127.0.0.1:@good@; }",
           "proxy_pass http://u;");
     for (int i = 0; i < 10; i++) cr_assert_eq(wire_get("http", "/")->status, 200);
     cr_assert_eq(origin_connections(bad), 2);

@@ -17,15 +17,17 @@ static origin_t *start(origin_fn *serve, const char *answer, const char *locatio
 /* RFC 9110 7.6.1 */
 E2E(gateway, hop_by_hop_fields_of_requests_stay_here)
 {
-    static const char *const gone[] = {"Connection-Named", "After", "Keep-Alive", "Proxy-Connection",
-                                       "Upgrade",          "Before"};
+    static const char *const gone[] = {"Connection-Named", "After",   "Keep-Alive",
+                                       "Proxy-Connection", "Upgrade", "Before"};
     origin_t *o = start(origin_echo, NULL, "");
-    wire_ask("http", "GET / HTTP/1.1\r\nHost: h\r\nBefore: x\r\nConnection: connection-named, before\r\n"
-                     "Connection-Named: x\r\nKeep-Alive: 5\r\nProxy-Connection: keep-alive\r\n"
-                     "TE: gzip, trailers\r\nUpgrade: foo\r\nConnection: AFTER , upgrade, te\r\nAfter: x\r\n"
-                     "Stays: yes\r\n\r\n");
+    wire_ask("http",
+             "GET / HTTP/1.1\r\nHost: h\r\nBefore: x\r\nConnection: connection-named, before\r\n"
+             "Connection-Named: x\r\nKeep-Alive: 5\r\nProxy-Connection: keep-alive\r\n"
+             "TE: gzip, trailers\r\nUpgrade: foo\r\nConnection: AFTER , upgrade, te\r\nAfter: x\r\n"
+             "Stays: yes\r\n\r\n");
     for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
-        cr_assert(!origin_field(o, 0, gone[i]), "%s was passed on:\n%s", gone[i], origin_head(o, 0));
+        cr_assert(!origin_field(o, 0, gone[i]), "%s was passed on:\n%s", gone[i],
+                  origin_head(o, 0));
     assert_text(origin_field(o, 0, "Stays"), "yes");
     assert_lacks(origin_head(o, 0), "gzip");
 }
@@ -42,10 +44,13 @@ E2E(gateway, connection_cannot_take_what_the_request_needs)
 
 E2E(gateway, hop_by_hop_fields_of_responses_stay_here)
 {
-    static const char *const gone[] = {"Named", "Keep-Alive", "Proxy-Connection", "Upgrade", "Early"};
-    start(origin_say, "HTTP/1.1 200 OK\r\nEarly: x\r\nConnection: named\r\nConnection: keep-alive, early\r\n"
-                      "Named: x\r\nKeep-Alive: timeout=1\r\nProxy-Connection: x\r\nUpgrade: h2c\r\n"
-                      "Stays: yes\r\nContent-Length: 2\r\n\r\nok", "");
+    static const char *const gone[] = {"Named", "Keep-Alive", "Proxy-Connection", "Upgrade",
+                                       "Early"};
+    start(origin_say,
+          "HTTP/1.1 200 OK\r\nEarly: x\r\nConnection: named\r\nConnection: keep-alive, early\r\n"
+          "Named: x\r\nKeep-Alive: timeout=1\r\nProxy-Connection: x\r\nUpgrade: h2c\r\n"
+          "Stays: yes\r\nContent-Length: 2\r\n\r\nok",
+          "");
     wire_t *w = wire_open("http");
     wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     reply_t *r = wire_reply(w);
@@ -87,9 +92,11 @@ E2E(gateway, max_forwards_counts_for_trace_and_options)
 
 E2E(gateway, interim_responses_are_passed_on)
 {
-    start(origin_say, "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nContent-Length: 100\r\n\r\n"
-                      "HTTP/1.1 102 Processing\r\n\r\n"
-                      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "");
+    start(origin_say,
+          "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nContent-Length: 100\r\n\r\n"
+          "HTTP/1.1 102 Processing\r\n\r\n"
+          "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+          "");
     reply_t *r = wire_ask("http", "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     cr_assert_eq(r->status, 200);
     assert_has(r->interim, "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n");
@@ -114,7 +121,8 @@ E2E(gateway, no_body_where_there_must_be_none)
         origin_start(name, origin_say, answers[i]);
         config = text("%slocation /%u { proxy_pass http://127.0.0.1:@%s@; }\n", config, i, name);
     }
-    subject_http("", text("server { listen 127.0.0.1:@http@; location /ok { return 200 ok; } %s }", config));
+    subject_http(
+        "", text("server { listen 127.0.0.1:@http@; location /ok { return 200 ok; } %s }", config));
     for (unsigned i = 0; i < 4; i++) {
         wire_t *w = wire_open("http");
         for (int twice = 0; twice < 2; twice++) {
@@ -139,8 +147,10 @@ E2E(gateway, head_has_no_body_whatever_comes)
 /* Trailers of an origin are dropped or passed on, but nothing of them gets into the head. */
 E2E(gateway, trailers_of_origins)
 {
-    start(origin_say, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n"
-                      "2\r\nok\r\n0\r\nX-T: later\r\n\r\n", "");
+    start(origin_say,
+          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n"
+          "2\r\nok\r\n0\r\nX-T: later\r\n\r\n",
+          "");
     wire_t *w = wire_open("http");
     for (int i = 0; i < 2; i++) {
         wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -152,9 +162,10 @@ E2E(gateway, trailers_of_origins)
 
 E2E(gateway, hide_pass_and_ignore)
 {
-    start(origin_say, "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: o/1\r\n"
-                      "X-Pad: p\r\nX-Secret: s\r\nX-Accel-Expires: 0\r\nX-Accel-Redirect: /none\r\n"
-                      "Content-Length: 2\r\n\r\nok",
+    start(origin_say,
+          "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nServer: o/1\r\n"
+          "X-Pad: p\r\nX-Secret: s\r\nX-Accel-Expires: 0\r\nX-Accel-Redirect: /none\r\n"
+          "Content-Length: 2\r\n\r\nok",
           "proxy_hide_header X-Secret; proxy_pass_header Server; proxy_pass_header X-Accel-Expires;"
           "proxy_ignore_headers X-Accel-Redirect Set-Cookie;");
     reply_t *r = wire_get("http", "/");
@@ -169,7 +180,7 @@ E2E(gateway, hide_pass_and_ignore)
 static void say_location(visit_t *v)
 {
     static const char *const locations[] = {
-        "http://127.0.0.1:%s/base/x", "http://other.test/base/y", "/relative",
+        "http://127.0.0.1:%s/base/x",  "http://other.test/base/y", "/relative",
         "https://third.test:8443/z/1", "http://h.test/q",
     };
     char answer[1024], place[128];
@@ -207,14 +218,15 @@ E2E(gateway, redirects_and_cookies_are_rewritten)
     static char port[8];
     origin_start("origin", say_location, port);
     snprintf(port, sizeof(port), "%u", harness_port("origin"));
-    subject_http("", "server { listen 127.0.0.1:@http@;"
-                     "location /app/ { proxy_pass http://127.0.0.1:@origin@/base/;"
-                     " proxy_redirect default; proxy_redirect http://other.test/ /o/;"
-                     " proxy_redirect ~^https://(?<n>[a-z]+)\\.test:8443/(.*)$ https://$n.example/$2;"
-                     " proxy_cookie_domain origin.test site.test; proxy_cookie_domain ~\\.x\\.test$ y.test;"
-                     " proxy_cookie_path /base/ /app/; proxy_cookie_path / /root/; }"
-                     "location /raw/ { proxy_pass http://127.0.0.1:@origin@/base/; proxy_redirect off;"
-                     " proxy_cookie_path off; proxy_cookie_domain off; } }");
+    subject_http(
+        "", "server { listen 127.0.0.1:@http@;"
+            "location /app/ { proxy_pass http://127.0.0.1:@origin@/base/;"
+            " proxy_redirect default; proxy_redirect http://other.test/ /o/;"
+            " proxy_redirect ~^https://(?<n>[a-z]+)\\.test:8443/(.*)$ https://$n.example/$2;"
+            " proxy_cookie_domain origin.test site.test; proxy_cookie_domain ~\\.x\\.test$ y.test;"
+            " proxy_cookie_path /base/ /app/; proxy_cookie_path / /root/; }"
+            "location /raw/ { proxy_pass http://127.0.0.1:@origin@/base/; proxy_redirect off;"
+            " proxy_cookie_path off; proxy_cookie_domain off; } }");
     assert_ends(location_of("/app/", 0), "/app/x");
     assert_ends(location_of("/app/", 1), "/o/base/y");
     assert_text(location_of("/app/", 2), "/relative");

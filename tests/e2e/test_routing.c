@@ -1,4 +1,5 @@
-/* From a request to the place that answers it: servers, locations, rewriting, error pages, variables. */
+/* From a request to the place that answers it: servers, locations, rewriting, error pages,
+ * variables. */
 #include "tests/e2e/origin.h"
 #include "tests/e2e/subject.h"
 #include "tests/e2e/wire.h"
@@ -22,13 +23,15 @@ static const char *body_of(const char *path)
 E2E(routing, servers_by_name)
 {
     static const char *const cases[][2] = {
-        {"exact.test", "exact"},          {"EXACT.Test", "exact"},     {"exact.test.", "exact"},
-        {"exact.test:8080", "exact"},     {"a.wild.test", "leading"},  {"a.b.wild.test", "leading"},
-        {"wild.test", "default"},         {"both.test", "dotted"},     {"x.both.test", "dotted"},
-        {"www.trail.example", "trailing"}, {"www.trail.a.b", "trailing"},
-        {"longest.wild.test", "longer"},  {"x.longest.wild.test", "longer"},
-        {"user-joe.re.test", "regex joe"}, {"other.re.test", "second regex"},
-        {"nobody.test", "default"},       {"127.0.0.1", "default"},    {"[::1]:1", "default"},
+        {"exact.test", "exact"},           {"EXACT.Test", "exact"},
+        {"exact.test.", "exact"},          {"exact.test:8080", "exact"},
+        {"a.wild.test", "leading"},        {"a.b.wild.test", "leading"},
+        {"wild.test", "default"},          {"both.test", "dotted"},
+        {"x.both.test", "dotted"},         {"www.trail.example", "trailing"},
+        {"www.trail.a.b", "trailing"},     {"longest.wild.test", "longer"},
+        {"x.longest.wild.test", "longer"}, {"user-joe.re.test", "regex joe"},
+        {"other.re.test", "second regex"}, {"nobody.test", "default"},
+        {"127.0.0.1", "default"},          {"[::1]:1", "default"},
     };
     start("server { listen 127.0.0.1:@http@; server_name exact.test; return 200 exact; }"
           "server { listen 127.0.0.1:@http@ default_server; server_name _; return 200 default; }"
@@ -39,7 +42,8 @@ E2E(routing, servers_by_name)
           "server { listen 127.0.0.1:@http@; server_name www.trail.*; return 200 trailing; }"
           "server { listen 127.0.0.1:@http@; server_name ~^user-(?<who>[a-z]+)\\.re\\.test$;"
           " return 200 \"regex $who\"; }"
-          "server { listen 127.0.0.1:@http@; server_name ~\\.re\\.test$; return 200 \"second regex\"; }");
+          "server { listen 127.0.0.1:@http@; server_name ~\\.re\\.test$; return 200 \"second "
+          "regex\"; }");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const char *got = body_for(cases[i][0], "/");
         cr_assert_str_eq(got, cases[i][1], "%s went to %s", cases[i][0], got);
@@ -62,8 +66,8 @@ E2E(routing, ten_thousand_names)
     for (int i = 0; i < 100; i++) {
         const char *hundred = "";
         for (int j = 0; j < 100; j++) hundred = text("%s n%d-%d.test", hundred, i, j);
-        names = text("%s server { listen 127.0.0.1:@http@; server_name%s; return 200 %d; }\n", names,
-                     hundred, i);
+        names = text("%s server { listen 127.0.0.1:@http@; server_name%s; return 200 %d; }\n",
+                     names, hundred, i);
     }
     start(text("server_names_hash_max_size 65536; server_names_hash_bucket_size 128;\n%s", names));
     assert_text(body_for("n0-0.test", "/"), "0");
@@ -74,13 +78,17 @@ E2E(routing, ten_thousand_names)
 E2E(routing, locations_in_order)
 {
     static const char *const cases[][2] = {
-        {"/", "exact root"},         {"/x", "root"},              {"/exact", "exact"},
-        {"/exact/", "root"},         {"/exactly", "root"},        {"/docs/", "docs"},
-        {"/docs/a", "docs"},         {"/docs/a.gif", "gif"},      {"/docs/deep/b", "deep"},
-        {"/images/a.gif", "images"}, {"/a.GIF", "gif"},           {"/a.jpg", "jpg"},
-        {"/a.JPG", "root"},          {"/outer/inner/x", "inner"}, {"/outer/y", "outer"},
-        {"/outer/z.num1", "nested 1"}, {"/q?/docs/", "root"},     {"/%64ocs/a", "docs"},
-        {"/x/../docs/a", "docs"},    {"//docs///deep//b", "deep"}, {"/docs/./a", "docs"},
+        {"/", "exact root"},      {"/x", "root"},
+        {"/exact", "exact"},      {"/exact/", "root"},
+        {"/exactly", "root"},     {"/docs/", "docs"},
+        {"/docs/a", "docs"},      {"/docs/a.gif", "gif"},
+        {"/docs/deep/b", "deep"}, {"/images/a.gif", "images"},
+        {"/a.GIF", "gif"},        {"/a.jpg", "jpg"},
+        {"/a.JPG", "root"},       {"/outer/inner/x", "inner"},
+        {"/outer/y", "outer"},    {"/outer/z.num1", "nested 1"},
+        {"/q?/docs/", "root"},    {"/%64ocs/a", "docs"},
+        {"/x/../docs/a", "docs"}, {"//docs///deep//b", "deep"},
+        {"/docs/./a", "docs"},
     };
     start("server { listen 127.0.0.1:@http@;"
           "location = / { return 200 'exact root'; }"
@@ -117,7 +125,8 @@ E2E(routing, a_proxied_directory_without_its_slash_redirects)
           " port_in_redirect off; location /dir/ { proxy_pass http://127.0.0.1:@origin@; } }");
     reply_t *r = wire_ask("http", "GET /dir?a=b HTTP/1.1\r\nHost: asked.test\r\n\r\n");
     cr_assert_eq(r->status, 301);
-    assert_text(wire_field(r, "Location"), text("http://asked.test:%u/dir/?a=b", harness_port("http")));
+    assert_text(wire_field(r, "Location"),
+                text("http://asked.test:%u/dir/?a=b", harness_port("http")));
     assert_text(wire_field(wire_get("rel", "/rel"), "Location"), "/rel/");
     r = wire_ask("named", "GET /dir HTTP/1.1\r\nHost: asked.test\r\n\r\n");
     assert_text(wire_field(r, "Location"), "http://named.test/dir/");
@@ -141,7 +150,8 @@ E2E(routing, returns)
     assert_text(wire_field(r, "Location"), "https://other.test/url?x");
     r = wire_get("http", "/to?a=b");
     cr_assert_eq(r->status, 307);
-    assert_text(wire_field(r, "Location"), text("http://localhost:%u/new?a=b", harness_port("http")));
+    assert_text(wire_field(r, "Location"),
+                text("http://localhost:%u/new?a=b", harness_port("http")));
     wire_t *w = wire_open("http");
     wire_send(w, "GET /close HTTP/1.1\r\nHost: h\r\n\r\n");
     cr_assert(wire_closed(w), "444 says nothing");
@@ -175,7 +185,9 @@ E2E(routing, rewrites)
     assert_text(body_of("/if?a=xxy"), "match xx");
     assert_text(body_of("/if?a=q"), "set file none");
     assert_text(body_of("/if?a=n&b=1"), "given file none");
-    assert_text(wire_ask("http", "POST /if HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")->body.p, "post");
+    assert_text(
+        wire_ask("http", "POST /if HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")->body.p,
+        "post");
 }
 
 E2E(routing, maps)
@@ -199,7 +211,8 @@ E2E(routing, error_pages)
     origin_start("origin", origin_say, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsaid");
     start("server { listen 127.0.0.1:@http@; error_page 404 /404.html; error_page 403 410 =200 /ok;"
           "error_page 500 @named; error_page 502 = /status; error_page 503 http://help.test/;"
-          "location /none { return 404; } location /forbidden { return 403; } location /gone { return 410; }"
+          "location /none { return 404; } location /forbidden { return 403; } location /gone { "
+          "return 410; }"
           "location /broken { return 500; } location /bad { proxy_pass http://127.0.0.1:@dead@; }"
           "location /busy { return 503; }"
           "location = /404.html { internal; return 200 'page $status'; }"
@@ -246,43 +259,77 @@ E2E(routing, variables_of_a_request)
     static const struct {
         const char *variable, *value;
     } cases[] = {
-        {"$host", "site.test"},       {"$http_host", "Site.test:81"}, {"$uri", "/a b/c"},
-        {"$document_uri", "/a b/c"},  {"$request_uri", "/a%20b/x/../c?q=1&r=%32"},
-        {"$args", "q=1&r=%32"},       {"$query_string", "q=1&r=%32"}, {"$is_args", "?"},
-        {"$arg_q", "1"},              {"$arg_R", "%32"},              {"$arg_none", ""},
-        {"$http_x_long_name", "v"},   {"$http_none", ""},             {"$cookie_b", "2"},
-        {"$cookie_none", ""},         {"$request_method", "GET"},     {"$scheme", "http"},
-        {"$server_protocol", "HTTP/1.1"}, {"$remote_addr", "127.0.0.1"}, {"$server_addr", "127.0.0.1"},
-        {"$server_name", "site.test"}, {"$remote_user", "joe"},       {"$content_length", ""},
-        {"$content_type", "text/x"},  {"$request_completion", ""},    {"$pipe", "."},
-        {"$connection_requests", "1"}, {"$request", "GET /a%20b/x/../c?q=1&r=%32 HTTP/1.1"},
-        {"$nginx_version", NULL},     {"$pid", NULL},                 {"$msec", NULL},
-        {"$request_id", NULL},        {"$time_local", NULL},          {"$time_iso8601", NULL},
-        {"$hostname", NULL},          {"$connection", NULL},          {"$remote_port", NULL},
-        {"$tcpinfo_rtt", NULL},        {"$request_time", NULL},
-        {"$status", NULL},            {"$limit_rate", NULL},          {"$document_root", NULL},
-        {"$realpath_root", NULL},     {"$request_filename", NULL},
-        {"$https", ""},               {"$bytes_sent", NULL},          {"$request_length", NULL},
+        {"$host", "site.test"},
+        {"$http_host", "Site.test:81"},
+        {"$uri", "/a b/c"},
+        {"$document_uri", "/a b/c"},
+        {"$request_uri", "/a%20b/x/../c?q=1&r=%32"},
+        {"$args", "q=1&r=%32"},
+        {"$query_string", "q=1&r=%32"},
+        {"$is_args", "?"},
+        {"$arg_q", "1"},
+        {"$arg_R", "%32"},
+        {"$arg_none", ""},
+        {"$http_x_long_name", "v"},
+        {"$http_none", ""},
+        {"$cookie_b", "2"},
+        {"$cookie_none", ""},
+        {"$request_method", "GET"},
+        {"$scheme", "http"},
+        {"$server_protocol", "HTTP/1.1"},
+        {"$remote_addr", "127.0.0.1"},
+        {"$server_addr", "127.0.0.1"},
+        {"$server_name", "site.test"},
+        {"$remote_user", "joe"},
+        {"$content_length", ""},
+        {"$content_type", "text/x"},
+        {"$request_completion", ""},
+        {"$pipe", "."},
+        {"$connection_requests", "1"},
+        {"$request", "GET /a%20b/x/../c?q=1&r=%32 HTTP/1.1"},
+        {"$nginx_version", NULL},
+        {"$pid", NULL},
+        {"$msec", NULL},
+        {"$request_id", NULL},
+        {"$time_local", NULL},
+        {"$time_iso8601", NULL},
+        {"$hostname", NULL},
+        {"$connection", NULL},
+        {"$remote_port", NULL},
+        {"$tcpinfo_rtt", NULL},
+        {"$request_time", NULL},
+        {"$status", NULL},
+        {"$limit_rate", NULL},
+        {"$document_root", NULL},
+        {"$realpath_root", NULL},
+        {"$request_filename", NULL},
+        {"$https", ""},
+        {"$bytes_sent", NULL},
+        {"$request_length", NULL},
     };
     const char *all = "";
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         all = text("%sadd_header V%zu \"<%s>\" always;\n", all, i, cases[i].variable);
-    start(text("server { listen 127.0.0.1:@http@; server_name site.test; root @dir@; location / { %s return 200; } }", all));
+    start(text("server { listen 127.0.0.1:@http@; server_name site.test; root @dir@; location / { "
+               "%s return 200; } }",
+               all));
     reply_t *r = wire_ask("http", "GET /a%20b/x/../c?q=1&r=%32 HTTP/1.1\r\nHost: Site.test:81\r\n"
                                   "X-Long-Name: v\r\nCookie: a=1; b=2\r\nContent-Type: text/x\r\n"
                                   "Authorization: Basic am9lOnB3\r\n\r\n");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const char *got = wire_field(r, text("V%zu", i));
         if (!cases[i].value) continue;
-        cr_assert(got && strcmp(got, text("<%s>", cases[i].value)) == 0, "%s is %s", cases[i].variable, got);
+        cr_assert(got && strcmp(got, text("<%s>", cases[i].value)) == 0, "%s is %s",
+                  cases[i].variable, got);
     }
 }
 
 E2E(routing, x_accel_redirect)
 {
-    origin_start("origin", origin_say,
-                 "HTTP/1.1 200 OK\r\nX-Accel-Redirect: /files/a%20b.txt?x\r\nContent-Type: text/own\r\n"
-                 "Content-Disposition: attachment\r\nX-Dropped: x\r\nContent-Length: 4\r\n\r\nskip");
+    origin_start(
+        "origin", origin_say,
+        "HTTP/1.1 200 OK\r\nX-Accel-Redirect: /files/a%20b.txt?x\r\nContent-Type: text/own\r\n"
+        "Content-Disposition: attachment\r\nX-Dropped: x\r\nContent-Length: 4\r\n\r\nskip");
     origin_start("named", origin_say,
                  "HTTP/1.1 404 No\r\nX-Accel-Redirect: @named\r\nContent-Length: 4\r\n\r\nskip");
     origin_start("slow", origin_say,

@@ -10,16 +10,18 @@
     "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;" \
     " proxy_set_header Connection \"upgrade\";"
 
-#define ASK "GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+#define ASK \
+    "GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 
 static void switch_and_echo(visit_t *v)
 {
     char bytes[4096];
     size_t n;
     if (!visit_request(v)) return;
-    visit_send(v, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                  "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nhello");
+    visit_send(v,
+               "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nhello");
     while ((n = visit_read(v, bytes, sizeof(bytes))) && visit_send_n(v, bytes, n)) continue;
 }
 
@@ -27,7 +29,8 @@ static origin_t *start(origin_fn *serve, const char *location)
 {
     origin_t *o = origin_start("origin", serve, NULL);
     subject_http("", text("server { listen 127.0.0.1:@http@; location / { %s"
-                          " proxy_pass http://127.0.0.1:@origin@; } }", location));
+                          " proxy_pass http://127.0.0.1:@origin@; } }",
+                          location));
     return o;
 }
 
@@ -108,7 +111,9 @@ E2E(tunnel, a_refused_upgrade_is_an_ordinary_answer)
 static void switch_unasked(visit_t *v)
 {
     if (!visit_request(v)) return;
-    visit_send(v, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nx");
+    visit_send(
+        v,
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nx");
     visit_await_left(v);
 }
 
@@ -128,8 +133,9 @@ E2E(tunnel, is_not_offered_without_configuration)
 E2E(tunnel, h2c_is_not_carried_on)
 {
     origin_t *o = start(origin_echo, UPGRADE);
-    reply_t *r = wire_ask("http", "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\n"
-                                  "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\n\r\n");
+    reply_t *r =
+        wire_ask("http", "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\n"
+                         "Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAMAAABk\r\n\r\n");
     cr_assert_eq(r->status, 200);
     cr_assert(!origin_field(o, 0, "Upgrade"), "%s", origin_head(o, 0));
     cr_assert(!origin_field(o, 0, "HTTP2-Settings"));

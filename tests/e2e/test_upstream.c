@@ -22,7 +22,8 @@ E2E(upstream, weights_share_out_the_requests)
 {
     origin_t *a = origin_start("a", origin_say, ok), *b = origin_start("b", origin_say, ok);
     origin_t *c = origin_start("c", origin_say, ok), *d = origin_start("d", origin_say, ok);
-    start("upstream u { server 127.0.0.1:@a@ weight=5; server 127.0.0.1:@b@; server 127.0.0.1:@c@ weight=2;"
+    start("upstream u { server 127.0.0.1:@a@ weight=5; server 127.0.0.1:@b@; server 127.0.0.1:@c@ "
+          "weight=2;"
           " server 127.0.0.1:@d@ backup; server 127.0.0.1:@dead@ down; }"
           "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } }");
     for (int i = 0; i < 40; i++) cr_assert_eq(wire_get("http", "/")->status, 200);
@@ -35,11 +36,13 @@ E2E(upstream, weights_share_out_the_requests)
 E2E(upstream, keeps_connections_within_its_limits)
 {
     origin_t *a = origin_start("a", origin_say, ok), *b = origin_start("b", origin_say, ok);
-    start("upstream few { server 127.0.0.1:@a@; keepalive 4; keepalive_requests 5; keepalive_timeout 60s;"
-          " keepalive_time 1h; }"
-          "upstream none { server 127.0.0.1:@b@; keepalive 0; }"
-          "server { listen 127.0.0.1:@http@; proxy_http_version 1.1; proxy_set_header Connection '';"
-          " location / { proxy_pass http://few; } location /none { proxy_pass http://none; } }");
+    start(
+        "upstream few { server 127.0.0.1:@a@; keepalive 4; keepalive_requests 5; keepalive_timeout "
+        "60s;"
+        " keepalive_time 1h; }"
+        "upstream none { server 127.0.0.1:@b@; keepalive 0; }"
+        "server { listen 127.0.0.1:@http@; proxy_http_version 1.1; proxy_set_header Connection '';"
+        " location / { proxy_pass http://few; } location /none { proxy_pass http://none; } }");
     for (int i = 0; i < 10; i++) cr_assert_eq(wire_get("http", "/")->status, 200);
     cr_assert_eq(origin_connections(a), 2);
     for (int i = 0; i < 3; i++) cr_assert_eq(wire_get("http", "/none")->status, 200);
@@ -192,6 +195,7 @@ E2E(resolver, a_fixed_name_that_does_not_exist_stops_no_start_and_no_reload)
 E2E(resolver, localhost_needs_none)
 {
     origin_start("origin", origin_echo, NULL);
-    start("server { listen 127.0.0.1:@http@; location / { proxy_pass http://localhost:@origin@; } }");
+    start(
+        "server { listen 127.0.0.1:@http@; location / { proxy_pass http://localhost:@origin@; } }");
     cr_assert_eq(wire_get("http", "/")->status, 200);
 }

@@ -299,7 +299,8 @@ static void read_chunks(wire_t *w, reply_t *r)
     r->trailers = "";
     while (read_chunk(w, r)) continue;
     while (!r->broken && (line = take_through(w, STR("\r\n"))).n != 2) {
-        if (!line.n) r->broken = "the trailers are cut off";
+        if (!line.n)
+            r->broken = "the trailers are cut off";
         else if (!(r->broken = check_fields(line)))
             r->trailers = text("%s" STR_FMT, r->trailers, STR_ARG(line));
     }
@@ -310,7 +311,8 @@ static void read_body(wire_t *w, reply_t *r, const char *method)
     const char *codings = wire_field(r, "Transfer-Encoding");
     const char *length = wire_field(r, "Content-Length");
     uint64_t n;
-    if (codings && length) r->broken = "a length and a transfer coding";
+    if (codings && length)
+        r->broken = "a length and a transfer coding";
     else if (strcmp(method, "HEAD") == 0 || r->status == 204 || r->status == 304)
         return;
     else if (codings && !(r->chunked = str_ieq(str_of(codings), STR("chunked"))))
@@ -363,6 +365,6 @@ reply_t *wire_ask(const char *port_name, const char *request)
 
 reply_t *wire_get(const char *port_name, const char *path)
 {
-    return wire_ask(port_name, text("GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
-                                    path));
+    return wire_ask(port_name,
+                    text("GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path));
 }

@@ -1,9 +1,9 @@
 /*
  * wire: a client that sees every byte.
  *
- * Requests are sent as they are given (placeholders are not replaced). Replies are read strictly after
- * RFC 9112: what is wrong with one is told in `broken`. All waiting ends after PATIENCE_MS with a failed
- * test. Connections are closed when the test ends at the latest.
+ * Requests are sent as they are given (placeholders are not replaced). Replies are read strictly
+ * after RFC 9112: what is wrong with one is told in `broken`. All waiting ends after PATIENCE_MS
+ * with a failed test. Connections are closed when the test ends at the latest.
  */
 #ifndef TESTS_E2E_WIRE_H
 #define TESTS_E2E_WIRE_H
@@ -14,8 +14,8 @@ typedef struct wire wire_t;
 
 typedef struct reply {
     int status;
-    const char *head;   /* status line and fields, each with CRLF, without the empty line */
-    str_t body;         /* decoded, followed by a NUL */
+    const char *head; /* status line and fields, each with CRLF, without the empty line */
+    str_t body;       /* decoded, followed by a NUL */
     const char *trailers;
     const char *interim; /* heads of the 1xx before it */
     bool chunked, until_close;
@@ -55,7 +55,7 @@ bool wire_was_reset(const wire_t *w);
 /* Whether something arrives within ms. */
 bool wire_readable(wire_t *w, int ms);
 
-void wire_shut(wire_t *w);  /* the end of what we send */
+void wire_shut(wire_t *w); /* the end of what we send */
 void wire_close(wire_t *w);
 void wire_reset(wire_t *w); /* closes with a reset */
 

@@ -31,7 +31,8 @@ static probe_t *arm(probe_t *p, uint64_t after)
     return p;
 }
 
-/* Lets time go from one possible event to the next, as the loop does; -1 as soon as none is left. */
+/* Lets time go from one possible event to the next, as the loop does; -1 as soon as none is left.
+ */
 static bool step(void)
 {
     int next = timer_next();
@@ -186,7 +187,8 @@ Test(timer, one_may_arm_itself)
     cr_assert_eq(p.times, 1000);
 }
 
-/* Against a plain list: random lengths of all magnitudes, random disarming, random jumps of time. */
+/* Against a plain list: random lengths of all magnitudes, random disarming, random jumps of time.
+ */
 Test(timer, agrees_with_a_plain_list)
 {
     enum { COUNT = 400, ROUNDS = 20000 };
