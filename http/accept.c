@@ -63,7 +63,7 @@ static void become_idle(conn_t *c)
     list_remove(&c->link);
     list_push(&idle_list, &c->link);
     conn_gauge(c, &worker_counters->waiting);
-    timer_arm(&c->idle, conf_of(c)->keepalive_timeout);
+    timer_arm(&c->idle, c->keepalive_ms);
 }
 
 static void become_busy(conn_t *c)

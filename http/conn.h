@@ -28,6 +28,7 @@ struct conn {
     uint64_t number;           /* *N in the log, $connection */
     uint64_t accepted_ms;      /* clock_ms */
     unsigned requests;         /* $connection_requests */
+    uint32_t keepalive_ms;     /* how long it may idle now: what the last request's location says */
     void *tunnel;              /* of tunnel.c, while detached */
     bool unread;               /* the client may be sending what nobody will read: linger at the end */
     bool reset;                /* end it with a reset */

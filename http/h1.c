@@ -279,6 +279,11 @@ static void return_encoded(conn_t *c, h1_t *h)
     h->encoded = NULL;
 }
 
+static uint32_t idle_time(const http_conf_t *c)
+{
+    return c->keepalive_timeout < UINT32_MAX ? (uint32_t)c->keepalive_timeout : UINT32_MAX;
+}
+
 /* Serves the next request. True: the connection is fit for another. */
 static bool serve_one(conn_t *c, bool pipelined)
 {
@@ -295,6 +300,7 @@ static bool serve_one(conn_t *c, bool pipelined)
         flow_run(r);
         if (c->detached) return true; /* a tunnel has the connection now, and the request */
         keep = h->keep_alive && r->reply.finished && body_drain(r);
+        c->keepalive_ms = idle_time(http_conf(r->conf));
     }
     c->unread |= !keep && (parsed < 0 || (body_present(r) && !r->body.ended));
     return_encoded(c, h);

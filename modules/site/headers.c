@@ -128,7 +128,8 @@ static bool set_rule(conf_t *cf, const conf_row_t *row, void *conf, const tree_n
     if (rule->always && !str_eq(node->words[3].text, STR("always")))
         return conf_error(cf, node, 3, "always", "invalid parameter \"" STR_FMT "\"",
                           STR_ARG(node->words[3].text));
-    return text_compile(cf, node, 2, node->words[2].text, &rule->value);
+    /* A value may be written over several lines; it is one. */
+    return text_compile(cf, node, 2, header_clean(cf->pool, node->words[2].text), &rule->value);
 }
 
 static bool set_expires(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)

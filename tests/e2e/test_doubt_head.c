@@ -79,3 +79,12 @@ E2E(doubt, proxy_method_decides_what_follows_a_head)
     cr_assert(r->broken, "no body came, which the client must see");
     assert_has(origin_head(o, origin_requests(o) - 1), "HEAD /head");
 }
+
+E2E(doubt, a_value_over_several_lines_is_one)
+{
+    subject_http("", "server { listen 127.0.0.1:@http@; location / {"
+                     "add_header Content-Security-Policy \"default-src 'self';\n  img-src $host\";"
+                     "return 200; } }");
+    reply_t *r = wire_get("http", "/");
+    assert_text(wire_field(r, "Content-Security-Policy"), "default-src 'self';   img-src localhost");
+}

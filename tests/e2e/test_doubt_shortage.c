@@ -35,3 +35,19 @@ E2E(doubt, a_body_without_a_place_is_our_fault)
                                        body));
     cr_assert_eq(r->status, 500, "%s", r->head);
 }
+
+/* The location's time holds, not that of the address's default server. */
+E2E(doubt, keepalive_timeout_is_that_of_the_request)
+{
+    subject_http("", "server { listen 127.0.0.1:@http@; keepalive_timeout 0; return 200 default; }"
+                     "server { listen 127.0.0.1:@http@; server_name kept; keepalive_timeout 1h;"
+                     "location / { return 200 kept; }"
+                     "location /short { keepalive_timeout 50ms; return 200 short; } }");
+    wire_t *w = wire_open("http");
+    wire_send(w, "GET / HTTP/1.1\r\nHost: kept\r\n\r\n");
+    assert_text(wire_field(wire_reply(w), "Connection"), "keep-alive");
+    cr_assert(!wire_readable(w, 100), "closed at once");
+    wire_send(w, "GET /short HTTP/1.1\r\nHost: kept\r\n\r\n");
+    assert_text(wire_field(wire_reply(w), "Connection"), "keep-alive");
+    cr_assert(wire_closed(w));
+}
