@@ -9,6 +9,11 @@ const http_conf_t *http_conf_read(const conf_t *cf)
     return cf->scope->structs[http_index];
 }
 
+const http_scopes_t *http_scopes_read(const conf_t *cf)
+{
+    return &http_conf_read(cf)->block->scopes;
+}
+
 const site_location_t *http_location_read(const conf_t *cf)
 {
     const http_conf_t *c = http_conf_read(cf);

@@ -19,6 +19,7 @@ typedef VEC(http_error_page_t) http_error_pages_t;
 enum { HTTP_SATISFY_ALL, HTTP_SATISFY_ANY };
 enum { HTTP_LINGER_OFF, HTTP_LINGER_ON, HTTP_LINGER_ALWAYS };
 
+typedef VEC(void **) http_scopes_t;    /* structs by module index, as site_server.conf */
 typedef struct http_block http_block_t; /* http_block.h: while the configuration is read */
 
 /* Directives of http, server and location that belong to no module. */
@@ -65,6 +66,9 @@ const http_error_page_t *http_error_page(const http_conf_t *c, int status);
 
 /* The http struct of the block being read. */
 const http_conf_t *http_conf_read(const conf_t *cf);
+
+/* The structs of every server and location of the http block, when it has been read. */
+const http_scopes_t *http_scopes_read(const conf_t *cf);
 
 /* The location block being read, for directives that depend on its name; NULL outside any. */
 const site_location_t *http_location_read(const conf_t *cf);

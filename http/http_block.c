@@ -115,10 +115,10 @@ bool http_block_server(conf_t *cf, const conf_row_t *row, void *conf, const tree
     block->server = server;
     block->location = NULL;
     block->listens.n = block->names.n = 0;
-    block->servers++;
     conf_scope_t *scope = conf_block(cf, node, CONF_SERVER, false);
     if (!scope) return false;
     server->conf = scope->structs;
+    *VEC_PUSH(cf->pool, &block->scopes) = scope->structs;
     return add_server(cf, block, node);
 }
 
@@ -134,6 +134,8 @@ bool http_block_location(conf_t *cf, const conf_row_t *row, void *conf, const tr
     block->location = location;
     conf_scope_t *scope = conf_block(cf, node, CONF_LOCATION, false);
     block->location = outer;
-    if (scope) location->conf = scope->structs;
-    return ok && scope;
+    if (!scope) return false;
+    location->conf = scope->structs;
+    *VEC_PUSH(cf->pool, &block->scopes) = scope->structs;
+    return ok;
 }

@@ -7,7 +7,7 @@
 #ifndef HTTP_HTTP_BLOCK_H
 #define HTTP_HTTP_BLOCK_H
 
-#include "http/site.h"
+#include "http/http.h"
 
 /* One `listen` of the server being read. */
 typedef struct http_block_listen {
@@ -27,7 +27,7 @@ typedef struct http_block {
     site_location_t *location;        /* the innermost being read; NULL in the server itself */
     VEC(http_block_listen_t) listens; /* of the server */
     VEC(http_block_name_t) names;     /* of the server */
-    unsigned servers;
+    http_scopes_t scopes;             /* of all servers and locations */
 } http_block_t;
 
 /* Set functions of the rows in http.c. */

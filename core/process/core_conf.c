@@ -135,7 +135,10 @@ static bool set_user(conf_t *cf, const conf_row_t *row, void *module_struct,
     }
     if (priv_find_user(name, group, user, &why)) return true;
     bool bad_group = strcmp(why, "getgrnam") == 0;
-    return conf_error(cf, node, bad_group && group ? 2 : 1, NULL, "%s(\"%s\") failed", why,
+    const char *hint = !bad_group ? "name a user that exists"
+                       : group    ? "name a group that exists"
+                                  : "there is no group of that name: add one, user NAME GROUP";
+    return conf_error(cf, node, bad_group && group ? 2 : 1, hint, "%s(\"%s\") failed", why,
                       bad_group && group ? group : name);
 }
 

@@ -13,6 +13,7 @@
 #include "core/io/timer.h"
 #include "core/process/generation.h"
 #include "core/process/logsys.h"
+#include "http/http.h"
 #include "http/request.h"
 #include "modules/log/log_format.h"
 
@@ -211,12 +212,20 @@ static bool begin(conf_t *cf, const tree_node_t *http)
     return true;
 }
 
-/* The default is opened only where the http block has not replaced it. */
+static bool is_used(const conf_t *cf, const access_log_t *l)
+{
+    VEC_EACH(void **const, structs, http_scopes_read(cf)) {
+        const access_conf_t *c = (*structs)[access_index];
+        if (c->logs.n && c->logs.v[0] == l) return true;
+    }
+    return false;
+}
+
+/* The default is opened only when a server or location has not replaced it. */
 static bool finish_fallback(conf_t *cf, const access_conf_t *c)
 {
     access_log_t *l = c->block->fallback;
-    bool used = c->logs.n && c->logs.v[0] == l;
-    return !used || set_target(cf, l, l->node, STR(PROXYD_HTTP_LOG_PATH));
+    return !is_used(cf, l) || set_target(cf, l, l->node, STR(PROXYD_HTTP_LOG_PATH));
 }
 
 /* Formats may stand behind the logs that use them, so names are looked up last. */
