@@ -7,6 +7,7 @@
 #include "core/process/worker.h"
 #include "http/h1.h"
 #include "http/http.h"
+#include "http/proxy_read.h"
 
 /* How long an idle connection is still served when the worker stops: a request may be on its way. */
 enum { STOP_GRACE_MS = 1000 };
@@ -63,7 +64,7 @@ static void become_idle(conn_t *c)
     list_remove(&c->link);
     list_push(&idle_list, &c->link);
     conn_gauge(c, &worker_counters->waiting);
-    timer_arm(&c->idle, c->keepalive_ms);
+    timer_arm(&c->idle, c->requests ? c->keepalive_ms : conf_of(c)->client_header_timeout);
 }
 
 static void become_busy(conn_t *c)
@@ -75,10 +76,19 @@ static void become_busy(conn_t *c)
     list_push(&busy_list, &c->link);
 }
 
+/* What must come before the first request. True: c->in holds something behind it. */
+static bool greet(conn_t *c, bool *keep)
+{
+    if (!conn_site(c)->proxy_protocol || c->proxied) return true;
+    *keep = proxy_read(c);
+    return *keep && (buf_used(c->in) || stream_readable(&c->stream));
+}
+
 static void serve(void *arg)
 {
     conn_t *c = arg;
-    bool keep = h1_serve(c);
+    bool keep = false;
+    if (greet(c, &keep)) keep = h1_serve(c);
     if (c->detached) return;
     if (keep && !worker_stopping) {
         become_idle(c);

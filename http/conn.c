@@ -54,6 +54,7 @@ void conn_close(conn_t *c, bool reset)
     stream_close(&c->stream, reset);
     conn_gauge(c, NULL);
     worker_counters->active--;
+    free(c->proxied);
     free(c);
     worker_release();
 }

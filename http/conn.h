@@ -13,6 +13,7 @@
 #include "core/process/listen.h"
 
 typedef struct site_address site_address_t;
+typedef struct proxy_protocol proxy_protocol_t;
 
 typedef struct conn conn_t;
 
@@ -30,6 +31,7 @@ struct conn {
     unsigned requests;         /* $connection_requests */
     uint32_t keepalive_ms;     /* how long it may idle now: what the last request's location says */
     void *tunnel;              /* of tunnel.c, while detached */
+    proxy_protocol_t *proxied; /* what the PROXY protocol said; NULL: not spoken, or not yet */
     bool unread;               /* the client may be sending what nobody will read: linger at the end */
     bool reset;                /* end it with a reset */
     bool detached;             /* a tunnel owns the connection and its request; the fiber only ends */

@@ -73,7 +73,7 @@ typedef struct parsing {
     const tree_node_t *node;
     unsigned word;
     listen_options_t options;
-    bool fallback;
+    bool fallback, proxy_protocol;
 } parsing_t;
 
 static bool take_number(parsing_t *p, str_t text, int *out)
@@ -135,15 +135,16 @@ static bool take_keyed(parsing_t *p, str_t text)
     if (value_keyed(text, "so_keepalive", &rest)) return take_keepalive(p, rest);
     return conf_error(p->cf, p->node, p->word,
                       "known: default_server backlog= rcvbuf= sndbuf= ipv6only= so_keepalive= "
-                      "fastopen= reuseport deferred bind",
+                      "fastopen= reuseport deferred bind proxy_protocol",
                       "invalid parameter \"" STR_FMT "\"", STR_ARG(text));
 }
 
 static bool take_option(parsing_t *p, str_t text)
 {
-    static const char *const later[] = {"ssl", "http2", "quic", "proxy_protocol"};
+    static const char *const later[] = {"ssl", "http2", "quic"};
     if (str_eq(text, STR("default_server")) || str_eq(text, STR("default")))
         return p->fallback = true;
+    if (str_eq(text, STR("proxy_protocol"))) return p->proxy_protocol = true;
     if (str_eq(text, STR("reuseport")) || str_eq(text, STR("bind"))) return p->options.set = true;
     if (str_eq(text, STR("deferred"))) return p->options.set = p->options.deferred = true;
     for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
@@ -176,6 +177,7 @@ static bool add_listen(conf_t *cf, http_block_t *block, const tree_node_t *node,
         l->options = p->options;
     }
     if (!l->data) l->data = site_address_new(cf->pool);
+    if (p && p->proxy_protocol) ((site_address_t *)l->data)->proxy_protocol = true;
     l->serve = accept_connection;
     *VEC_PUSH(cf->pool, &block->listens) = (http_block_listen_t){l, p && p->fallback, node};
     return true;

@@ -56,6 +56,7 @@ typedef struct site_address {
     pool_t *pool;
     site_server_t *fallback; /* default_server, else the first */
     bool fallback_set;       /* by default_server */
+    bool proxy_protocol;     /* connections begin with a header of the PROXY protocol */
     host_map_t names;
     VEC(site_regex_name_t) regexes;
 } site_address_t;

@@ -8,6 +8,7 @@
 #include "core/base/base64.h"
 #include "core/base/clock.h"
 #include "core/base/panic.h"
+#include "http/proxy_protocol.h"
 #include "http/request.h"
 #include "http/uri.h"
 #include "http/var_field.h"
@@ -199,6 +200,30 @@ GETTER(get_server_port)
     return r->conn->listen ? port_of(r, &r->conn->listen->addr) : NONE;
 }
 
+/* def->data: whether it is the server's end. */
+static net_addr_t proxied_end(const request_t *r, const var_def_t *def)
+{
+    const proxy_protocol_t *h = r->conn->proxied;
+    if (!h) return (net_addr_t){.len = 0};
+    return def->data ? proxy_protocol_server(h) : proxy_protocol_client(h);
+}
+
+GETTER(get_proxied_addr)
+{
+    (void)name;
+    net_addr_t a = proxied_end(r, def);
+    if (!a.len) return NONE;
+    char *out = pool_bytes(r->pool, NET_TEXT_MAX);
+    return str_make(out, net_format(&a, false, out));
+}
+
+GETTER(get_proxied_port)
+{
+    (void)name;
+    net_addr_t a = proxied_end(r, def);
+    return a.len ? number(r, net_port(&a)) : NONE;
+}
+
 GETTER(get_connection)
 {
     UNUSED(def, name);
@@ -337,6 +362,10 @@ const var_def_t var_core_defs[] = {
     {"binary_remote_addr", get_binary_remote_addr, 0, VAR_NO_CACHE},
     {"server_addr", get_server_addr, 0, 0},
     {"server_port", get_server_port, 0, 0},
+    {"proxy_protocol_addr", get_proxied_addr, false, 0},
+    {"proxy_protocol_port", get_proxied_port, false, 0},
+    {"proxy_protocol_server_addr", get_proxied_addr, true, 0},
+    {"proxy_protocol_server_port", get_proxied_port, true, 0},
     {"connection", get_connection, 0, 0},
     {"connection_requests", get_connection_requests, 0, 0},
     {"connection_time", get_connection_time, 0, VAR_NO_CACHE},

@@ -1,5 +1,7 @@
 /* What runs out: connections, room for bodies. Those who idle make room; nothing is said to be the
    client's fault that is not. */
+#include <stdio.h>
+
 #include "tests/e2e/origin.h"
 #include "tests/e2e/subject.h"
 #include "tests/e2e/wire.h"
