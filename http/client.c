@@ -222,7 +222,7 @@ int client_fill(client_t *c)
     if (!make_body_room(c)) return -EBADMSG; /* trailers without end */
     stream_t *s = &c->origin->stream;
     int err = took(c, stream_read(s, c->in->last, buf_room(c->in), c->read_timeout));
-    bool end = err == -ENODATA && c->head.framing == PARSE_UNTIL_CLOSE;
+    bool end = c->closed && c->head.framing == PARSE_UNTIL_CLOSE; /* TLS: and not cut off */
     return end ? 0 : err;
 }
 

@@ -78,8 +78,13 @@ static void socket_shutdown(stream_t *s)
     shutdown(s->io.fd, SHUT_WR);
 }
 
-static const stream_ops_t socket_ops = {socket_read, socket_writev, socket_sendfile, socket_pending,
-                                        socket_shutdown};
+static const stream_ops_t socket_ops = {
+    .read = socket_read,
+    .writev = socket_writev,
+    .sendfile = socket_sendfile,
+    .pending = socket_pending,
+    .shutdown = socket_shutdown,
+};
 
 /* --- opening and closing --- */
 
@@ -133,6 +138,7 @@ void stream_close(stream_t *s, bool reset)
     if (!s->ops) return;
     ASSERT(!s->io.reader && !s->io.writer);
     struct linger drop = {.l_onoff = 1};
+    if (s->ops->close) s->ops->close(s, reset);
     if (reset) setsockopt(s->io.fd, SOL_SOCKET, SO_LINGER, &drop, sizeof(drop));
     close(s->io.fd); /* which also ends epoll's interest: no process shares the descriptor */
     s->ops = NULL;

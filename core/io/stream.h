@@ -24,12 +24,13 @@ typedef struct stream_ops {
     ssize_t (*sendfile)(stream_t *s, int fd, off_t *at, size_t n);
     bool (*pending)(const stream_t *s); /* bytes buffered inside the transport */
     void (*shutdown)(stream_t *s);
+    void (*close)(stream_t *s, bool reset); /* frees the transport; NULL: there is none */
 } stream_ops_t;
 
 struct stream {
     loop_fd_t io;
     const stream_ops_t *ops;
-    void *transport;            /* of ops: SSL * for TLS */
+    void *transport;            /* of ops (tls.c); NULL for a plain socket */
     uint64_t received, sent;    /* bytes, as seen above the transport */
     bool more;                  /* more will be written at once: a short segment may wait (MSG_MORE) */
 };

@@ -1,0 +1,403 @@
+#include "core/io/tls.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/base/buf.h"
+#include "core/base/clock.h"
+#include "core/io/tls_session.h"
+
+enum {
+    RECORD = SSL3_RT_MAX_PLAIN_LENGTH,
+    BATCH = 4 * RECORD,                /* plain text of one write */
+    BATCH_ROOM = 4 * (RECORD + 256),   /* the same as records */
+    SMALL_ROOM = 4096,
+};
+
+typedef struct tls {
+    SSL *ssl;
+    stream_t *stream;
+    buf_t *out;      /* records on their way to the kernel; NULL: none */
+    size_t accepted; /* plain text in `out` that its writer was told to offer again */
+    int io_error;    /* of the socket, negative errno */
+    int error;       /* what ended the connection, said to every later read */
+    str_t name, peer; /* of a client; behind this struct */
+} tls_t;
+
+/* --- the socket, as OpenSSL sees it --- */
+
+static int bio_read(BIO *bio, char *p, size_t n, size_t *got)
+{
+    tls_t *t = BIO_get_data(bio);
+    loop_fd_t *io = &t->stream->io;
+    ssize_t r = -1;
+    BIO_clear_retry_flags(bio);
+    errno = EAGAIN;
+    if (io->ready & LOOP_READ)
+        do r = recv(io->fd, p, n, 0);
+        while (r < 0 && errno == EINTR);
+    bool later = r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    bool drained = r > 0 && (size_t)r < n && !(io->ready & (LOOP_HUP | LOOP_ERROR));
+    if (later || drained) io->ready &= (uint8_t)~LOOP_READ;
+    if (later) BIO_set_retry_read(bio);
+    else if (r <= 0) t->io_error = r == 0 ? -ENODATA : -errno;
+    *got = r > 0 ? (size_t)r : 0;
+    return r > 0;
+}
+
+/* Takes everything: what goes out is flush's business. */
+static int bio_write(BIO *bio, const char *p, size_t n, size_t *put)
+{
+    tls_t *t = BIO_get_data(bio);
+    size_t usual = SSL_is_init_finished(t->ssl) && n > SMALL_ROOM / 2 ? BATCH_ROOM : SMALL_ROOM;
+    BIO_clear_retry_flags(bio);
+    if (!t->out) t->out = buf_take(n > usual ? n : usual);
+    if (buf_room(t->out) < n) {
+        size_t needed = buf_used(t->out) + n;
+        t->out = buf_grow(t->out, needed > BATCH_ROOM ? needed : BATCH_ROOM);
+    }
+    buf_put(t->out, str_make(p, n));
+    *put = n;
+    return 1;
+}
+
+static long bio_ctrl(BIO *bio, int what, long number, void *p)
+{
+    (void)bio, (void)number, (void)p;
+    return what == BIO_CTRL_FLUSH;
+}
+
+/* One for the process. */
+static BIO *bio_new(tls_t *t)
+{
+    static BIO_METHOD *method;
+    if (!method) {
+        method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
+        if (!method) panic("out of memory: TLS");
+        BIO_meth_set_read_ex(method, bio_read);
+        BIO_meth_set_write_ex(method, bio_write);
+        BIO_meth_set_ctrl(method, bio_ctrl);
+    }
+    BIO *bio = BIO_new(method);
+    if (!bio) panic("out of memory: TLS");
+    BIO_set_data(bio, t);
+    BIO_set_init(bio, 1);
+    return bio;
+}
+
+/* Sends what has been gathered. 0 when all is out, -EAGAIN, or an error. */
+static int flush(tls_t *t)
+{
+    stream_t *s = t->stream;
+    while (t->out) {
+        if (!(s->io.ready & LOOP_WRITE)) return -EAGAIN;
+        int flags = MSG_NOSIGNAL | (s->more ? MSG_MORE : 0);
+        ssize_t put = send(s->io.fd, t->out->pos, buf_used(t->out), flags);
+        if (put < 0 && errno == EINTR) continue;
+        if (put < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return -errno;
+        if (put < 0) {
+            s->io.ready &= (uint8_t)~LOOP_WRITE;
+            return -EAGAIN;
+        }
+        t->out->pos += put;
+        if (buf_used(t->out)) continue;
+        buf_return(t->out);
+        t->out = NULL;
+    }
+    return 0;
+}
+
+/* What a call that did not succeed means: -EAGAIN, 0 at the end, or an error that stays. */
+static int failed(tls_t *t, int r)
+{
+    switch (SSL_get_error(t->ssl, r)) {
+    case SSL_ERROR_WANT_READ: return -EAGAIN;
+    case SSL_ERROR_ZERO_RETURN: return 0;
+    case SSL_ERROR_SYSCALL: t->error = t->io_error ? t->io_error : -EIO; break;
+    default: t->error = -EPROTO; break;
+    }
+    return t->error;
+}
+
+/* --- the stream's operations --- */
+
+static ssize_t tls_read(stream_t *s, void *p, size_t n)
+{
+    tls_t *t = s->transport;
+    size_t total = 0, got;
+    int r = t->error;
+    if (r) return r;
+    ERR_clear_error();
+    do {
+        r = SSL_read_ex(t->ssl, (char *)p + total, n - total, &got);
+        if (r > 0) total += got;
+    } while (r > 0 && total < n && SSL_has_pending(t->ssl));
+    if (r <= 0) r = failed(t, r);
+    if (t->out) flush(t); /* an alert, or the answer to a key update; the rest goes with a write */
+    return total ? (ssize_t)total : r;
+}
+
+/* The plain text of the last batch, when it is on its way at last; 0: there was none. */
+static ssize_t finish_batch(tls_t *t)
+{
+    int r = flush(t);
+    if (r < 0) return r;
+    size_t n = t->accepted;
+    t->accepted = 0;
+    return (ssize_t)n;
+}
+
+/* The next record's plain text: from one piece as it lies, from several by way of `scratch`. */
+static str_t next_record(const struct iovec *iov, int n, size_t skip, char *scratch)
+{
+    size_t have = 0;
+    while (n && skip >= iov->iov_len) skip -= iov->iov_len, iov++, n--;
+    if (n == 0) return (str_t){NULL, 0};
+    size_t first = iov->iov_len - skip;
+    if (first >= RECORD || n == 1)
+        return str_make((char *)iov->iov_base + skip, first < RECORD ? first : RECORD);
+    for (; n && have < RECORD; iov++, n--, skip = 0) {
+        size_t piece = iov->iov_len - skip;
+        if (piece > RECORD - have) piece = RECORD - have;
+        if (piece) memcpy(scratch + have, (char *)iov->iov_base + skip, piece);
+        have += piece;
+    }
+    return str_make(scratch, have);
+}
+
+/* As many records as a batch has; the plain text in them, or an error. */
+static ssize_t encrypt(tls_t *t, const struct iovec *iov, int n)
+{
+    static char scratch[RECORD]; /* nothing suspends here */
+    size_t total = 0, put;
+    ERR_clear_error();
+    while (total < BATCH) {
+        str_t record = next_record(iov, n, total, scratch);
+        if (record.n == 0) break;
+        int r = SSL_write_ex(t->ssl, record.p, record.n, &put);
+        if (r <= 0) {
+            r = failed(t, r);
+            return t->error = r == -EAGAIN || r == 0 ? -EPIPE : r;
+        }
+        total += put;
+    }
+    return (ssize_t)total;
+}
+
+static ssize_t tls_writev(stream_t *s, const struct iovec *iov, int n)
+{
+    tls_t *t = s->transport;
+    ssize_t r = finish_batch(t);
+    if (r != 0) return r;
+    if (t->error) return t->error == -ENODATA ? -EPIPE : t->error;
+    ssize_t put = encrypt(t, iov, n);
+    if (put <= 0) return put;
+    r = flush(t);
+    if (r == -EAGAIN) t->accepted = (size_t)put;
+    return r < 0 ? r : put;
+}
+
+static ssize_t tls_sendfile(stream_t *s, int fd, off_t *at, size_t n)
+{
+    static char scratch[BATCH];
+    tls_t *t = s->transport;
+    struct iovec iov = {.iov_base = scratch};
+    ssize_t got, put = finish_batch(t);
+    if (put == 0) {
+        do got = pread(fd, scratch, n < BATCH ? n : BATCH, *at);
+        while (got < 0 && errno == EINTR);
+        if (got <= 0) return got < 0 ? -errno : 0;
+        iov.iov_len = (size_t)got;
+        put = tls_writev(s, &iov, 1);
+    }
+    if (put > 0) *at += put;
+    return put;
+}
+
+static bool tls_pending(const stream_t *s)
+{
+    const tls_t *t = s->transport;
+    return t->error || SSL_has_pending(t->ssl);
+}
+
+static void say_goodbye(tls_t *t)
+{
+    ERR_clear_error();
+    if (t->error || !SSL_is_init_finished(t->ssl)) return;
+    SSL_shutdown(t->ssl);
+    t->stream->more = false;
+    flush(t);
+}
+
+static void tls_shutdown(stream_t *s)
+{
+    tls_t *t = s->transport;
+    say_goodbye(t);
+    if (!t->out) shutdown(s->io.fd, SHUT_WR);
+}
+
+static void tls_close(stream_t *s, bool reset)
+{
+    tls_t *t = s->transport;
+    if (!reset) say_goodbye(t);
+    SSL_free(t->ssl);
+    buf_return(t->out);
+    free(t);
+    s->transport = NULL;
+    ERR_clear_error();
+}
+
+static const stream_ops_t tls_ops = {
+    .read = tls_read,
+    .writev = tls_writev,
+    .sendfile = tls_sendfile,
+    .pending = tls_pending,
+    .shutdown = tls_shutdown,
+    .close = tls_close,
+};
+
+/* --- shaking hands --- */
+
+static tls_t *start(stream_t *s, SSL_CTX *ctx, str_t name, str_t peer)
+{
+    tls_t *t = calloc(1, sizeof(*t) + name.n + peer.n + 1);
+    SSL *ssl = SSL_new(ctx);
+    if (!t || !ssl) panic("out of memory: TLS connection");
+    char *text = (char *)(t + 1);
+    if (name.n) memcpy(text, name.p, name.n); /* a NUL follows: OpenSSL takes it as it is */
+    t->name = str_make(text, name.n);
+    text += name.n + 1;
+    if (peer.n) memcpy(text, peer.p, peer.n);
+    t->peer = str_make(text, peer.n);
+    t->ssl = ssl;
+    t->stream = s;
+    BIO *bio = bio_new(t);
+    SSL_set_bio(ssl, bio, bio);
+    SSL_set_app_data(ssl, t);
+    SSL_set_read_ahead(ssl, 1);
+    s->transport = t;
+    s->ops = &tls_ops;
+    return t;
+}
+
+void tls_reason(char *out, size_t n)
+{
+    unsigned long code;
+    const char *data;
+    int flags;
+    size_t at = 0;
+    if (n) out[0] = '\0';
+    while ((code = ERR_get_error_all(NULL, NULL, NULL, &data, &flags))) {
+        char one[160];
+        bool said = flags & ERR_TXT_STRING && *data;
+        ERR_error_string_n(code, one, sizeof(one));
+        int more = snprintf(out + at, n - at, "%s%s%s%s", at ? " " : "SSL: ", one, said ? ":" : "",
+                            said ? data : "");
+        at += (size_t)more < n - at ? (size_t)more : n - at - 1;
+    }
+}
+
+static int explain(tls_t *t, int err, tls_failure_t *why)
+{
+    long verdict = SSL_get_verify_result(t->ssl);
+    flush(t); /* the alert */
+    if (err == -EPROTO && verdict != X509_V_OK && SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE) {
+        why->verify = verdict;
+        err = -EKEYREJECTED;
+    }
+    tls_reason(why->text, sizeof(why->text));
+    t->error = err;
+    return err;
+}
+
+static int shake_hands(tls_t *t, uint64_t timeout_ms, tls_failure_t *why)
+{
+    uint64_t until = clock_ms() + timeout_ms;
+    *why = (tls_failure_t){.verify = 0};
+    for (;;) {
+        ERR_clear_error();
+        int r = SSL_do_handshake(t->ssl), err = 0;
+        bool over = r == 1;
+        if (!over && (err = failed(t, r)) != -EAGAIN)
+            return explain(t, err ? err : -ENODATA, why); /* 0: it said goodbye */
+        err = flush(t);
+        if (err < 0 && err != -EAGAIN) return t->error = err;
+        if (over && err == 0) return 0;
+        uint64_t now = clock_ms();
+        if (now >= until) return -ETIMEDOUT;
+        err = loop_wait(&t->stream->io, err == -EAGAIN ? LOOP_WRITE : LOOP_READ, until - now);
+        if (err < 0) return err;
+    }
+}
+
+static bool is_address(str_t name, net_addr_t *addr)
+{
+    return net_parse(name, 1, addr) && addr->sa.sa_family != AF_UNIX;
+}
+
+/* True unless there is nothing to compare a certificate with. */
+static bool expect_name(SSL *ssl, const tls_t *t)
+{
+    net_addr_t addr;
+    X509_VERIFY_PARAM *param = SSL_get0_param(ssl);
+    SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
+    if (t->name.n == 0) return false;
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (!is_address(t->name, &addr)) return X509_VERIFY_PARAM_set1_host(param, t->name.p, t->name.n);
+    str_t bytes = net_bytes(&addr);
+    return X509_VERIFY_PARAM_set1_ip(param, (const unsigned char *)bytes.p, bytes.n);
+}
+
+int tls_connect(stream_t *s, const tls_client_t *how, uint64_t timeout_ms, tls_failure_t *why)
+{
+    net_addr_t addr;
+    tls_t *t = start(s, how->ctx, how->name, how->peer);
+    SSL_set_connect_state(t->ssl);
+    if (how->send_name && t->name.n && !is_address(t->name, &addr))
+        SSL_set_tlsext_host_name(t->ssl, t->name.p);
+    if (how->verify && !expect_name(t->ssl, t)) {
+        *why = (tls_failure_t){.verify = X509_V_ERR_HOSTNAME_MISMATCH};
+        return t->error = -EKEYREJECTED;
+    }
+    tls_session_offer(t->ssl, t->peer, t->name);
+    return shake_hands(t, timeout_ms, why);
+}
+
+int tls_accept(stream_t *s, SSL_CTX *ctx, uint64_t timeout_ms, tls_failure_t *why)
+{
+    tls_t *t = start(s, ctx, STR(""), STR(""));
+    SSL_set_accept_state(t->ssl);
+    return shake_hands(t, timeout_ms, why);
+}
+
+/* --- sessions --- */
+
+static int keep_session(SSL *ssl, SSL_SESSION *session)
+{
+    const tls_t *t = SSL_get_app_data(ssl);
+    tls_session_keep(SSL_get_SSL_CTX(ssl), t->peer, t->name, session);
+    return 1; /* it is the store's now */
+}
+
+void tls_reuse_sessions(SSL_CTX *ctx)
+{
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx, keep_session);
+}
+
+/* --- questions --- */
+
+SSL *tls_ssl(const stream_t *s)
+{
+    return s->ops == &tls_ops ? ((const tls_t *)s->transport)->ssl : NULL;
+}
+
+bool tls_serves(const stream_t *s, const SSL_CTX *ctx, str_t name)
+{
+    const tls_t *t = s->transport;
+    return s->ops == &tls_ops && SSL_get_SSL_CTX(t->ssl) == ctx && str_eq(t->name, name);
+}
