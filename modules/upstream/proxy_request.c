@@ -41,6 +41,22 @@ static verdict_t gather(proxy_t *p)
     return VERDICT(NEXT);
 }
 
+/* Some of the body has gone to an origin or was too much: the whole cannot be sent any more. */
+static bool is_spent(const request_t *r)
+{
+    return r->body.size > 0 && !r->body.gathered;
+}
+
+/* An error page that is asked for with GET needs no body; anything else would miss it. */
+static verdict_t without_body(proxy_t *p)
+{
+    if (p->method_id != METHOD_GET && p->method_id != METHOD_HEAD)
+        return verdict_refuse(502, LOG_ERR, "request body cannot be sent to another upstream");
+    p->has_body = false;
+    p->body_length = 0;
+    return VERDICT(NEXT);
+}
+
 verdict_t proxy_request_prepare(proxy_t *p)
 {
     request_t *r = p->r;
@@ -54,6 +70,7 @@ verdict_t proxy_request_prepare(proxy_t *p)
     if (!p->has_body) return VERDICT(NEXT);
     p->body_length = body_length(r);
     if (!body_present(r)) return VERDICT(NEXT);
+    if (is_spent(r)) return without_body(p);
     if (is_buffered(p) || r->body.gathered) return gather(p);
     p->body_streamed = true;
     return VERDICT(NEXT);
