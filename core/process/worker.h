@@ -62,6 +62,16 @@ void worker_on_shortage(unsigned (*reclaim)(void));
 
 unsigned worker_number(void); /* the slot, from 0 */
 
+/*
+ * The row of this worker's counters: no other living worker has it, whatever its generation. A
+ * process that is no worker has WORKER_NO_ROW, or 0 when there are no rows at all (tests).
+ */
+enum { WORKER_NO_ROW = -1 };
+int worker_row(void);
+
+/* The process that has the row; 0 when it has gone. Without rows everybody is process 1. */
+uint64_t worker_row_owner(unsigned row);
+
 /* --- for the master --- */
 
 struct generation;

@@ -32,6 +32,18 @@ void worker_counters_give(worker_counters_t *c)
     c->active = c->reading = c->writing = c->waiting = c->worker = 0;
 }
 
+int worker_row(void)
+{
+    if (!rows) return 0;
+    return worker_counters == &dummy ? WORKER_NO_ROW : (int)(worker_counters - rows);
+}
+
+uint64_t worker_row_owner(unsigned row)
+{
+    if (!rows) return row == 0;
+    return row < ROWS ? __atomic_load_n(&rows[row].worker, __ATOMIC_RELAXED) : 0;
+}
+
 /* Rows are given from the start, so behind the first that never counted there is nothing. */
 worker_counters_t worker_counters_sum(void)
 {

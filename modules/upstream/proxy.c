@@ -10,6 +10,7 @@
 #include "modules/upstream/proxy_request.h"
 #include "modules/upstream/proxy_response.h"
 #include "modules/upstream/proxy_vars.h"
+#include "modules/upstream/waiting.h"
 
 unsigned proxy_index;
 
@@ -301,21 +302,31 @@ static void end_attempt(proxy_t *p, verdict_t v)
     }
     if (proxy_attempt(p)->response_us < 0 && !p->r->conn->detached)
         proxy_attempt(p)->response_us = elapsed_us(p);
-    if (balance_done(&p->balance, p->peer, result_of(p, v)))
+    if (balance_done(&p->balance, p->peer, result_of(p, v), proxy_attempt(p)))
         proxy_log(p, LOG_WARNING, 0, "upstream server temporarily disabled",
                   p->client ? reading : connecting);
     p->peer = NULL;
 }
 
+static verdict_t no_peer(proxy_t *p, int err)
+{
+    if (is_cancelled()) return client_left(p);
+    const char *why = err == -EAGAIN      ? "upstream queue is full"
+                      : err == -ETIMEDOUT ? "upstream queue timed out"
+                                          : "no live upstreams";
+    proxy_log(p, LOG_ERR, 0, why, connecting);
+    proxy_attempt(p)->status = 502;
+    return verdict_refuse(502, LOG_ERR, NULL);
+}
+
 static verdict_t attempt(proxy_t *p)
 {
-    p->peer = balance_pick(&p->balance);
+    int err;
+    proxy_watch_client(p, true);
+    p->peer = waiting_pick(&p->balance, &err);
+    proxy_watch_client(p, false);
     begin_attempt(p);
-    if (!p->peer) {
-        proxy_log(p, LOG_ERR, 0, "no live upstreams", connecting);
-        proxy_attempt(p)->status = 502;
-        return verdict_refuse(502, LOG_ERR, NULL);
-    }
+    if (!p->peer) return no_peer(p, err);
     verdict_t v = ask(p);
     if (v.kind == VERDICT_NEXT) v = judge(p);
     if (v.kind == VERDICT_NEXT) v = proxy_response_pass(p);
@@ -352,7 +363,7 @@ static verdict_t serve(proxy_t *p)
     verdict_t v = find_origin(p);
     if (v.kind == VERDICT_NEXT) v = proxy_request_prepare(p);
     if (v.kind != VERDICT_NEXT) return v;
-    p->balance = (balance_t){.group = p->target.group, .pool = p->r->pool};
+    p->balance = (balance_t){.group = p->target.group, .pool = p->r->pool, .r = p->r};
     do v = attempt(p);
     while (p->failure && may_try_next(p, p->failure));
     return v;

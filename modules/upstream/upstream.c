@@ -1,14 +1,13 @@
 #include "modules/upstream/upstream.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "core/base/clock.h"
 #include "http/http.h"
 #include "http/request.h"
 #include "http/resolve.h"
 #include "modules/upstream/upstream_vars.h"
-
-enum { HTTP_PORT = 80 };
 
 static unsigned index_;
 
@@ -43,7 +42,46 @@ upstream_t *upstream_single(pool_t *pool, str_t name, str_t host, uint16_t port,
     *s = (upstream_server_t){.name = name, .host = host, .port = port, .weight = 1, .max_fails = 1,
                              .fail_timeout = 10000};
     if (addr) s->addr = *addr;
+    list_init(&g->waiting);
     return g;
+}
+
+static bool check_servers(conf_t *cf, const tree_node_t *node, const upstream_t *g)
+{
+    bool primary = false;
+    VEC_EACH(upstream_server_t, s, &g->servers) primary |= !s->backup;
+    if (primary) return true;
+    return conf_error(cf, node, 0, "add a server", "no servers are inside upstream");
+}
+
+static void note_servers(upstream_t *g)
+{
+    for (unsigned i = 0; i < g->servers.n; i++) {
+        const upstream_server_t *s = &g->servers.v[i];
+        g->has_names |= s->host.p != NULL;
+        g->limited |= s->max_conns > 0;
+        if (g->policy.method == UPSTREAM_RING && !s->backup)
+            ring_add(&g->ring, g->pool, s->name, s->weight, i);
+    }
+    ring_close(&g->ring);
+}
+
+upstream_t *upstream_group_new(conf_t *cf, const tree_node_t *node, const upstream_conf_t *c)
+{
+    upstream_t *g = POOL_NEW(cf->pool, upstream_t);
+    g->pool = cf->pool;
+    g->name = node->words[1].text;
+    g->node = node;
+    g->idle = &g->own_idle;
+    g->keepalive = c->keepalive;
+    g->policy = c->policy;
+    list_init(&g->waiting);
+    memcpy(&g->servers, &c->servers, sizeof(g->servers));
+    if (!check_servers(cf, node, g)) return NULL;
+    note_servers(g);
+    str_t name = pool_lower(cf->pool, g->name);
+    g->zone = peers_zone(cf, node, name, g->servers.n);
+    return g->zone ? g : NULL;
 }
 
 /* --- peers --- */
@@ -59,7 +97,11 @@ static upstream_peer_t *find_peer(upstream_t *g, const upstream_server_t *s, con
 static upstream_peer_t *new_peer(upstream_t *g)
 {
     VEC_EACH(upstream_peer_t *, it, &g->peers)
-        if ((*it)->gone && (*it)->users == 0) return *it;
+    {
+        if (!(*it)->gone || (*it)->users) continue;
+        peers_leave(&g->known, &(*it)->place);
+        return *it;
+    }
     upstream_peer_t *peer = POOL_NEW(g->pool, upstream_peer_t);
     peer->name = str_make(pool_bytes(g->pool, NET_TEXT_MAX), 0);
     *VEC_PUSH(g->pool, &g->peers) = peer;
@@ -68,21 +110,43 @@ static upstream_peer_t *new_peer(upstream_t *g)
 
 static void add_peer(upstream_t *g, const upstream_server_t *s, const net_addr_t *addr)
 {
-    char *text;
+    char *text, identity[NET_TEXT_MAX + 256];
     upstream_peer_t *peer = find_peer(g, s, addr);
     if (!peer) {
         peer = new_peer(g);
         text = (char *)(uintptr_t)peer->name.p;
-        *peer = (upstream_peer_t){.server = s, .addr = *addr, .effective = (int)s->weight};
+        *peer = (upstream_peer_t){.server = s, .addr = *addr};
         peer->name = str_make(text, net_format(addr, true, text));
+        int n = snprintf(identity, sizeof(identity), "%s " STR_FMT, text, STR_ARG(s->name));
+        size_t length = (size_t)n < sizeof(identity) ? (size_t)n : sizeof(identity) - 1;
+        peer->place = peers_enter(&g->known, g->pool, str_make(identity, length), s->weight);
     }
     peer->gone = false;
 }
 
+/* In the order of the servers, as in a configuration that names all addresses. */
+static void order_turns(upstream_t *g)
+{
+    for (unsigned i = 0; i < 2; i++) g->turns[i].members.n = 0;
+    for (unsigned i = 0; i < g->peers.n; i++) {
+        const upstream_peer_t *peer = g->peers.v[i];
+        if (upstream_peer_serves(peer))
+            *VEC_PUSH(g->pool, &g->turns[peer->server->backup].members) =
+                (schedule_member_t){.id = i, .weight = peer->server->weight};
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        schedule_make(&g->turns[i], g->pool);
+        VEC_EACH(const schedule_member_t, m, &g->turns[i].members)
+            g->peers.v[m->id]->cost = m->cost;
+    }
+}
+
 static void make_known_peers(upstream_t *g)
 {
+    peers_join(&g->known, g->pool, g->zone ? g->zone->root : NULL);
     VEC_EACH(upstream_server_t, s, &g->servers)
         if (!s->host.p) add_peer(g, s, &s->addr);
+    order_turns(g);
     g->ready = true;
 }
 
@@ -96,6 +160,7 @@ static void set_answer(upstream_t *g, upstream_server_t *s, const resolver_answe
         add_peer(g, s, &addr);
     }
     s->expires = answer->expires;
+    order_turns(g);
 }
 
 /* nginx's words for a name that did not resolve. */
@@ -143,92 +208,6 @@ int upstream_update(upstream_t *g, request_t *r)
     return has_peers(g) ? 0 : err;
 }
 
-/* --- the server directive of an upstream block --- */
-
-static bool set_host(conf_t *cf, const tree_node_t *node, upstream_server_t *s)
-{
-    str_t text = node->words[1].text, host;
-    uint16_t port;
-    s->name = text;
-    if (str_starts(text, STR("http://"))) text = str_sub(text, 7, text.n);
-    if (net_parse(text, HTTP_PORT, &s->addr)) return true;
-    if (!uri_split_host(text, &host, &port) || host.p[0] == '[')
-        return conf_error(cf, node, 1, "for example 10.0.0.1:8080, app.internal, unix:/run/app",
-                          "invalid host in upstream \"" STR_FMT "\"", STR_ARG(text));
-    s->host = host;
-    s->port = port ? port : HTTP_PORT;
-    return true;
-}
-
-static bool set_parameter(conf_t *cf, const tree_node_t *node, unsigned word, upstream_server_t *s)
-{
-    enum { WEIGHT_MOST = 65535 };
-    str_t text = node->words[word].text, value;
-    if (value_keyed(text, "weight", &value))
-        return conf_number(cf, node, word, value, 1, WEIGHT_MOST, &s->weight);
-    if (value_keyed(text, "max_fails", &value))
-        return conf_number(cf, node, word, value, 0, 0, &s->max_fails);
-    if (value_keyed(text, "fail_timeout", &value))
-        return conf_msec(cf, node, word, value, &s->fail_timeout);
-    if (str_eq(text, STR("backup"))) return s->backup = true;
-    if (str_eq(text, STR("down"))) return s->down = true;
-    if (str_eq(text, STR("resolve"))) return true; /* names are always followed */
-    return conf_error(cf, node, word, "weight= max_fails= fail_timeout= backup down resolve",
-                      "invalid parameter \"" STR_FMT "\"", STR_ARG(text));
-}
-
-static bool set_server(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
-{
-    (void)row;
-    upstream_conf_t *c = conf;
-    upstream_server_t s = {.weight = 1, .max_fails = 1, .fail_timeout = 10000};
-    if (!set_host(cf, node, &s)) return false;
-    for (unsigned i = 2; i < node->n; i++)
-        if (!set_parameter(cf, node, i, &s)) return false;
-    *VEC_PUSH(cf->pool, &c->servers) = s;
-    return true;
-}
-
-/* --- the upstream block --- */
-
-static bool set_keepalive(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
-{
-    upstream_conf_t *c = conf;
-    (void)row;
-    if (node->n > 2 && !str_eq(node->words[2].text, STR("local")))
-        return conf_error(cf, node, 2, "keepalive 32", "invalid parameter \"" STR_FMT "\"",
-                          STR_ARG(node->words[2].text));
-    return conf_number(cf, node, 1, node->words[1].text, 0, 0, &c->keepalive.keep);
-}
-
-static bool check_group(conf_t *cf, const tree_node_t *node, const upstream_t *g)
-{
-    bool primary = false;
-    VEC_EACH(upstream_server_t, s, &g->servers) primary |= !s->backup;
-    if (primary) return true;
-    return conf_error(cf, node, 0, "add a server", "no servers are inside upstream");
-}
-
-static bool set_upstream(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
-{
-    (void)row;
-    upstream_groups_t *groups = ((upstream_conf_t *)conf)->groups;
-    conf_scope_t *scope = conf_block(cf, node, CONF_UPSTREAM, false);
-    if (!scope) return false;
-    const upstream_conf_t *c = conf_get(scope, &upstream_module);
-    upstream_t *g = POOL_NEW(cf->pool, upstream_t);
-    g->pool = cf->pool;
-    g->name = node->words[1].text;
-    g->node = node;
-    g->idle = &g->own_idle;
-    g->keepalive = c->keepalive;
-    memcpy(&g->servers, &c->servers, sizeof(g->servers));
-    VEC_EACH(upstream_server_t, s, &g->servers) g->has_names |= s->host.p != NULL;
-    if (!check_group(cf, node, g)) return false;
-    if (!hash_map_set(&groups->by_name, pool_lower(cf->pool, g->name), g)) return true;
-    return conf_error(cf, node, 1, NULL, "duplicate upstream \"" STR_FMT "\"", STR_ARG(g->name));
-}
-
 static bool begin(conf_t *cf, const tree_node_t *http)
 {
     (void)http;
@@ -242,33 +221,12 @@ static bool begin(conf_t *cf, const tree_node_t *http)
 
 /* --- the module --- */
 
-#define CONF upstream_conf_t
-#define YEAR (365ull * 24 * 3600 * 1000)
-
-static const conf_row_t rows[] = {
-    CONF_CUSTOM("upstream", CONF_HTTP, CONF_BLOCK | CONF_MANY, 1, 1, set_upstream, CONF_NO_FIELD,
-                NULL, "a group of origins to share the load"),
-    CONF_CUSTOM("server", CONF_UPSTREAM, CONF_MANY, 1, UINT_MAX, set_server,
-                CONF_FIELD(CONF, servers, __typeof__(((CONF *)0)->servers)), NULL,
-                "an origin: address, weight= max_fails= fail_timeout= backup down"),
-    CONF_CUSTOM("keepalive", CONF_UPSTREAM, 0, 1, 2, set_keepalive,
-                CONF_FIELD(CONF, keepalive.keep, unsigned), "64",
-                "idle connections to the group's origins that each worker keeps; 0: none"),
-    CONF_NUMBER("keepalive_requests", CONF_UPSTREAM, CONF, keepalive.requests, "10000", 1, UINT_MAX,
-                "requests on one connection to an origin"),
-    CONF_MSEC("keepalive_time", CONF_UPSTREAM, CONF, keepalive.time, "1h", 1, YEAR,
-              "the age from which a connection to an origin is closed after a request"),
-    CONF_MSEC("keepalive_timeout", CONF_UPSTREAM, CONF, keepalive.timeout, "60s", 1, YEAR,
-              "how long a connection to an origin may be idle"),
-    CONF_END,
-};
-
 static const http_hooks_t hooks = {.variables = upstream_vars, .begin = begin};
 
 const module_t upstream_module = {
     .name = "upstream",
     .index = &index_,
-    .rows = rows,
+    .rows = upstream_conf_rows,
     .conf_size = sizeof(upstream_conf_t),
     .hooks = &hooks,
 };

@@ -2,20 +2,33 @@
  * upstream: groups of origins: the upstream blocks, and one unnamed group per proxy_pass that names
  * an origin itself.
  *
- * Groups are made while the configuration is read. What changes at run time (addresses of names,
- * weights, failures, idle connections) is each worker's own and lives in the group, too: workers
- * are forked later. A peer is one address of a server; a name's peers follow its DNS answers, whose
- * TTL is kept, and an answer that cannot be had leaves the peers as they were.
+ *     upstream.c       groups, and their peers as names are resolved
+ *     upstream_conf.c  the directives inside upstream { }
+ *     peers.c          what all workers know of a peer, in shared memory
+ *     balance.c        which peer is asked, what became of it, who has to rest
+ *     method.c         the balancing methods; schedule.c and ring.c: what two of them go by
+ *     waiting.c        requests that wait since all peers have max_conns
+ *
+ * Groups are made while the configuration is read. Health and load of the peers of an upstream
+ * block are shared by all workers (peers.h); addresses of names and idle connections are each
+ * worker's own and live in the group: workers are forked later. A peer is one address of a server;
+ * a name's peers follow its DNS answers, whose TTL is kept, and an answer that cannot be had leaves
+ * the peers as they were.
  */
 #ifndef MODULES_UPSTREAM_UPSTREAM_H
 #define MODULES_UPSTREAM_UPSTREAM_H
 
 #include "core/base/hash.h"
+#include "core/base/list.h"
 #include "core/config/conf.h"
+#include "core/io/fiber.h"
 #include "core/io/net.h"
+#include "http/text.h"
 #include "modules/upstream/keepalive.h"
+#include "modules/upstream/peers.h"
+#include "modules/upstream/ring.h"
+#include "modules/upstream/schedule.h"
 
-typedef struct request request_t;
 typedef struct upstream upstream_t;
 typedef struct upstream_server upstream_server_t;
 
@@ -23,10 +36,9 @@ typedef struct upstream_peer {
     const upstream_server_t *server;
     net_addr_t addr;
     str_t name;               /* "127.0.0.1:8080", "unix:/path" */
-    int effective, current;   /* weights of the round robin (balance.c) */
-    unsigned fails;
-    uint64_t failed_ms, checked_ms; /* clock_ms; 0: never */
-    unsigned users;           /* exchanges that hold it */
+    peer_place_t place;       /* what all workers know of it */
+    unsigned credit, cost;    /* turns of the round robin that it may use (method.c) */
+    unsigned users;           /* exchanges of this worker that hold it */
     bool gone;                /* not among its name's addresses any more */
 } upstream_peer_t;
 
@@ -36,10 +48,37 @@ struct upstream_server {
     net_addr_t addr;          /* without `host` */
     uint16_t port;
     unsigned weight, max_fails;
-    msec_t fail_timeout;
-    bool backup, down;
+    unsigned max_conns;       /* 0: any number */
+    msec_t fail_timeout, slow_start;
+    bool backup, down, drain;
     uint64_t expires;         /* clock_ms until which the peers hold; 0: not resolved yet */
 };
+
+typedef enum upstream_method {
+    UPSTREAM_ROUND_ROBIN,
+    UPSTREAM_LEAST_CONN,
+    UPSTREAM_LEAST_TIME,
+    UPSTREAM_RANDOM,
+    UPSTREAM_RANDOM_TWO,
+    UPSTREAM_HASH,
+    UPSTREAM_RING,
+    UPSTREAM_IP_HASH,
+} upstream_method_t;
+
+/* How a group chooses, and when it gives up on a peer. */
+typedef struct upstream_policy {
+    upstream_method_t method;
+    bool given;               /* some method was */
+    bool by_time;             /* of two peers that which answers sooner, not with less load */
+    bool until_header;        /* which is told by the head of the answer, not its end */
+    text_t key;               /* of hash */
+    unsigned bound;           /* percent of its fair share that a peer takes at most; 0: any load */
+    unsigned queue;           /* requests of a worker that wait for a peer; 0: none do */
+    msec_t queue_timeout;
+    unsigned outlier_factor;  /* times the median of latencies; 0: none is an outlier */
+    unsigned outlier_share;   /* percent of the peers that may be out at once */
+    msec_t outlier_least, outlier_time;
+} upstream_policy_t;
 
 struct upstream {
     pool_t *pool;             /* of the configuration; of the request for a group of its own */
@@ -48,6 +87,15 @@ struct upstream {
     VEC(upstream_peer_t *) peers; /* in the order of their servers */
     bool ready;               /* addresses known from the start have their peers */
     bool has_names;
+    upstream_policy_t policy;
+    ring_t ring;              /* of the servers' names: UPSTREAM_RING */
+    zone_t *zone;             /* NULL: none */
+    peers_t known;            /* this worker's view of what is shared */
+    uint64_t own_ticket, own_judged_ms; /* without a zone */
+    schedule_t turns[2];      /* of the servers, and of the backups */
+    bool limited;             /* some server has max_conns */
+    list_t waiting;           /* waiting.c */
+    unsigned waiting_count;
     keepalive_conf_t keepalive;
     keepalive_t *idle;        /* own_idle, unless the group is a request's */
     keepalive_t own_idle;
@@ -65,11 +113,39 @@ typedef struct upstream_conf {
     upstream_groups_t *groups;       /* the same in every block of one http{} */
     VEC(upstream_server_t) servers;  /* of the upstream block being read */
     keepalive_conf_t keepalive;
+    upstream_policy_t policy;
 } upstream_conf_t;
 
 extern const module_t upstream_module;
+extern const conf_row_t upstream_conf_rows[];
+
+/* The upstream block of the node is read: its servers and policy become a group. NULL: said. */
+upstream_t *upstream_group_new(conf_t *cf, const tree_node_t *node, const upstream_conf_t *c);
+
+typedef struct upstream_waiter { /* on the stack of a fiber in waiting.c */
+    list_t link;
+    fiber_t *fiber;
+} upstream_waiter_t;
+
+/* A peer may have room again, or the line has moved: the first in it looks. */
+static inline void upstream_wake(const upstream_t *g)
+{
+    if (g->waiting_count) fiber_wake(LIST_OF(g->waiting.next, upstream_waiter_t, link)->fiber);
+}
+
+/* Two peers or more: otherwise there is nothing to choose, and none has to rest. */
+static inline bool upstream_has_choice(const upstream_t *g)
+{
+    return g->peers.n > 1;
+}
 
 upstream_groups_t *upstream_groups(const conf_t *cf);
+
+/* Whether the peer is one that requests are sent to at all. */
+static inline bool upstream_peer_serves(const upstream_peer_t *peer)
+{
+    return !peer->gone && !peer->server->down && !peer->server->drain;
+}
 
 /* The block's group of that name (any case), or NULL. */
 upstream_t *upstream_find(const upstream_groups_t *groups, str_t name);

@@ -1,6 +1,7 @@
 #include "modules/upstream/balance.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 #include "core/base/clock.h"
 
@@ -16,32 +17,51 @@ TestSuite(balance, .fini = teardown);
 /* A group of servers with these weights; the peers are named a, b, c, ... */
 static upstream_t *group(const unsigned *weights, unsigned n)
 {
-    static const char names[] = "abcdefgh";
     pool_destroy(pool);
     pool = pool_create();
-    clock_update();
+    clock_set(1000 * 1000, 0);
     upstream_t *g = POOL_NEW(pool, upstream_t);
     g->pool = pool;
-    for (unsigned i = 0; i < n; i++)
-        *VEC_PUSH(pool, &g->servers) = (upstream_server_t){
-            .weight = weights[i], .max_fails = 1, .fail_timeout = 60 * 1000};
+    list_init(&g->waiting);
     for (unsigned i = 0; i < n; i++) {
-        upstream_peer_t *peer = POOL_NEW(pool, upstream_peer_t);
-        peer->server = &g->servers.v[i];
-        peer->name = str_make(&names[i], 1);
-        peer->effective = (int)weights[i];
-        *VEC_PUSH(pool, &g->peers) = peer;
+        upstream_server_t *s = VEC_PUSH(pool, &g->servers);
+        *s = (upstream_server_t){.weight = weights ? weights[i] : 1, .max_fails = 1,
+                                 .fail_timeout = 60 * 1000};
+        s->name = pool_printf(pool, "10.0.0.%u:80", i + 1);
+        cr_assert(net_parse(s->name, 80, &s->addr));
     }
     return g;
 }
 
+static unsigned index_of(const upstream_t *g, const upstream_peer_t *peer)
+{
+    return (unsigned)(peer->server - g->servers.v);
+}
+
+static char name_of(const upstream_t *g, const upstream_peer_t *peer)
+{
+    return peer ? (char)('a' + index_of(g, peer)) : '-';
+}
+
+static peer_state_t *state_of(upstream_t *g, unsigned i)
+{
+    upstream_update(g, NULL);
+    return g->peers.v[i]->place.state;
+}
+
+/* A request that has not picked yet. */
+static balance_t request(upstream_t *g)
+{
+    upstream_update(g, NULL);
+    return (balance_t){.group = g, .pool = pool};
+}
+
 static char pick_one(upstream_t *g, balance_result_t result)
 {
-    balance_t b = {.group = g, .pool = pool};
+    balance_t b = request(g);
     upstream_peer_t *peer = balance_pick(&b);
-    if (!peer) return '-';
-    balance_done(&b, peer, result);
-    return peer->name.p[0];
+    if (peer) balance_done(&b, peer, result, NULL);
+    return name_of(g, peer);
 }
 
 static const char *pick(upstream_t *g, unsigned n)
@@ -73,13 +93,13 @@ Test(balance, keeps_the_ratio_over_many_requests)
 Test(balance, gives_each_try_of_a_request_another_peer)
 {
     upstream_t *g = group((unsigned[]){1, 1, 1}, 3);
-    balance_t b = {.group = g, .pool = pool};
+    balance_t b = request(g);
     char seen[4] = "";
     for (int i = 0; i < 3; i++) {
         upstream_peer_t *peer = balance_pick(&b);
         cr_assert(peer);
-        seen[i] = peer->name.p[0];
-        balance_done(&b, peer, BALANCE_ABANDONED);
+        seen[i] = name_of(g, peer);
+        balance_done(&b, peer, BALANCE_ABANDONED, NULL);
     }
     cr_expect_str_eq(seen, "abc");
     cr_expect_null(balance_pick(&b));
@@ -90,20 +110,20 @@ Test(balance, lets_a_failed_peer_rest)
     upstream_t *g = group((unsigned[]){1, 1}, 2);
     cr_expect_eq(pick_one(g, BALANCE_FAILED), 'a');
     cr_expect_str_eq(pick(g, 4), "bbbb");
-    g->peers.v[0]->failed_ms = g->peers.v[0]->checked_ms -= 60 * 1000 + 1; /* the rest is over */
+    clock_set(clock_ms() + 60 * 1000 + 1, 0); /* the rest is over */
     cr_expect(strchr(pick(g, 3), 'a'));
-    cr_expect_eq(g->peers.v[0]->fails, 0, "a success forgives");
+    cr_expect_eq(state_of(g, 0)->fails, 0, "a success forgives");
 }
 
 Test(balance, says_when_a_peer_begins_to_rest)
 {
     upstream_t *g = group((unsigned[]){1, 1}, 2);
     g->servers.v[0].max_fails = 2;
-    balance_t b = {.group = g, .pool = pool};
+    balance_t b = request(g);
     upstream_peer_t *peer = g->peers.v[0];
-    cr_expect_not(balance_done(&b, peer, BALANCE_FAILED));
-    cr_expect(balance_done(&b, peer, BALANCE_FAILED));
-    cr_expect_not(balance_done(&b, peer, BALANCE_FAILED));
+    cr_expect_not(balance_done(&b, peer, BALANCE_FAILED, NULL));
+    cr_expect(balance_done(&b, peer, BALANCE_FAILED, NULL));
+    cr_expect_not(balance_done(&b, peer, BALANCE_FAILED, NULL));
 }
 
 Test(balance, never_gives_a_single_peer_up)
@@ -131,13 +151,356 @@ Test(balance, asks_backups_only_when_nobody_else_can)
     cr_expect_str_eq(pick(g, 3), "bbb");
     g->servers.v[1].down = true;
     cr_expect_eq(pick_one(g, BALANCE_SERVED), '-');
-    balance_t b = {.group = g, .pool = pool};
+    balance_t b = request(g);
     cr_expect_eq(balance_candidates(&b), 1);
 }
 
 Test(balance, passes_over_addresses_that_are_gone)
 {
     upstream_t *g = group((unsigned[]){1, 1}, 2);
+    upstream_update(g, NULL);
     g->peers.v[0]->gone = true;
     cr_expect_str_eq(pick(g, 3), "bbb");
+}
+
+/* --- one try after a rest, max_conns, slow_start --- */
+
+Test(balance, tries_a_rested_peer_once_until_it_has_answered)
+{
+    upstream_t *g = group(NULL, 2);
+    cr_expect_eq(pick_one(g, BALANCE_FAILED), 'a');
+    clock_set(clock_ms() + 60 * 1000 + 1, 0);
+    balance_t first = request(g);
+    upstream_peer_t *peer = balance_pick(&first);
+    for (int i = 0; i < 4 && name_of(g, peer) == 'b'; i++) {
+        balance_done(&first, peer, BALANCE_SERVED, NULL);
+        first = request(g);
+        peer = balance_pick(&first);
+    }
+    cr_assert_eq(name_of(g, peer), 'a');
+    cr_expect_str_eq(pick(g, 4), "bbbb");
+    balance_done(&first, peer, BALANCE_SERVED, NULL);
+    cr_expect(strchr(pick(g, 4), 'a'));
+}
+
+Test(balance, keeps_to_max_conns_and_says_that_it_was_that)
+{
+    upstream_t *g = group(NULL, 2);
+    g->limited = true;
+    g->servers.v[0].max_conns = 2;
+    g->servers.v[1].max_conns = 1;
+    balance_t b[4] = {request(g), request(g), request(g), request(g)};
+    upstream_peer_t *peer[4];
+    unsigned count[2] = {0};
+    for (int i = 0; i < 3; i++) {
+        peer[i] = balance_pick(&b[i]);
+        cr_assert(peer[i]);
+        count[index_of(g, peer[i])]++;
+    }
+    cr_expect_eq(count[0], 2);
+    cr_expect_eq(count[1], 1);
+    cr_expect_null(balance_pick(&b[3]));
+    cr_expect(b[3].saturated);
+    balance_done(&b[0], peer[0], BALANCE_SERVED, NULL);
+    cr_expect_eq(balance_pick(&b[3]), peer[0]);
+    g->servers.v[0].down = g->servers.v[1].down = true;
+    balance_t other = request(g);
+    cr_expect_null(balance_pick(&other));
+    cr_expect_not(other.saturated, "there is nothing to wait for");
+}
+
+Test(balance, sends_nothing_to_who_drains)
+{
+    upstream_t *g = group(NULL, 2);
+    g->servers.v[0].drain = true;
+    cr_expect_str_eq(pick(g, 3), "bbb");
+}
+
+static void count_picks(upstream_t *g, unsigned n, unsigned *count)
+{
+    memset(count, 0, g->servers.n * sizeof(*count));
+    for (unsigned i = 0; i < n; i++) {
+        char c = pick_one(g, BALANCE_SERVED);
+        cr_assert_neq(c, '-');
+        count[c - 'a']++;
+    }
+}
+
+Test(balance, brings_a_peer_back_slowly)
+{
+    unsigned count[2];
+    upstream_t *g = group((unsigned[]){4, 4}, 2);
+    g->servers.v[0].slow_start = 100 * 1000;
+    state_of(g, 0)->back_ms = clock_ms();
+    clock_set(clock_ms() + 25 * 1000, 0);
+    count_picks(g, 1000, count);
+    cr_expect(count[0] >= 190 && count[0] <= 210, "a quarter of its weight is 1 in 5, not %u",
+              count[0]);
+    clock_set(clock_ms() + 75 * 1000, 0);
+    count_picks(g, 1000, count);
+    cr_expect_eq(count[0], 500);
+}
+
+/* --- the shape of each method over many picks --- */
+
+enum { PICKS = 100 * 1000 };
+
+#define EXPECT_SHARE(n, share) \
+    cr_expect(labs((long)(n) - (long)((share) * PICKS)) < PICKS / 100, "%u picks instead of %.0f", \
+              (n), (share) * PICKS)
+
+Test(balance, shape_of_round_robin)
+{
+    unsigned count[4];
+    upstream_t *g = group((unsigned[]){65535, 1000, 1, 33464}, 4); /* together 100,000 */
+    count_picks(g, PICKS, count);
+    EXPECT_SHARE(count[0], 0.65535);
+    EXPECT_SHARE(count[1], 0.01);
+    EXPECT_SHARE(count[3], 0.33464);
+    cr_expect(count[2] >= 1 && count[2] <= 20);
+    count_picks(group((unsigned[]){5, 3, 2}, 3), PICKS, count);
+    cr_expect(count[0] == 50000 && count[1] == 30000 && count[2] == 20000);
+}
+
+Test(balance, shape_of_round_robin_without_one_peer)
+{
+    unsigned count[4];
+    upstream_t *g = group((unsigned[]){1, 1, 1, 1}, 4);
+    state_of(g, 1)->fails = 1;
+    state_of(g, 1)->checked_ms = clock_ms();
+    count_picks(g, PICKS, count);
+    cr_expect_eq(count[1], 0);
+    for (unsigned i = 0; i < 4; i++)
+        if (i != 1) EXPECT_SHARE(count[i], 1.0 / 3);
+}
+
+/* Exchanges that last: the oldest of 300 ends when a new one begins. */
+static void load_picks(upstream_t *g, unsigned *held)
+{
+    enum { LASTING = 300 };
+    static balance_t b[LASTING];
+    static upstream_peer_t *peer[LASTING];
+    memset(held, 0, g->servers.n * sizeof(*held));
+    for (unsigned i = 0; i < PICKS; i++) {
+        unsigned at = i % LASTING;
+        if (i >= LASTING) {
+            held[index_of(g, peer[at])]--;
+            balance_done(&b[at], peer[at], BALANCE_SERVED, NULL);
+        }
+        b[at] = request(g);
+        peer[at] = balance_pick(&b[at]);
+        cr_assert(peer[at]);
+        held[index_of(g, peer[at])]++;
+    }
+}
+
+Test(balance, shape_of_least_conn)
+{
+    unsigned held[3];
+    upstream_t *g = group((unsigned[]){3, 2, 1}, 3);
+    g->policy.method = UPSTREAM_LEAST_CONN;
+    load_picks(g, held);
+    cr_expect(held[0] >= 149 && held[0] <= 151, "%u", held[0]);
+    cr_expect(held[1] >= 99 && held[1] <= 101, "%u", held[1]);
+    cr_expect(held[2] >= 49 && held[2] <= 51, "%u", held[2]);
+}
+
+Test(balance, least_conn_goes_by_turns_among_the_idle)
+{
+    unsigned count[3];
+    upstream_t *g = group((unsigned[]){3, 2, 1}, 3);
+    g->policy.method = UPSTREAM_LEAST_CONN;
+    count_picks(g, PICKS, count);
+    EXPECT_SHARE(count[0], 3.0 / 6);
+    EXPECT_SHARE(count[1], 2.0 / 6);
+    EXPECT_SHARE(count[2], 1.0 / 6);
+}
+
+Test(balance, least_conn_avoids_who_is_busy)
+{
+    unsigned count[3];
+    upstream_t *g = group(NULL, 3);
+    g->policy.method = UPSTREAM_LEAST_CONN;
+    upstream_update(g, NULL);
+    *g->peers.v[1]->place.mine = 5;
+    count_picks(g, PICKS, count);
+    cr_expect_eq(count[1], 0);
+    EXPECT_SHARE(count[0], 0.5);
+    EXPECT_SHARE(count[2], 0.5);
+}
+
+Test(balance, shape_of_random)
+{
+    unsigned count[3];
+    upstream_t *g = group((unsigned[]){5, 3, 2}, 3);
+    g->policy.method = UPSTREAM_RANDOM;
+    count_picks(g, PICKS, count);
+    EXPECT_SHARE(count[0], 0.5);
+    EXPECT_SHARE(count[1], 0.3);
+    EXPECT_SHARE(count[2], 0.2);
+}
+
+Test(balance, shape_of_random_two)
+{
+    unsigned held[10];
+    upstream_t *g = group(NULL, 10);
+    g->policy.method = UPSTREAM_RANDOM_TWO;
+    load_picks(g, held);
+    for (unsigned i = 0; i < 10; i++)
+        cr_expect(held[i] >= 25 && held[i] <= 35, "%u of 300 at one of ten", held[i]);
+}
+
+/* Four answer in 10 ms, one in 100: of two by chance it is never the better one. */
+Test(balance, shape_of_least_time)
+{
+    unsigned count[5] = {0};
+    upstream_t *g = group(NULL, 5);
+    g->policy.method = UPSTREAM_LEAST_TIME;
+    g->policy.by_time = true;
+    for (unsigned i = 0; i < PICKS; i++) {
+        balance_t b = request(g);
+        upstream_peer_t *peer = balance_pick(&b);
+        cr_assert(peer);
+        unsigned at = index_of(g, peer);
+        upstream_attempt_t a = {.response_us = at == 2 ? 100000 : 10000};
+        balance_done(&b, peer, BALANCE_SERVED, &a);
+        count[at]++;
+    }
+    cr_expect(count[2] >= 1 && count[2] < 100, "%u picks of the slow one", count[2]);
+    for (unsigned i = 0; i < 5; i++)
+        if (i != 2) EXPECT_SHARE(count[i], 0.25);
+}
+
+Test(balance, least_time_believes_a_peak_and_forgets_it)
+{
+    upstream_t *g = group(NULL, 2);
+    g->policy.method = UPSTREAM_LEAST_TIME;
+    g->policy.by_time = g->policy.until_header = true;
+    balance_t b = request(g);
+    upstream_attempt_t fast = {.header_us = 2000, .response_us = -1};
+    upstream_attempt_t slow = {.header_us = 50000, .response_us = -1};
+    upstream_peer_t *peer = g->peers.v[0];
+    *peer->place.mine = 40;
+    for (int i = 0; i < 3; i++) balance_done(&b, peer, BALANCE_SERVED, &fast);
+    cr_expect_eq(peer->place.state->latency_us, 2000);
+    balance_done(&b, peer, BALANCE_SERVED, &slow);
+    cr_expect_eq(peer->place.state->latency_us, 50000);
+    balance_done(&b, peer, BALANCE_SERVED, &fast);
+    cr_expect_eq(peer->place.state->latency_us, 47000);
+    clock_set(clock_ms() + 10 * 1000, 0);
+    balance_done(&b, peer, BALANCE_SERVED, &fast);
+    cr_expect(peer->place.state->latency_us < 24000, "half of it after ten seconds");
+}
+
+/* --- hashing --- */
+
+static unsigned pick_key(upstream_t *g, unsigned key)
+{
+    balance_t b = request(g);
+    b.key = pool_printf(pool, "key-%u", key);
+    upstream_peer_t *peer = balance_pick(&b);
+    cr_assert(peer);
+    balance_done(&b, peer, BALANCE_SERVED, NULL);
+    return index_of(g, peer);
+}
+
+static void make_ring(upstream_t *g)
+{
+    g->policy.method = UPSTREAM_RING;
+    for (unsigned i = 0; i < g->servers.n; i++)
+        ring_add(&g->ring, pool, g->servers.v[i].name, g->servers.v[i].weight, i);
+    ring_close(&g->ring);
+}
+
+Test(balance, shape_of_hash)
+{
+    unsigned count[3] = {0};
+    upstream_t *g = group((unsigned[]){5, 3, 2}, 3);
+    g->policy.method = UPSTREAM_HASH;
+    for (unsigned i = 0; i < PICKS; i++) count[pick_key(g, i)]++;
+    EXPECT_SHARE(count[0], 0.5);
+    EXPECT_SHARE(count[1], 0.3);
+    EXPECT_SHARE(count[2], 0.2);
+    unsigned at = pick_key(g, 7);
+    for (unsigned i = 0; i < 10; i++) cr_expect_eq(pick_key(g, 7), at);
+}
+
+/* Points fall by chance: shares differ by some percent of themselves. */
+Test(balance, shape_of_the_ring)
+{
+    unsigned count[4] = {0};
+    upstream_t *g = group((unsigned[]){4, 3, 2, 1}, 4);
+    make_ring(g);
+    for (unsigned i = 0; i < PICKS; i++) count[pick_key(g, i)]++;
+    for (unsigned i = 0; i < 4; i++) {
+        double fair = PICKS / 10.0 * (4 - i);
+        cr_expect(count[i] > fair * 0.8 && count[i] < fair * 1.2, "%u of %.0f", count[i], fair);
+    }
+}
+
+Test(balance, a_server_that_leaves_the_ring_moves_its_own_keys_alone)
+{
+    enum { KEYS = 20000 };
+    static uint8_t before[KEYS];
+    unsigned moved = 0, strays = 0;
+    upstream_t *g = group(NULL, 20);
+    make_ring(g);
+    for (unsigned i = 0; i < KEYS; i++) before[i] = (uint8_t)pick_key(g, i);
+    g->servers.v[7].down = true;
+    for (unsigned i = 0; i < KEYS; i++) {
+        unsigned now = pick_key(g, i);
+        moved += now != before[i];
+        strays += now != before[i] && before[i] != 7;
+    }
+    cr_expect_eq(strays, 0);
+    cr_expect(moved > KEYS / 20 * 0.75 && moved < KEYS / 20 * 1.25, "%u of %u", moved, KEYS);
+}
+
+/* All ask for one key, and nobody gets more than 1.25 times the share that is fair. */
+Test(balance, a_bounded_ring_spreads_a_hot_key)
+{
+    enum { LASTING = 100 };
+    unsigned held[10] = {0};
+    upstream_t *g = group(NULL, 10);
+    make_ring(g);
+    g->policy.bound = 125;
+    for (unsigned i = 0; i < LASTING; i++) {
+        balance_t b = request(g);
+        b.key = STR("hot");
+        upstream_peer_t *peer = balance_pick(&b);
+        cr_assert(peer);
+        held[index_of(g, peer)]++;
+    }
+    unsigned most = 0, busy = 0;
+    for (unsigned i = 0; i < 10; i++) most = held[i] > most ? held[i] : most, busy += held[i] > 0;
+    cr_expect_eq(most, 13, "ceil(1.25 * 100 / 10), not %u", most);
+    cr_expect_eq(busy, 8);
+}
+
+/* --- outliers --- */
+
+Test(balance, ejects_outliers_but_no_more_than_may_be)
+{
+    unsigned count[4];
+    upstream_t *g = group(NULL, 4);
+    g->policy.outlier_factor = 5;
+    g->policy.outlier_least = 100;
+    g->policy.outlier_time = 30 * 1000;
+    g->policy.outlier_share = 25;
+    balance_t b = request(g);
+    static const int64_t took[] = {10000, 10000, 900000, 800000};
+    for (unsigned round = 0; round < 3; round++) {
+        clock_set(clock_ms() + 1000, 0);
+        for (unsigned i = 4; i-- > 0;) {
+            upstream_attempt_t a = {.response_us = took[i]};
+            (*g->peers.v[i]->place.mine)++;
+            balance_done(&b, g->peers.v[i], BALANCE_SERVED, &a);
+        }
+    }
+    count_picks(g, 300, count);
+    cr_expect_eq((count[2] == 0) + (count[3] == 0), 1, "one of four may be out");
+    cr_expect_eq(count[0] + count[1] + count[2] + count[3], 300);
+    clock_set(clock_ms() + 30 * 1000 + 1, 0);
+    count_picks(g, 300, count);
+    cr_expect(count[2] > 0 && count[3] > 0, "they come back");
 }

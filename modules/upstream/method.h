@@ -1,0 +1,31 @@
+/*
+ * method: the balancing methods: which of the peers that may be asked is asked.
+ *
+ *     round robin           turns by weight (schedule.h), counted for all workers together
+ *     least_conn            fewest exchanges in flight for its weight; among equals, by turns
+ *     random [two]          by weight; of two the better one
+ *     least_time            of two by chance the one with the smaller product of peak-sensitive
+ *                           average latency and exchanges in flight
+ *     hash, ip_hash         as nginx computes them, so that keys keep their servers
+ *     hash ... consistent   the ring (ring.h), with bounded load if asked for
+ *
+ * What a method cannot place goes by turns. Nothing suspends.
+ */
+#ifndef MODULES_UPSTREAM_METHOD_H
+#define MODULES_UPSTREAM_METHOD_H
+
+#include "modules/upstream/balance.h"
+
+/* One of the servers, or of the backups; NULL when none fits. */
+upstream_peer_t *method_pick(balance_t *b, bool backup);
+
+/* Whether the method looks at how many exchanges are in flight. */
+bool method_counts(const upstream_policy_t *policy);
+
+/* What is known of a peer's latency at present, in microseconds; 0: nothing. */
+uint64_t method_latency(const upstream_peer_t *peer);
+
+/* An answer took so long. */
+void method_note_latency(const upstream_peer_t *peer, uint64_t us);
+
+#endif

@@ -1,0 +1,178 @@
+#include "modules/upstream/peers.h"
+
+#include "core/base/hash.h"
+#include "core/process/core_conf.h"
+#include "core/process/generation.h"
+#include "core/process/worker.h"
+
+/* --- the zone --- */
+
+static unsigned power_above(unsigned n)
+{
+    unsigned p = 1;
+    while (p < n) p *= 2;
+    return p;
+}
+
+size_t peers_bytes(const peers_size_t *size)
+{
+    size_t cells = (size_t)size->slots * size->lanes;
+    size_t n = sizeof(peers_shared_t) + size->slots * sizeof(peer_state_t) +
+               size->lanes * sizeof(uint64_t) + cells * (sizeof(uint32_t) + 1);
+    return n + n / 32 + 12 * (size_t)SLAB_PAGE;
+}
+
+static void *make(slab_t *slab, size_t n)
+{
+    void *p = slab_alloc(slab, n);
+    if (p) memset(p, 0, n);
+    return p;
+}
+
+void *peers_init(slab_t *slab, void *arg)
+{
+    const peers_size_t *size = arg;
+    size_t cells = (size_t)size->slots * size->lanes;
+    peers_shared_t *s = make(slab, sizeof(*s));
+    if (!s) return NULL;
+    shm_lock_init(&s->lock);
+    s->slots = size->slots;
+    s->lanes = size->lanes;
+    s->states = make(slab, size->slots * sizeof(*s->states));
+    s->owners = make(slab, size->lanes * sizeof(*s->owners));
+    s->active = make(slab, cells * sizeof(*s->active));
+    s->held = make(slab, cells);
+    return s->states && s->owners && s->active && s->held ? s : NULL;
+}
+
+/*
+ * The room grows in powers of two and with some to spare, since a zone survives a reload only when
+ * it is as large as before.
+ */
+zone_t *peers_zone(conf_t *cf, const tree_node_t *node, str_t group, unsigned servers)
+{
+    enum { SLOTS_LEAST = 16, LANES_LEAST = 32, LANES_MOST = 4096 };
+    const char *why;
+    const core_conf_t *core = conf_get(cf->scope, &core_module);
+    unsigned workers = core->worker_processes < LANES_MOST / 4 ? core->worker_processes
+                                                               : LANES_MOST / 4;
+    peers_size_t *size = POOL_NEW(cf->pool, peers_size_t);
+    size->slots = power_above(servers * 2 > SLOTS_LEAST ? servers * 2 : SLOTS_LEAST);
+    size->lanes = power_above(workers * 4 > LANES_LEAST ? workers * 4 : LANES_LEAST);
+    str_t name = pool_printf(cf->pool, "upstream:" STR_FMT, STR_ARG(group));
+    str_t kind = pool_printf(cf->pool, "upstream %u %u", size->slots, size->lanes);
+    zone_t *z = zone_want(&generation_of(cf)->zones, name, peers_bytes(size), kind.p, peers_init,
+                          size, &why);
+    if (!z) conf_error(cf, node, 1, NULL, "%s", why);
+    return z;
+}
+
+/* --- lanes --- */
+
+static uint32_t *counts_of(peers_shared_t *s, unsigned lane)
+{
+    return s->active + (size_t)lane * s->slots;
+}
+
+static bool lives(const peers_shared_t *s, unsigned lane)
+{
+    uint64_t owner = PEER_GET(s->owners[lane]);
+    return owner && owner == worker_row_owner(lane);
+}
+
+/* All changes under the lock are single stores, so there is nothing to repair. */
+static void take(peers_shared_t *s)
+{
+    if (shm_lock(&s->lock) == SHM_LOCK_RECOVER) shm_lock_repaired(&s->lock);
+}
+
+void peers_join(peers_t *p, pool_t *pool, peers_shared_t *shared)
+{
+    int row = worker_row();
+    *p = (peers_t){0};
+    if (!shared || row < 0 || (unsigned)row >= shared->lanes) return;
+    p->shared = shared;
+    p->lane = (unsigned)row;
+    p->live = POOL_ARRAY(pool, const uint32_t *, shared->lanes);
+    take(shared);
+    PEER_SET(shared->owners[p->lane], 0);
+    memset(counts_of(shared, p->lane), 0, shared->slots * sizeof(*shared->active));
+    memset(shared->held + (size_t)p->lane * shared->slots, 0, shared->slots);
+    if (shared->used <= p->lane) PEER_SET(shared->used, p->lane + 1);
+    PEER_SET(shared->owners[p->lane], worker_row_owner(p->lane));
+    shm_unlock(&shared->lock);
+}
+
+void peers_look(peers_t *p)
+{
+    if (!p->shared) return;
+    unsigned used = PEER_GET(p->shared->used);
+    p->live_count = 0;
+    for (unsigned lane = 0; lane < used; lane++)
+        if (lives(p->shared, lane)) p->live[p->live_count++] = counts_of(p->shared, lane);
+}
+
+/* --- slots --- */
+
+static bool is_held(const peers_shared_t *s, unsigned slot)
+{
+    for (unsigned lane = 0; lane < s->used; lane++)
+        if (s->held[(size_t)lane * s->slots + slot] && lives(s, lane)) return true;
+    return false;
+}
+
+static unsigned find_slot(const peers_shared_t *s, uint64_t id)
+{
+    for (unsigned i = 0; i < s->slots; i++)
+        if (s->states[i].id == id) return i;
+    return PEER_OWN;
+}
+
+/* One that was never used, so that what is known of others is kept; else one nobody uses now. */
+static unsigned free_slot(const peers_shared_t *s)
+{
+    unsigned slot = find_slot(s, 0);
+    for (unsigned i = 0; slot == PEER_OWN && i < s->slots; i++)
+        if (!is_held(s, i)) slot = i;
+    return slot;
+}
+
+static unsigned claim(peers_shared_t *s, uint64_t id, unsigned weight)
+{
+    unsigned slot = find_slot(s, id);
+    if (slot != PEER_OWN) return slot;
+    slot = free_slot(s);
+    if (slot == PEER_OWN) return slot;
+    s->states[slot] = (peer_state_t){.effective = (int32_t)weight};
+    PEER_SET(s->states[slot].id, id);
+    return slot;
+}
+
+peer_place_t peers_enter(peers_t *p, pool_t *pool, str_t identity, unsigned weight)
+{
+    peers_shared_t *s = p->shared;
+    peer_place_t place = {.slot = PEER_OWN};
+    if (s) {
+        take(s);
+        place.slot = claim(s, hash_bytes(identity) | 1, weight);
+        if (place.slot != PEER_OWN) s->held[(size_t)p->lane * s->slots + place.slot] = 1;
+        shm_unlock(&s->lock);
+    }
+    if (place.slot == PEER_OWN) {
+        place.state = POOL_NEW(pool, peer_state_t);
+        place.state->effective = (int32_t)weight;
+        place.mine = &place.state->active;
+        return place;
+    }
+    place.state = &s->states[place.slot];
+    place.mine = counts_of(s, p->lane) + place.slot;
+    if (PEER_GET(place.state->effective) > (int32_t)weight) /* the weight was changed */
+        PEER_SET(place.state->effective, (int32_t)weight);
+    return place;
+}
+
+void peers_leave(peers_t *p, const peer_place_t *place)
+{
+    if (place->slot != PEER_OWN)
+        PEER_SET(p->shared->held[(size_t)p->lane * p->shared->slots + place->slot], 0);
+}

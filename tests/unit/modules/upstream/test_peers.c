@@ -1,0 +1,115 @@
+#include "modules/upstream/peers.h"
+
+#include <criterion/criterion.h>
+
+static pool_t *pool;
+static void *memory;
+static peers_shared_t *shared;
+static peers_size_t size = {.slots = 4, .lanes = 4};
+
+static void setup(void)
+{
+    size_t n = (peers_bytes(&size) + SLAB_PAGE - 1) & ~(size_t)(SLAB_PAGE - 1);
+    pool = pool_create();
+    memory = shm_map(n);
+    shared = peers_init(slab_init(memory, n), &size);
+    cr_assert(shared);
+}
+
+static void teardown(void)
+{
+    pool_destroy(pool);
+}
+
+TestSuite(peers, .init = setup, .fini = teardown);
+
+static peers_t join(void)
+{
+    peers_t p;
+    peers_join(&p, pool, shared);
+    return p;
+}
+
+Test(peers, a_large_group_has_room)
+{
+    peers_size_t large = {.slots = 2048, .lanes = 256};
+    size_t n = (peers_bytes(&large) + SLAB_PAGE - 1) & ~(size_t)(SLAB_PAGE - 1);
+    void *p = shm_map(n);
+    cr_expect(peers_init(slab_init(p, n), &large));
+    shm_unmap(p, n);
+}
+
+Test(peers, are_found_by_identity)
+{
+    peers_t p = join();
+    peer_place_t a = peers_enter(&p, pool, STR("a"), 3), b = peers_enter(&p, pool, STR("b"), 1);
+    cr_expect_eq(a.state->effective, 3);
+    cr_expect_neq(a.state, b.state);
+    a.state->fails = 7;
+    cr_expect_eq(peers_enter(&p, pool, STR("a"), 3).state, a.state);
+    cr_expect_eq(a.state->fails, 7, "what is known stays");
+    cr_expect_eq(peers_enter(&p, pool, STR("a"), 2).state->effective, 2, "of a smaller weight");
+}
+
+Test(peers, without_a_zone_are_the_workers_own)
+{
+    peers_t p;
+    peers_join(&p, pool, NULL);
+    peer_place_t a = peers_enter(&p, pool, STR("a"), 1);
+    ++*a.mine;
+    peers_look(&p);
+    cr_expect_eq(peers_active(&p, &a), 1);
+    cr_expect_eq(a.slot, PEER_OWN);
+    peers_leave(&p, &a);
+}
+
+Test(peers, those_who_find_no_slot_are_the_workers_own)
+{
+    peers_t p = join();
+    for (unsigned i = 0; i < 4; i++)
+        cr_expect_neq(peers_enter(&p, pool, pool_printf(pool, "%u", i), 1).slot, PEER_OWN);
+    cr_expect_eq(peers_enter(&p, pool, STR("x"), 1).slot, PEER_OWN);
+}
+
+Test(peers, a_slot_that_nobody_holds_is_used_again)
+{
+    peers_t p = join();
+    peer_place_t place[4];
+    for (unsigned i = 0; i < 4; i++)
+        place[i] = peers_enter(&p, pool, pool_printf(pool, "%u", i), 1);
+    place[2].state->fails = 9;
+    peers_leave(&p, &place[2]);
+    peer_place_t x = peers_enter(&p, pool, STR("x"), 1);
+    cr_expect_eq(x.slot, place[2].slot);
+    cr_expect_eq(x.state->fails, 0);
+}
+
+/* Lane 0 is of the living process 1 here; there are no others. */
+Test(peers, exchanges_of_the_dead_do_not_count)
+{
+    peers_t p = join();
+    peer_place_t a = peers_enter(&p, pool, STR("a"), 1);
+    *a.mine = 2;
+    shared->owners[1] = 4711;
+    shared->used = 2;
+    shared->active[shared->slots + a.slot] = 100;
+    peers_look(&p);
+    cr_expect_eq(peers_active(&p, &a), 2);
+    peers_t next = join(); /* the one in its place begins with none */
+    peers_look(&next);
+    cr_expect_eq(peers_active(&next, &a), 0);
+    cr_expect_eq(shared->owners[1], 4711);
+}
+
+Test(peers, a_slot_held_by_the_dead_alone_is_free)
+{
+    peers_t p = join();
+    shared->owners[1] = 4711;
+    shared->used = 2;
+    for (unsigned i = 0; i < 4; i++) {
+        peer_place_t place = peers_enter(&p, pool, pool_printf(pool, "%u", i), 1);
+        shared->held[shared->slots + place.slot] = 1;
+        peers_leave(&p, &place);
+    }
+    cr_expect_neq(peers_enter(&p, pool, STR("x"), 1).slot, PEER_OWN);
+}
