@@ -17,6 +17,24 @@ static verdict_t run_phase(request_t *r, phase_t phase)
     return v;
 }
 
+/* Whether a client may come in; hooks.h tells how `satisfy` reads the verdicts. */
+static verdict_t run_access(request_t *r)
+{
+    bool any = http_conf(r->conf)->satisfy == HTTP_SATISFY_ANY;
+    verdict_t refusal = VERDICT(NEXT);
+    for (const hook_fn *h = hooks_table.phase[PHASE_ACCESS]; *h; h++) {
+        verdict_t v = (*h)(r);
+        if (v.kind == VERDICT_NEXT || (v.kind == VERDICT_GRANT && !any)) continue;
+        if (v.kind == VERDICT_GRANT) {
+            r->challenge = (str_t){NULL, 0};
+            return VERDICT(NEXT);
+        }
+        if (!any || v.kind != VERDICT_REFUSE || (v.status != 401 && v.status != 403)) return v;
+        if (refusal.status != 401) refusal = v;
+    }
+    return refusal;
+}
+
 /* --- route --- */
 
 /* A host that stands as it is: no port, no brackets, no capitals, no trailing dot. */
@@ -81,7 +99,7 @@ static verdict_t find_location(request_t *r)
         return reply_redirect(r, 301, request_absolute(r, request_with_slash(r)));
     r->location = found;
     r->uri_broken = false;
-    request_set_conf(r, found ? found->conf : r->server->conf);
+    request_set_conf(r, found ? site_location_conf(found, r->method_id) : r->server->conf);
     if (!r->internal && body_declared_too_large(r)) return body_verdict(r, -EFBIG);
     return check_internal(r);
 }
@@ -99,7 +117,7 @@ static verdict_t run_located(request_t *r)
     }
     v = find_location(r);
     for (phase_t p = PHASE_REWRITE; p <= PHASE_FILES && v.kind == VERDICT_NEXT; p++)
-        v = run_phase(r, p);
+        v = p == PHASE_ACCESS ? run_access(r) : run_phase(r, p);
     return v;
 }
 

@@ -56,9 +56,15 @@ typedef enum verdict_kind {
     VERDICT_REPLIED, /* the reply has been sent whole, or was aborted */
     VERDICT_REFUSE,  /* answer with this status; the reason is logged once at `level` */
     VERDICT_REROUTE, /* the URI or the named location has been changed: find the location again */
+    VERDICT_GRANT,   /* PHASE_ACCESS only: let in by me (below) */
 } verdict_kind_t;
 
-/* The same in every phase. */
+/*
+ * The same in every phase. In PHASE_ACCESS a handler that has checked the client and lets it in says
+ * GRANT, one that has nothing to check says NEXT. With `satisfy all` both go on to the next handler.
+ * With `satisfy any` GRANT ends the phase, and a 401 or 403 is kept until no handler has granted; of
+ * several the 401 counts, which the client can do something about.
+ */
 typedef struct verdict {
     verdict_kind_t kind;
     int status;

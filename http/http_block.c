@@ -6,6 +6,7 @@
 #include "http/http.h"
 #include "http/http_listen.h"
 #include "http/origin.h"
+#include "http/parse.h"
 #include "http/tunnel.h"
 
 /* --- http --- */
@@ -138,4 +139,29 @@ bool http_block_location(conf_t *cf, const conf_row_t *row, void *conf, const tr
     location->conf = scope->structs;
     *VEC_PUSH(cf->pool, &block->scopes) = scope->structs;
     return ok;
+}
+
+/* --- limit_except --- */
+
+static bool add_method(conf_t *cf, const tree_node_t *node, unsigned word, uint32_t *methods)
+{
+    parse_method_t method = parse_method(node->words[word].text);
+    if (method == METHOD_OTHER)
+        return conf_error(cf, node, word, "for example GET, POST, DELETE",
+                          "invalid method \"" STR_FMT "\"", STR_ARG(node->words[word].text));
+    *methods |= 1u << method;
+    if (method == METHOD_GET) *methods |= 1u << METHOD_HEAD;
+    return true;
+}
+
+/* What the block does not say holds as in the location, also what locations do not inherit. */
+bool http_block_limit_except(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    (void)row;
+    site_location_t *location = ((http_conf_t *)conf)->block->location;
+    for (unsigned i = 1; i < node->n; i++)
+        if (!add_method(cf, node, i, &location->methods)) return false;
+    conf_scope_t *scope = conf_block(cf, node, CONF_LIMIT_EXCEPT, true);
+    if (scope) location->limited = scope->structs;
+    return scope;
 }

@@ -34,7 +34,8 @@ typedef struct http_block {
 bool http_block_http(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node);
 bool http_block_server(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node);
 bool http_block_location(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node);
+bool http_block_limit_except(conf_t *cf, const conf_row_t *row, void *conf,
+                             const tree_node_t *node);
 bool http_block_server_name(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node);
-
 
 #endif

@@ -139,6 +139,8 @@ static const conf_row_t rows[] = {
                 NULL, "a site: found by address and Host"),
     CONF_CUSTOM("location", CONF_SERVER | CONF_LOCATION, CONF_BLOCK | CONF_MANY, 1, 2,
                 http_block_location, CONF_NO_FIELD, NULL, "a part of a site: found by the URI"),
+    CONF_CUSTOM("limit_except", CONF_LOCATION, CONF_BLOCK, 1, UINT_MAX, http_block_limit_except,
+                CONF_NO_FIELD, NULL, "what holds for all methods but these (HEAD goes with GET)"),
     CONF_CUSTOM("listen", CONF_SERVER, CONF_MANY, 1, UINT_MAX, http_listen_set, CONF_NO_FIELD, NULL,
                 "an address the server is reached at"),
     CONF_CUSTOM("server_name", CONF_SERVER, CONF_MANY, 1, UINT_MAX, http_block_server_name,

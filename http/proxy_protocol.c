@@ -113,7 +113,7 @@ static bool check_tlvs(const unsigned char *p, size_t n, size_t at)
     return true;
 }
 
-/* Bytes of both addresses and ports of a family (the high four bits); -1: there is no such family. */
+/* Bytes of both addresses and ports of a family (the high four bits); -1: no such family. */
 static int addresses_size(unsigned family)
 {
     static const int sizes[] = {0, 12, 36, 216};

@@ -46,10 +46,19 @@ static void set_error_status(request_t *r)
     r->reply.reason = (str_t){NULL, 0};
 }
 
+/* Also an error page of ours must say how to authenticate (RFC 9110 15.5.2). */
+static void add_challenge(request_t *r)
+{
+    header_list_t *list = &r->reply.headers;
+    if (r->reply.status == 401 && r->challenge.p && !header_get(list, HEADER_WWW_AUTHENTICATE))
+        header_add_id(list, HEADER_WWW_AUTHENTICATE, r->challenge);
+}
+
 int reply_start(request_t *r)
 {
     reply_t *p = &r->reply;
     set_error_status(r);
+    add_challenge(r);
     p->head_only = has_no_body(r);
     for (int (*const *h)(request_t *) = hooks_table.head; *h; h++) {
         int err = (*h)(r);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "core/base/base64.h"
 #include "core/base/clock.h"
 #include "http/http.h"
 #include "http/uri.h"
@@ -70,6 +71,18 @@ str_t request_client_text(request_t *r)
     if (r->client.sa.sa_family == AF_UNIX) return r->client_text = STR("unix:");
     size_t n = net_format(&r->client, false, text);
     return r->client_text = pool_str(r->pool, str_make(text, n));
+}
+
+bool request_basic(request_t *r, str_t *user, str_t *password)
+{
+    str_t value = header_value(&r->head.headers, HEADER_AUTHORIZATION), pair;
+    if (!str_istarts(value, STR("Basic "))) return false;
+    if (!base64_decode(r->pool, str_trim(str_sub(value, 6, value.n)), &pair)) return false;
+    size_t colon = str_find(pair, 0, ':');
+    if (colon == pair.n || memchr(pair.p, '\0', pair.n)) return false;
+    *user = str_sub(pair, 0, colon);
+    *password = str_sub(pair, colon + 1, pair.n);
+    return true;
 }
 
 void request_set_server(request_t *r, site_server_t *server)

@@ -68,6 +68,7 @@ struct request {
     reply_t reply;
     VEC(upstream_attempt_t) attempts;
     str_t upstream_url;         /* of the present attempt, for the error log: "http://1.2.3.4:80/x" */
+    str_t challenge;            /* WWW-Authenticate of a 401 that has none; p NULL: none */
     const header_list_t *upstream_headers; /* of the last response; for $upstream_http_ */
 
     str_t named;                /* reroute target "@name"; p NULL: by URI */
@@ -106,6 +107,9 @@ verdict_t request_reroute(request_t *r, str_t uri, str_t args);
 verdict_t request_reroute_named(request_t *r, str_t name);
 
 enum { REQUEST_REROUTES_MAX = 10 };
+
+/* User and password of Basic authentication (RFC 7617). False: the client sent none that are fit. */
+bool request_basic(request_t *r, str_t *user, str_t *password);
 
 /* The client's address without its port: $remote_addr. */
 str_t request_client_text(request_t *r);

@@ -34,9 +34,17 @@ struct site_location {
     site_match_t match;
     pattern_t pattern;   /* of SITE_REGEX */
     void **conf;         /* structs of all modules */
+    void **limited;      /* those of limit_except, for methods but `methods`; NULL: there is none */
+    uint32_t methods;    /* a bit per parse_method_t */
     site_locations_t nested;
     const tree_node_t *node;
 };
+
+/* The structs that a request with this method (parse_method_t) is served with. */
+static inline void **site_location_conf(const site_location_t *l, unsigned method)
+{
+    return l->limited && !(l->methods >> method & 1) ? l->limited : l->conf;
+}
 
 struct site_server {
     str_t name;          /* the first server_name: $server_name */

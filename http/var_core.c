@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "core/base/base64.h"
 #include "core/base/clock.h"
 #include "core/base/panic.h"
 #include "http/proxy_protocol.h"
@@ -131,11 +130,8 @@ GETTER(get_request_id)
 GETTER(get_remote_user)
 {
     UNUSED(def, name);
-    str_t value = header_value(&r->head.headers, HEADER_AUTHORIZATION), pair;
-    if (!str_istarts(value, STR("Basic "))) return NONE;
-    if (!base64_decode(r->pool, str_trim(str_sub(value, 6, value.n)), &pair)) return NONE;
-    size_t colon = str_find(pair, 0, ':');
-    return colon > 0 && colon < pair.n ? str_sub(pair, 0, colon) : NONE;
+    str_t user, password;
+    return request_basic(r, &user, &password) && user.n ? user : NONE;
 }
 
 GETTER(get_content_length)

@@ -158,6 +158,13 @@ str_t net_bytes(const net_addr_t *a)
     return STR("");
 }
 
+str_t net_bytes_unmapped(const net_addr_t *a)
+{
+    str_t bytes = net_bytes(a);
+    bool mapped = bytes.n == 16 && IN6_IS_ADDR_V4MAPPED(&a->in6.sin6_addr);
+    return mapped ? str_sub(bytes, 12, 16) : bytes;
+}
+
 bool net_local(int fd, net_addr_t *out)
 {
     *out = (net_addr_t){.len = sizeof(*out) - offsetof(net_addr_t, sa)};

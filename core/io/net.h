@@ -39,6 +39,9 @@ bool net_eq(const net_addr_t *a, const net_addr_t *b);
 /* The raw address bytes (4 or 16), as $binary_remote_addr; empty for unix. */
 str_t net_bytes(const net_addr_t *a);
 
+/* The same, but the four bytes of an IPv4 address that comes mapped into IPv6 (::ffff:1.2.3.4). */
+str_t net_bytes_unmapped(const net_addr_t *a);
+
 /* The address the socket is bound to. False on error. */
 bool net_local(int fd, net_addr_t *out);
 

@@ -30,19 +30,10 @@ static unsigned geo_index;
 
 /* --- in a request --- */
 
-/* Raw bytes; those of an IPv4 address also where it comes mapped into IPv6. */
-static str_t bytes_of(const net_addr_t *a)
-{
-    str_t bytes = net_bytes(a);
-    bool mapped =
-        bytes.n == 16 && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)bytes.p);
-    return mapped ? str_sub(bytes, 12, 16) : bytes;
-}
-
 static bool is_proxy(const geo_t *geo, const net_addr_t *a)
 {
     VEC_EACH(const cidr_t, net, &geo->proxies)
-        if (cidr_contains(net, bytes_of(a))) return true;
+        if (cidr_contains(net, net_bytes_unmapped(a))) return true;
     return false;
 }
 
@@ -74,7 +65,7 @@ static str_t get_geo(request_t *r, void *data)
     net_addr_t a = r->client;
     if (geo->source.set && !net_parse(text_eval(&geo->source, r), 1, &a)) return geo->fallback;
     follow_proxies(geo, r, &a);
-    const str_t *found = cidr_find(geo->tree, bytes_of(&a));
+    const str_t *found = cidr_find(geo->tree, net_bytes_unmapped(&a));
     return found ? *found : geo->fallback;
 }
 

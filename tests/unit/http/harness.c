@@ -7,10 +7,12 @@
 #include "http/flow.h"
 
 extern const module_t http_module, rewrite_module, map_module, split_clients_module, geo_module;
+extern const module_t access_module, auth_basic_module, realip_module;
 extern const module_t proxy_module, upstream_module;
 
 static const module_t *const list[] = {&http_module, &rewrite_module, &map_module,
-                                       &split_clients_module, &geo_module, &proxy_module,
+                                       &split_clients_module, &geo_module, &access_module,
+                                       &auth_basic_module, &realip_module, &proxy_module,
                                        &upstream_module, NULL};
 
 static harness_t *of(const request_t *r)
@@ -112,6 +114,15 @@ request_t *harness_request(harness_t *h, const char *head)
     cr_assert(uri_normalise(r->pool, uri.path, true, &r->uri));
     r->args = uri.args;
     return r;
+}
+
+request_t *harness_request_from(harness_t *h, const char *client, const char *head)
+{
+    net_addr_t a;
+    cr_assert(net_parse(str_of(client), 4711, &a), "%s", client);
+    h->conn.peer = (struct sockaddr_in6){.sin6_family = a.sa.sa_family};
+    if (a.sa.sa_family != AF_UNIX) memcpy(&h->conn.peer, &a.sa, a.len);
+    return harness_request(h, head);
 }
 
 const char *harness_get(harness_t *h, const char *host, const char *target)

@@ -35,6 +35,9 @@ void harness_enter(harness_t *h);
 /* A request with this head, parsed and ready, but not run. */
 request_t *harness_request(harness_t *h, const char *head);
 
+/* The same on a connection from this address (net_parse; port 4711). */
+request_t *harness_request_from(harness_t *h, const char *client, const char *head);
+
 /* Runs "GET target" with "Host: host" through the flow: "STATUS BODY", or "STATUS LOCATION" of a
    redirect, or "aborted". */
 const char *harness_get(harness_t *h, const char *host, const char *target);
