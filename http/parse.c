@@ -294,7 +294,7 @@ static parse_error_t judge_host(parse_request_t *r)
     if (header_next(&r->headers, HEADER_HOST, host)) return PARSE_BAD_HOST;
     if (host->value.n && !parse_is_host(host->value)) return PARSE_BAD_HOST;
     if (r->host.p)
-        header_set(&r->headers, HEADER_HOST, r->host); /* what is passed on must not differ */
+        r->headers.v[host - r->headers.v].value = r->host; /* what is passed on must not differ */
     else
         r->host = host->value;
     return PARSE_OK;
