@@ -5,6 +5,7 @@
 #include "core/base/clock.h"
 #include "http/http.h"
 #include "http/resolve.h"
+#include "modules/upstream/proxy_announce.h"
 #include "modules/upstream/proxy_conf.h"
 #include "modules/upstream/proxy_forwards.h"
 #include "modules/upstream/proxy_request.h"
@@ -176,6 +177,7 @@ static int64_t elapsed_us(const proxy_t *p)
 static origin_t *take_idle(proxy_t *p)
 {
     origin_t *o;
+    if (p->conf->http_version == PROXY_HTTP_10 || p->conf->protocol) return NULL;
     while ((o = keepalive_take(p->target.group->idle, &p->peer->addr, &p->from))) {
         /* What must not be sent twice is worth a question whether the connection still stands. */
         if (is_idempotent(p) || origin_is_quiet(o)) return o;
@@ -186,11 +188,12 @@ static origin_t *take_idle(proxy_t *p)
 
 static origin_t *connect_to(proxy_t *p, bool fresh, int *err)
 {
-    origin_t *o = fresh || p->conf->http_version == PROXY_HTTP_10 ? NULL : take_idle(p);
+    origin_t *o = fresh ? NULL : take_idle(p);
     p->reused = o != NULL;
     if (!o) {
         proxy_watch_client(p, true);
         o = origin_open(&p->peer->addr, &p->from, p->conf->connect_timeout, err);
+        if (o) o = proxy_announce(p, o, err);
         proxy_watch_client(p, false);
     }
     if (o) proxy_attempt(p)->connect_us = elapsed_us(p);

@@ -5,6 +5,7 @@
  *     proxy_conf.c       the directives
  *     proxy_target.c     proxy_pass itself: whom to ask, for which URI
  *     proxy_fields.c     header fields of the request, compiled per location
+ *     proxy_announce.c   the PROXY protocol's header before all
  *     proxy_request.c    the request's head and body on their way to the origin
  *     proxy_response.c   the response's head and body on their way to the client
  *     proxy_redirect.c   Location, Refresh and Set-Cookie rewritten
@@ -58,6 +59,7 @@ typedef struct proxy_conf {
     text_t method, set_body, bind;
     str_t via;                       /* pseudonym; empty: off */
     unsigned http_version;
+    unsigned protocol;               /* PROXY_PROTOCOL_V1 or V2; 0: none is spoken */
     unsigned next_upstream, next_tries;
     unsigned ignore_headers;
     msec_t connect_timeout, send_timeout, read_timeout, next_timeout;

@@ -1,6 +1,7 @@
 #include "modules/upstream/proxy_conf.h"
 
 #include "http/http.h"
+#include "http/proxy_protocol.h"
 
 extern const module_t http_module;
 
@@ -142,6 +143,9 @@ static const conf_name_t ignorable[] = {
 
 static const conf_name_t versions[] = {{"1.0", PROXY_HTTP_10}, {"1.1", PROXY_HTTP_11}, {NULL, 0}};
 
+static const conf_name_t protocols[] = {
+    {"off", 0}, {"on", PROXY_PROTOCOL_V1}, {"v2", PROXY_PROTOCOL_V2}, {NULL, 0}};
+
 #define ALL CONF_HTTP_ALL
 #define HERE (CONF_LOCATION | CONF_LOCATION_IF | CONF_LIMIT_EXCEPT)
 #define CONF proxy_conf_t
@@ -178,6 +182,8 @@ const conf_row_t proxy_conf_rows[] = {
               "whether the client's body goes to the origin"),
     CONF_ENUM("proxy_http_version", ALL, CONF, http_version, "1.1", versions,
               "the protocol spoken to the origin; 1.0 means no connection is kept"),
+    CONF_ENUM("proxy_protocol", ALL, CONF, protocol, "off", protocols,
+              "whether origins are told the client in the PROXY protocol: off, on (version 1), v2"),
     CONF_CUSTOM("proxy_bind", ALL, 0, 1, 2, set_bind, CONF_FIELD(CONF, bind, text_t), NULL,
                 "the local address of connections to origins"),
     CONF_CUSTOM("proxy_via", ALL, 0, 1, 1, set_via, CONF_FIELD(CONF, via, str_t), "on",

@@ -20,7 +20,7 @@ void proxy_response_release(proxy_t *p)
     a->received = client_received(c);
     a->sent = client_sent(c);
     a->response_us = (int64_t)(clock_ms() * 1000 - a->started_us);
-    if (client_reusable(c) && p->conf->http_version == PROXY_HTTP_11)
+    if (client_reusable(c) && p->conf->http_version == PROXY_HTTP_11 && !p->conf->protocol)
         keepalive_put(p->target.group->idle, &p->target.group->keepalive, client_take(c));
     else
         client_close(c);

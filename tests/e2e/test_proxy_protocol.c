@@ -1,4 +1,6 @@
 /* The PROXY protocol, in and out. The peers are nginx and curl. */
+#include <stdio.h>
+
 #include "tests/e2e/fetch.h"
 #include "tests/e2e/origin.h"
 #include "tests/e2e/peer.h"
@@ -97,4 +99,57 @@ E2E(proxy_protocol, comes_from_curl)
     cr_assert_eq(f->status, 200);
     assert_has(f->body.p, "127.0.0.1 127.0.0.1 ");
     assert_has(f->body.p, text(" 127.0.0.1 %u", harness_port("http")));
+}
+
+/* --- out --- */
+
+/* What nginx understands, of both versions. */
+E2E(proxy_protocol, is_sent_to_origins)
+{
+    peer_nginx("origin", "server { listen 127.0.0.1:@origin@ proxy_protocol; location / { "
+                         "return 200 '$proxy_protocol_addr $proxy_protocol_port "
+                         "$proxy_protocol_server_addr $proxy_protocol_server_port $uri'; } }");
+    start("server { listen 127.0.0.1:@http@; set_real_ip_from 127.0.0.1;"
+          "  location / { proxy_protocol on; proxy_pass http://127.0.0.1:@origin@; }"
+          "  location /2 { proxy_protocol v2; proxy_pass http://127.0.0.1:@origin@; }"
+          "  location /0 { proxy_pass http://127.0.0.1:@origin@; } }");
+    const char *port = text("%u", harness_port("http"));
+    for (int i = 0; i < 2; i++) {
+        const char *path = i ? "/2" : "/1";
+        reply_t *r = wire_ask("http", text("GET %s HTTP/1.1\r\nHost: h\r\nX-Real-IP: 192.0.2.1:4711"
+                                           "\r\n\r\n", path));
+        assert_text(r->body.p, text("192.0.2.1 4711 127.0.0.1 %s %s", port, path));
+        r = wire_ask("http", text("GET %s HTTP/1.1\r\nHost: h\r\nX-Real-IP: [2001:db8::1]:7\r\n"
+                                  "\r\n", path));
+        assert_text(r->body.p, text("2001:db8::1 7 ::ffff:127.0.0.1 %s %s", port, path));
+    }
+    cr_assert_eq(wire_get("http", "/0")->status, 502);
+}
+
+static void tell_start(visit_t *v)
+{
+    char in[512], out[600];
+    size_t n = visit_read(v, in, sizeof(in) - 1);
+    in[n] = '\0';
+    in[strcspn(in, "\r")] = '\0';
+    snprintf(out, sizeof(out), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(in), in);
+    visit_send(v, out);
+    visit_await_left(v);
+}
+
+/* A connection that was announced for one client serves no other. */
+E2E(proxy_protocol, connections_are_not_shared)
+{
+    origin_t *o = origin_start("origin", tell_start, NULL);
+    start("upstream u { server 127.0.0.1:@origin@; keepalive 8; }"
+          "server { listen 127.0.0.1:@http@; set_real_ip_from 127.0.0.1;"
+          "  location / { proxy_protocol on; proxy_pass http://u; } }");
+    for (int i = 1; i <= 3; i++) {
+        reply_t *r = wire_ask("http", text("GET / HTTP/1.1\r\nHost: h\r\nX-Real-IP: 192.0.2.%d:9\r\n"
+                                           "\r\n", i));
+        assert_text(r->body.p,
+                    text("PROXY TCP4 192.0.2.%d 127.0.0.1 9 %u", i, harness_port("http")));
+    }
+    cr_assert_eq(origin_connections(o), 3);
+    cr_assert(origin_await_left(o, 3));
 }
