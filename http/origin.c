@@ -29,9 +29,19 @@ static void on_idle_timeout(struct timer *t)
     lose(LIST_OF(t, origin_t, idle));
 }
 
+/* What has come is TLS's own (a session's ticket), and no byte for us, nor an end. */
+static bool says_nothing(origin_t *o)
+{
+    char byte;
+    return o->stream.transport && stream_try_read(&o->stream, &byte, 1) == -EAGAIN;
+}
+
 static void on_idle_ready(loop_fd_t *io, unsigned events)
 {
-    if (events & (LOOP_READ | LOOP_HUP | LOOP_ERROR)) lose(LIST_OF(io, origin_t, stream.io));
+    origin_t *o = LIST_OF(io, origin_t, stream.io);
+    if (!(events & (LOOP_READ | LOOP_HUP | LOOP_ERROR))) return;
+    if (!(events & (LOOP_HUP | LOOP_ERROR)) && says_nothing(o)) return;
+    lose(o);
 }
 
 static origin_t *origin_new(const net_addr_t *to, const net_addr_t *from)
@@ -67,10 +77,11 @@ void origin_close(origin_t *o)
 bool origin_is_quiet(origin_t *o)
 {
     char byte;
-    if (stream_readable(&o->stream)) return false;
-    if (o->stream.transport) return true; /* what TLS has to say is no end yet */
-    return recv(o->stream.io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
-           (errno == EAGAIN || errno == EWOULDBLOCK);
+    if (stream_readable(&o->stream)) return says_nothing(o);
+    ssize_t n = recv(o->stream.io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK;
+    o->stream.io.ready |= LOOP_READ; /* its event is still to come */
+    return says_nothing(o);
 }
 
 void origin_rest(origin_t *o, uint64_t timeout_ms, void (*lost)(origin_t *o))

@@ -221,7 +221,8 @@ static ssize_t tls_sendfile(stream_t *s, int fd, off_t *at, size_t n)
 static bool tls_pending(const stream_t *s)
 {
     const tls_t *t = s->transport;
-    return t->error || SSL_has_pending(t->ssl);
+    return t->error || SSL_has_pending(t->ssl) ||
+           SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN; /* read with the data */
 }
 
 static void say_goodbye(tls_t *t)
@@ -347,7 +348,8 @@ static bool expect_name(SSL *ssl, const tls_t *t)
     SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
     if (t->name.n == 0) return false;
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    if (!is_address(t->name, &addr)) return X509_VERIFY_PARAM_set1_host(param, t->name.p, t->name.n);
+    if (!is_address(t->name, &addr))
+        return X509_VERIFY_PARAM_set1_host(param, t->name.p, t->name.n);
     str_t bytes = net_bytes(&addr);
     return X509_VERIFY_PARAM_set1_ip(param, (const unsigned char *)bytes.p, bytes.n);
 }

@@ -3,10 +3,10 @@
  *
  *     stream_connect(s, ...); tls_connect(s, &how, timeout, &why); stream_read(s, ...) ...
  *
- * OpenSSL never touches the socket: a BIO reads from it as long as the stream remembers it readable,
- * and gathers what is to be sent, so that a batch of records is one write. Pieces of a vector share
- * records. What the kernel did not take is kept, and its plain text counts as written only when it
- * has gone: whoever got -EAGAIN offers the same bytes again (as stream_write does).
+ * OpenSSL never touches the socket: a BIO reads from it as long as the stream remembers it
+ * readable, and gathers what is to be sent, so that a batch of records is one write. Pieces of a
+ * vector share records. What the kernel did not take is kept, and its plain text counts as written
+ * only when it has gone: whoever got -EAGAIN offers the same bytes again (as stream_write does).
  *
  * An end without close_notify is an error (-ENODATA), not an end: only the message's own framing
  * can tell whether it was whole. Idle connections hold no buffers. Only tls_connect and tls_accept
@@ -57,7 +57,7 @@ bool tls_serves(const stream_t *s, const SSL_CTX *ctx, str_t name);
 /* The connection's SSL, for what there is to ask of it; NULL: not over TLS. */
 SSL *tls_ssl(const stream_t *s);
 
-/* What OpenSSL has to say of the last failure: "SSL: error:...", NUL-terminated; empties its queue. */
+/* What OpenSSL has to say of the last failure: "SSL: error:...", with a NUL; empties its queue. */
 void tls_reason(char *out, size_t n);
 
 #endif

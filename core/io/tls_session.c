@@ -32,7 +32,8 @@ static place_t *place_of(const SSL_CTX *ctx, str_t peer, str_t name)
 static bool holds(const place_t *p, const SSL_CTX *ctx, str_t peer, str_t name)
 {
     return p->session && p->ctx == ctx && p->n == peer.n + name.n &&
-           str_eq(str_make(p->key, peer.n), peer) && str_eq(str_make(p->key + peer.n, name.n), name);
+           str_eq(str_make(p->key, peer.n), peer) &&
+           str_eq(str_make(p->key + peer.n, name.n), name);
 }
 
 void tls_session_keep(const SSL_CTX *ctx, str_t peer, str_t name, SSL_SESSION *session)

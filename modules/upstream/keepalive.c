@@ -19,6 +19,11 @@ static list_t *bucket_of(keepalive_t *k, const net_addr_t *to)
     return &k->buckets[h % KEEPALIVE_BUCKETS];
 }
 
+static bool speaks(const origin_t *o, const tls_client_t *tls)
+{
+    return tls ? tls_serves(&o->stream, tls->ctx, tls->name) : !tls_ssl(&o->stream);
+}
+
 static bool fits(const origin_t *o, const net_addr_t *to, const net_addr_t *from)
 {
     if (!net_eq(&o->peer, to)) return false;
@@ -33,13 +38,14 @@ static void forget(origin_t *o)
     k->count--;
 }
 
-origin_t *keepalive_take(keepalive_t *k, const net_addr_t *to, const net_addr_t *from)
+origin_t *keepalive_take(keepalive_t *k, const net_addr_t *to, const net_addr_t *from,
+                         const tls_client_t *tls)
 {
     if (k->count == 0) return NULL;
     LIST_EACH(l, bucket_of(k, to))
     {
         origin_t *o = LIST_OF(l, origin_t, bucket);
-        if (!fits(o, to, from)) continue;
+        if (!fits(o, to, from) || !speaks(o, tls)) continue;
         forget(o);
         origin_resume(o);
         return o;
@@ -58,7 +64,7 @@ static bool is_quiet(origin_t *o)
 {
     unsigned ready = o->stream.io.ready;
     if (ready & (LOOP_HUP | LOOP_ERROR)) return false;
-    if (!(ready & LOOP_READ)) return true;
+    if (!stream_readable(&o->stream)) return true;
     char byte;
     return stream_try_read(&o->stream, &byte, 1) == -EAGAIN;
 }

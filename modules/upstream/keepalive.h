@@ -2,12 +2,13 @@
  * keepalive: idle connections to the origins of one group, each worker's own.
  *
  * The least recently used goes when there are more than `keep`. A connection is found by the
- * address it leads to and the one it is bound to. Nothing suspends.
+ * address it leads to, the one it is bound to, and the TLS it speaks. Nothing suspends.
  */
 #ifndef MODULES_UPSTREAM_KEEPALIVE_H
 #define MODULES_UPSTREAM_KEEPALIVE_H
 
 #include "core/config/module.h"
+#include "core/io/tls.h"
 #include "http/origin.h"
 
 typedef struct keepalive_conf {
@@ -25,8 +26,9 @@ typedef struct keepalive { /* zero: empty */
     list_t buckets[KEEPALIVE_BUCKETS];
 } keepalive_t;
 
-/* NULL when there is none. The caller holds it then. */
-origin_t *keepalive_take(keepalive_t *k, const net_addr_t *to, const net_addr_t *from);
+/* NULL when there is none. The caller holds it then. tls NULL: a plain connection. */
+origin_t *keepalive_take(keepalive_t *k, const net_addr_t *to, const net_addr_t *from,
+                         const tls_client_t *tls);
 
 /* Keeps the connection for later, or closes it: too old, not quiet, or the worker stops. */
 void keepalive_put(keepalive_t *k, const keepalive_conf_t *conf, origin_t *o);

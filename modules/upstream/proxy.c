@@ -16,6 +16,7 @@
 unsigned proxy_index;
 
 static const char *const connecting = "connecting to upstream";
+static const char *const handshaking = "SSL handshaking to upstream";
 static const char *const sending = "sending request to upstream";
 static const char *const reading = "reading response header from upstream";
 
@@ -28,8 +29,9 @@ void proxy_note_url(const proxy_t *p)
     if (r->upstream_url.p) return;
     str_t name = p->peer ? p->peer->name : p->target.group->name;
     bool local = str_starts(name, STR("unix:"));
-    r->upstream_url = pool_printf(r->pool, "http://" STR_FMT "%s" STR_FMT, STR_ARG(name),
-                                  local ? ":" : "", STR_ARG(p->uri));
+    r->upstream_url = pool_printf(r->pool, "http%s://" STR_FMT "%s" STR_FMT,
+                                  p->target.tls ? "s" : "", STR_ARG(name), local ? ":" : "",
+                                  STR_ARG(p->uri));
 }
 
 void proxy_log(const proxy_t *p, int level, int err, const char *text, const char *doing)
@@ -87,8 +89,8 @@ static verdict_t timed_out(proxy_t *p, const char *doing)
 static verdict_t connect_failed(proxy_t *p, int err)
 {
     if (is_cancelled()) return client_left(p);
-    if (err == -ETIMEDOUT) return timed_out(p, connecting);
-    proxy_log(p, LOG_ERR, -err, "connect() failed", connecting);
+    if (err == -ETIMEDOUT) return timed_out(p, p->handshaking ? handshaking : connecting);
+    if (!p->handshaking) proxy_log(p, LOG_ERR, -err, "connect() failed", connecting);
     return failed(p, PROXY_ERROR, err == -EMFILE ? 500 : 502);
 }
 
@@ -178,7 +180,8 @@ static origin_t *take_idle(proxy_t *p)
 {
     origin_t *o;
     if (p->conf->http_version == PROXY_HTTP_10 || p->conf->protocol) return NULL;
-    while ((o = keepalive_take(p->target.group->idle, &p->peer->addr, &p->from))) {
+    while ((o = keepalive_take(p->target.group->idle, &p->peer->addr, &p->from,
+                               p->tls.ctx ? &p->tls : NULL))) {
         /* What must not be sent twice is worth a question whether the connection still stands. */
         if (is_idempotent(p) || origin_is_quiet(o)) return o;
         origin_close(o);
@@ -194,6 +197,7 @@ static origin_t *connect_to(proxy_t *p, bool fresh, int *err)
         proxy_watch_client(p, true);
         o = origin_open(&p->peer->addr, &p->from, p->conf->connect_timeout, err);
         if (o) o = proxy_announce(p, o, err);
+        if (o && p->tls.ctx) o = proxy_ssl_start(p, o, err);
         proxy_watch_client(p, false);
     }
     if (o) proxy_attempt(p)->connect_us = elapsed_us(p);
@@ -246,6 +250,7 @@ static verdict_t exchange(proxy_t *p, bool *stale)
 static verdict_t ask(proxy_t *p)
 {
     bool stale = false;
+    proxy_ssl_describe(p);
     for (;;) {
         int err = 0;
         origin_t *o = connect_to(p, stale, &err);

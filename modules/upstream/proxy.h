@@ -8,6 +8,7 @@
  *     proxy_announce.c   the PROXY protocol's header before all
  *     proxy_request.c    the request's head and body on their way to the origin
  *     proxy_response.c   the response's head and body on their way to the client
+ *     proxy_ssl.c        https origins
  *     proxy_redirect.c   Location, Refresh and Set-Cookie rewritten
  */
 #ifndef MODULES_UPSTREAM_PROXY_H
@@ -19,6 +20,7 @@
 #include "modules/upstream/balance.h"
 #include "modules/upstream/proxy_fields.h"
 #include "modules/upstream/proxy_redirect.h"
+#include "modules/upstream/proxy_ssl.h"
 #include "modules/upstream/proxy_target.h"
 
 /* Bits of proxy_next_upstream: what happened to an attempt. */
@@ -86,6 +88,8 @@ typedef struct proxy {
     upstream_peer_t *peer;
     client_t *client;
     net_addr_t from;            /* proxy_bind; len 0: none */
+    tls_client_t tls;           /* ctx NULL: a plain origin */
+    bool handshaking;           /* connected, not yet of one mind over TLS */
     uint64_t began_ms;          /* clock_ms */
     uint64_t limit_rate;        /* X-Accel-Limit-Rate, bytes a second; 0: no limit */
     bool limited;               /* it was given */

@@ -100,6 +100,7 @@ bool proxy_conf_check(conf_t *cf, void *conf)
 {
     proxy_conf_t *c = conf;
     if (!c->pass) return true;
+    c->pass->ssl = conf_get(cf->scope, &proxy_ssl_module);
     proxy_fields_compile(cf->pool, &c->set_headers, &c->fields);
     proxy_fields_hidden(cf->pool, &c->hide, &c->show, &c->hidden);
     if (c->redirects.automatic && !text_is_constant(&c->pass->text))
@@ -120,8 +121,13 @@ bool proxy_conf_begin(conf_t *cf, const tree_node_t *http)
 bool proxy_conf_finish(conf_t *cf)
 {
     const proxy_conf_t *c = conf_get(cf->scope, &proxy_module);
-    VEC_EACH(proxy_pass_t *, it, &c->passes->list) proxy_target_bind(*it);
-    return true;
+    bool ok = true;
+    VEC_EACH(proxy_pass_t *, it, &c->passes->list)
+    {
+        proxy_target_bind(*it);
+        ok = proxy_ssl_prepare(cf, *it) && ok;
+    }
+    return ok;
 }
 
 /* --- rows --- */

@@ -5,7 +5,7 @@
 #include "http/request.h"
 #include "http/scan.h"
 
-enum { HTTP_PORT = 80 };
+enum { HTTP_PORT = 80, HTTPS_PORT = 443 };
 
 /* Connections to origins outside any group of the configuration. */
 static keepalive_t stray_idle;
@@ -52,61 +52,52 @@ static void set_names(url_t *u)
     if (a.n && a.p[a.n - 1] == ':') u->authority = a = str_sub(a, 0, a.n - 1);
     while (colon && ascii_digit(a.p[colon - 1])) colon--;
     u->has_port = colon && colon < a.n && a.p[colon - 1] == ':';
-    u->target.port = u->has_port ? str_sub(a, colon, a.n) : STR("80");
-    bool usual = u->has_port && str_eq(u->target.port, STR("80"));
+    str_t usual_port = u->target.tls ? STR("443") : STR("80");
+    u->target.port = u->has_port ? str_sub(a, colon, a.n) : usual_port;
+    bool usual = u->has_port && str_eq(u->target.port, usual_port);
     u->target.host = usual ? str_sub(a, 0, colon - 1) : a;
 }
 
 static bool parse_host(str_t rest, url_t *out)
 {
     size_t n = authority_length(rest);
+    uint16_t usual = out->target.tls ? HTTPS_PORT : HTTP_PORT;
     str_t host;
     out->authority = str_sub(rest, 0, n);
     if (n < rest.n) out->target.uri = str_sub(rest, n, rest.n);
     if (!uri_split_host(out->authority, &host, &out->port)) return false;
     set_names(out);
-    if (!out->port) out->port = HTTP_PORT;
-    if (!net_parse(out->authority, HTTP_PORT, &out->addr)) out->name = host;
+    if (!out->port) out->port = usual;
+    if (!net_parse(out->authority, usual, &out->addr)) out->name = host;
     return true;
 }
 
 /* NULL, or what is wrong. */
 static const char *parse_url(str_t text, url_t *out)
 {
-    *out = (url_t){.port = 0};
-    if (str_istarts(text, STR("https://")))
-        return "https origins are not supported by this build yet";
-    if (!str_istarts(text, STR("http://"))) return "invalid URL prefix";
-    str_t rest = str_sub(text, 7, text.n);
+    *out = (url_t){.target.tls = str_istarts(text, STR("https://"))};
+    if (!out->target.tls && !str_istarts(text, STR("http://"))) return "invalid URL prefix";
+    str_t rest = str_sub(text, out->target.tls ? 8 : 7, text.n);
     bool ok = str_starts(rest, STR("unix:")) ? parse_unix(rest, out) : parse_host(rest, out);
     return ok ? NULL : "invalid host in URL";
 }
 
 /* --- the directive --- */
 
-static str_t up_to_variable(str_t s)
-{
-    return str_sub(s, 0, str_find(s, 0, '$'));
-}
-
 bool proxy_target_parse(conf_t *cf, const tree_node_t *node, proxy_pass_t *out)
 {
-    static const char hint[] = "for example http://127.0.0.1:8080, http://app.internal/, "
+    static const char hint[] = "for example http://127.0.0.1:8080, https://app.internal/, "
                                "http://unix:/run/app.sock:/";
     url_t url;
     str_t text = node->words[1].text;
     out->node = node;
     out->groups = upstream_groups(cf);
     if (!text_compile(cf, node, 1, text, &out->text)) return false;
-    const char *why = NULL;
-    if (text_is_constant(&out->text)) {
-        why = parse_url(text, &url);
-        out->target = url.target;
-        out->slashed = pool_concat(cf->pool, text, STR("/"));
-    } else if (str_istarts(up_to_variable(text), STR("https://"))) {
-        why = parse_url(text, &url);
-    }
+    if (!text_is_constant(&out->text)) return true;
+    const char *why = parse_url(text, &url);
     if (why) return conf_error(cf, node, 1, hint, "proxy_pass: %s", why);
+    out->target = url.target;
+    out->slashed = pool_concat(cf->pool, text, STR("/"));
     return true;
 }
 

@@ -1,7 +1,7 @@
 /*
  * proxy_target: the value of proxy_pass: whom to ask, and for which URI.
  *
- *     http://host:port[/uri]  http://upstream[/uri]  http://unix:/path[:/uri]  any with $variables
+ *     http[s]://host:port[/uri]  http://upstream[/uri]  http://unix:/path[:/uri]  any with $variables
  */
 #ifndef MODULES_UPSTREAM_PROXY_TARGET_H
 #define MODULES_UPSTREAM_PROXY_TARGET_H
@@ -16,6 +16,7 @@ typedef struct proxy_target {
     str_t port;    /* $proxy_port */
     str_t uri;     /* p NULL: none */
     bool evaluated; /* the URI came out of variables: sent as it is */
+    bool tls;       /* https */
 } proxy_target_t;
 
 typedef struct proxy_pass {
@@ -24,6 +25,7 @@ typedef struct proxy_pass {
     str_t slashed;             /* the constant text with "/" behind it */
     upstream_groups_t *groups;
     const tree_node_t *node;
+    const struct proxy_ssl_conf *ssl; /* what holds where the pass stands */
 } proxy_pass_t;
 
 /* Parses the directive's word. False: said. */

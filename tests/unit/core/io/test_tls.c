@@ -450,6 +450,21 @@ Test(tls, a_goodbye_is_an_end, .init = begin, .fini = end)
     cr_assert_eq(result, 0, "the end stays");
 }
 
+/* The peer waits for our goodbye before it closes the connection. */
+Test(tls, a_goodbye_that_comes_with_the_last_bytes_is_seen, .init = begin, .fini = end)
+{
+    shake_hands();
+    run(NULL, write_right);
+    SSL_shutdown(tls_ssl(&right));
+    right.io.ready |= LOOP_READ;
+    cr_assert_eq(stream_try_read(&right, bytes, 1), -EAGAIN); /* which also sends */
+    loop_turn(10);
+    run(read_left, NULL);
+    cr_assert_eq(result, 5);
+    run(read_left, NULL);
+    cr_assert_eq(result, 0);
+}
+
 Test(tls, an_end_without_goodbye_is_an_error, .init = begin, .fini = end)
 {
     shake_hands();

@@ -43,7 +43,7 @@ TestSuite(keepalive, .init = setup);
 
 static origin_t *take(void)
 {
-    return keepalive_take(&pool, &address, NULL);
+    return keepalive_take(&pool, &address, NULL, NULL);
 }
 
 /* Whether the peer of the i-th connection sees it closed. */
@@ -78,13 +78,13 @@ Test(keepalive, keeps_addresses_apart)
     net_addr_t other = address, from = address;
     net_set_port(&other, (uint16_t)(net_port(&address) == 1 ? 2 : net_port(&address) - 1));
     keepalive_put(&pool, &usual, origins[0]);
-    cr_expect_null(keepalive_take(&pool, &other, NULL));
-    cr_expect_null(keepalive_take(&pool, &address, &from), "bound to nothing, not to that");
+    cr_expect_null(keepalive_take(&pool, &other, NULL, NULL));
+    cr_expect_null(keepalive_take(&pool, &address, &from, NULL), "bound to nothing, not to that");
     origins[1]->from = from;
     keepalive_put(&pool, &usual, origins[1]);
     cr_expect_eq(take(), origins[0]);
     cr_expect_null(take());
-    cr_expect_eq(keepalive_take(&pool, &address, &from), origins[1]);
+    cr_expect_eq(keepalive_take(&pool, &address, &from, NULL), origins[1]);
 }
 
 Test(keepalive, forgets_what_the_origin_closes)

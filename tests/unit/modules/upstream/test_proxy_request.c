@@ -249,8 +249,6 @@ static void refused(const char *text, const char *message)
 Test(proxy_request, refuses_what_cannot_be_asked)
 {
     refused("location / { proxy_pass ftp://a; }", "invalid URL prefix");
-    refused("location / { proxy_pass https://a; }",
-            "https origins are not supported by this build yet");
     refused("location / { proxy_pass http://; }", "invalid host");
     refused("location / { proxy_pass http://a:99999; }", "invalid host");
     refused("location ~ x { proxy_pass http://a/b; }", "cannot have URI part");

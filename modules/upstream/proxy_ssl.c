@@ -1,0 +1,267 @@
+#include "modules/upstream/proxy_ssl.h"
+
+#include <errno.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "core/io/tls_ctx.h"
+#include "http/uri.h"
+#include "modules/upstream/proxy.h"
+
+typedef struct named_file {
+    const char *path;        /* absolute; NULL: not given */
+    const tree_node_t *node; /* for what is wrong with it */
+} named_file_t;
+
+typedef struct command {
+    const char *name, *value;
+    const tree_node_t *node;
+} command_t;
+
+typedef VEC(command_t) commands_t;
+
+/* What is made of a block's directives when it is known to be needed. */
+typedef struct made {
+    SSL_CTX *ctx;
+    bool failed; /* and said so */
+} made_t;
+
+struct proxy_ssl_conf {
+    bool verify, send_name, reuse;
+    unsigned depth, protocols;
+    text_t name;
+    str_t ciphers;
+    named_file_t trusted, revoked, certificate, key, passwords;
+    commands_t commands;
+    made_t *made;
+};
+
+static unsigned index_;
+
+/* --- the context --- */
+
+static bool wrong(conf_t *cf, const tree_node_t *node, const char *what, const char *value)
+{
+    char reason[256];
+    tls_reason(reason, sizeof(reason));
+    return conf_error(cf, node, node ? 1 : 0, NULL, "%s \"%s\" (%s)", what, value, reason);
+}
+
+static bool set_identity(conf_t *cf, const proxy_ssl_conf_t *c, SSL_CTX *ctx)
+{
+    tls_passwords_t passwords = {.n = 0};
+    if (!c->certificate.path) return true;
+    if (!c->key.path)
+        return conf_error(cf, c->certificate.node, 1, "add proxy_ssl_certificate_key",
+                          "no \"proxy_ssl_certificate_key\" is defined for certificate \"%s\"",
+                          c->certificate.path);
+    if (c->passwords.path && !tls_ctx_read_passwords(cf->pool, c->passwords.path, &passwords))
+        return conf_error(cf, c->passwords.node, 1, NULL, "cannot read \"%s\" (%d: %s)",
+                          c->passwords.path, errno, strerror(errno));
+    if (!tls_ctx_certificate(ctx, c->certificate.path))
+        return wrong(cf, c->certificate.node, "cannot load certificate", c->certificate.path);
+    bool ok = tls_ctx_key(ctx, c->key.path, &passwords);
+    VEC_EACH(str_t, password, &passwords)
+        OPENSSL_cleanse((char *)(uintptr_t)password->p, password->n);
+    return ok || wrong(cf, c->key.node, "cannot load certificate key", c->key.path);
+}
+
+static bool set_trust(conf_t *cf, const proxy_ssl_conf_t *c, SSL_CTX *ctx, const tree_node_t *pass)
+{
+    if (!c->verify) return true;
+    if (!c->trusted.path)
+        return conf_error(cf, pass, 0,
+                          "for example proxy_ssl_trusted_certificate "
+                          "/etc/ssl/certs/ca-certificates.crt;",
+                          "no proxy_ssl_trusted_certificate for proxy_ssl_verify");
+    if (!tls_ctx_trust(ctx, c->trusted.path, c->depth))
+        return wrong(cf, c->trusted.node, "cannot load trusted certificates", c->trusted.path);
+    return !c->revoked.path || tls_ctx_revoked(ctx, c->revoked.path) ||
+           wrong(cf, c->revoked.node, "cannot load revocation lists", c->revoked.path);
+}
+
+static bool run_commands(conf_t *cf, const proxy_ssl_conf_t *c, SSL_CTX *ctx)
+{
+    VEC_EACH(const command_t, command, &c->commands)
+        if (!tls_ctx_command(ctx, command->name, command->value))
+            return wrong(cf, command->node, "proxy_ssl_conf_command failed for", command->name);
+    return true;
+}
+
+static void free_ctx(void *arg)
+{
+    SSL_CTX_free(arg);
+}
+
+static bool make(conf_t *cf, const proxy_ssl_conf_t *c, const tree_node_t *pass)
+{
+    SSL_CTX *ctx = tls_ctx_new(false, c->protocols);
+    if (!ctx) return wrong(cf, NULL, "cannot speak TLS to", "origins");
+    pool_defer(cf->pool, free_ctx, ctx);
+    c->made->ctx = ctx;
+    if (!tls_ctx_ciphers(ctx, c->ciphers.p))
+        return wrong(cf, pass, "proxy_ssl_ciphers: no ciphers in", c->ciphers.p);
+    if (c->reuse) tls_reuse_sessions(ctx);
+    return set_identity(cf, c, ctx) && set_trust(cf, c, ctx, pass) && run_commands(cf, c, ctx);
+}
+
+bool proxy_ssl_prepare(conf_t *cf, const proxy_pass_t *pass)
+{
+    const proxy_ssl_conf_t *c = pass->ssl;
+    bool constant = text_is_constant(&pass->text);
+    bool certain = str_istarts(pass->text.source, STR("https://"));
+    if (!c || str_istarts(pass->text.source, STR("http://")) || (constant && !certain)) return true;
+    if (certain && !c->verify)
+        conf_warn(cf, pass->node, 1,
+                  "proxy_ssl_verify on; and proxy_ssl_trusted_certificate FILE;",
+                  "the certificate of the https origin is not verified");
+    if (!c->made->ctx && !c->made->failed) c->made->failed = !make(cf, c, pass->node);
+    return !c->made->failed;
+}
+
+/* --- an attempt --- */
+
+/* Without a port, and an address without its brackets. */
+static str_t bare_host(str_t name)
+{
+    str_t host;
+    uint16_t port;
+    if (!uri_split_host(name, &host, &port)) return name;
+    return host.n > 2 && host.p[0] == '[' ? str_sub(host, 1, host.n - 1) : host;
+}
+
+void proxy_ssl_describe(proxy_t *p)
+{
+    const proxy_ssl_conf_t *c = p->conf->pass->ssl;
+    p->tls.ctx = NULL;
+    p->handshaking = false;
+    if (!p->target.tls) return;
+    p->tls.ctx = c->made->ctx;
+    p->tls.name = bare_host(c->name.set ? text_eval(&c->name, p->r) : p->target.host);
+    p->tls.peer = p->peer->name;
+    p->tls.send_name = c->send_name;
+    p->tls.verify = c->verify;
+}
+
+static const char *const handshaking = "SSL handshaking to upstream";
+
+static void log_untrusted(const proxy_t *p, const tls_failure_t *why)
+{
+    bool name = why->verify == X509_V_ERR_HOSTNAME_MISMATCH ||
+                why->verify == X509_V_ERR_IP_ADDRESS_MISMATCH;
+    str_t text = name ? pool_printf(p->r->pool,
+                                    "upstream SSL certificate does not match \"" STR_FMT "\"",
+                                    STR_ARG(p->tls.name))
+                      : pool_printf(p->r->pool,
+                                    "upstream SSL certificate verify error: (%ld:%s)", why->verify,
+                                    X509_verify_cert_error_string(why->verify));
+    proxy_log(p, LOG_ERR, 0, text.p, handshaking);
+}
+
+static void log_failure(const proxy_t *p, int err, const tls_failure_t *why)
+{
+    if (err == -EKEYREJECTED) {
+        log_untrusted(p, why);
+    } else if (err == -EPROTO) {
+        str_t text = pool_printf(p->r->pool, "SSL_do_handshake() failed (%s)", why->text);
+        proxy_log(p, LOG_ERR, 0, text.p, handshaking);
+    } else {
+        proxy_log(p, LOG_ERR, err == -ENODATA ? 0 : -err,
+                  "peer closed connection in SSL handshake", handshaking);
+    }
+}
+
+origin_t *proxy_ssl_start(proxy_t *p, origin_t *o, int *err)
+{
+    tls_failure_t why;
+    p->handshaking = true;
+    *err = tls_connect(&o->stream, &p->tls, p->conf->connect_timeout, &why);
+    if (*err == 0) return o;
+    if (*err != -ETIMEDOUT && !fiber_cancelled(fiber_self())) log_failure(p, *err, &why);
+    origin_close(o);
+    return NULL;
+}
+
+/* --- the directives --- */
+
+static bool set_file(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    named_file_t *file = CONF_AT(row, conf, named_file_t);
+    str_t path = node->words[1].text;
+    *file = (named_file_t){.path = NULL};
+    if (path.n == 0) return true; /* "": as nginx's, none after all */
+    if (str_find(path, 0, '$') < path.n)
+        return conf_error(cf, node, 1, NULL, "variables are not supported in \"%s\"", row->name);
+    *file = (named_file_t){pool_cstr(cf->pool, conf_full_path(cf, path, true)), node};
+    return true;
+}
+
+static bool set_command(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    command_t *command = VEC_PUSH(cf->pool, CONF_AT(row, conf, commands_t));
+    command->name = pool_cstr(cf->pool, node->words[1].text);
+    command->value = pool_cstr(cf->pool, node->words[2].text);
+    command->node = node;
+    return true;
+}
+
+static bool set_ciphers(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    *CONF_AT(row, conf, str_t) = pool_str(cf->pool, node->words[1].text);
+    return true;
+}
+
+/* Each struct of directives has a context of its own. */
+static bool check(conf_t *cf, void *conf)
+{
+    proxy_ssl_conf_t *c = conf;
+    c->made = POOL_NEW(cf->pool, made_t);
+    if (c->protocols) return true;
+    return conf_error(cf, conf_node(cf, "proxy_ssl_protocols"), 1, "TLSv1.2 TLSv1.3",
+                      "proxy_ssl_protocols names no protocol that can be spoken");
+}
+
+static const conf_name_t protocols[] = {
+    {"SSLv2", 0},         {"SSLv3", 0},         {"TLSv1", TLS_1_0}, {"TLSv1.1", TLS_1_1},
+    {"TLSv1.2", TLS_1_2}, {"TLSv1.3", TLS_1_3}, {NULL, 0}};
+
+#define ALL (CONF_HTTP | CONF_SERVER | CONF_LOCATION)
+#define CONF proxy_ssl_conf_t
+#define FILE_ROW(name, field, help) \
+    CONF_CUSTOM(name, ALL, 0, 1, 1, set_file, CONF_FIELD(CONF, field, named_file_t), NULL, help)
+
+static const conf_row_t rows[] = {
+    CONF_FLAG("proxy_ssl_verify", ALL, CONF, verify, "off",
+              "whether the certificate of an https origin must be trusted and bear its name"),
+    CONF_NUMBER("proxy_ssl_verify_depth", ALL, CONF, depth, "1", 0, 100,
+                "how many issuers may stand between an origin's certificate and a trusted one"),
+    FILE_ROW("proxy_ssl_trusted_certificate", trusted,
+             "a file of the certificates that are trusted with proxy_ssl_verify"),
+    FILE_ROW("proxy_ssl_crl", revoked, "a file of lists of revoked certificates"),
+    CONF_TEXT("proxy_ssl_name", ALL, CONF, name, NULL,
+              "the name an https origin is verified against, and asked for; else its host"),
+    CONF_FLAG("proxy_ssl_server_name", ALL, CONF, send_name, "off",
+              "whether the name is sent to the origin (SNI)"),
+    CONF_MASK("proxy_ssl_protocols", ALL, CONF, protocols, "TLSv1.2 TLSv1.3", protocols,
+              "the protocols spoken to https origins"),
+    CONF_CUSTOM("proxy_ssl_ciphers", ALL, 0, 1, 1, set_ciphers, CONF_FIELD(CONF, ciphers, str_t),
+                "DEFAULT", "the ciphers of TLS 1.2 for https origins, as OpenSSL writes them"),
+    CONF_CUSTOM("proxy_ssl_conf_command", ALL, CONF_MANY, 2, 2, set_command,
+                CONF_FIELD(CONF, commands, commands_t), NULL,
+                "a command of OpenSSL's configuration for connections to https origins"),
+    FILE_ROW("proxy_ssl_certificate", certificate, "the certificate shown to https origins"),
+    FILE_ROW("proxy_ssl_certificate_key", key, "the key of proxy_ssl_certificate"),
+    FILE_ROW("proxy_ssl_password_file", passwords,
+             "a file of passwords, one a line, for proxy_ssl_certificate_key"),
+    CONF_FLAG("proxy_ssl_session_reuse", ALL, CONF, reuse, "on",
+              "whether handshakes take up earlier sessions"),
+    CONF_END,
+};
+
+const module_t proxy_ssl_module = {
+    .name = "proxy_ssl",
+    .index = &index_,
+    .rows = rows,
+    .conf_size = sizeof(proxy_ssl_conf_t),
+    .check = check,
+};
