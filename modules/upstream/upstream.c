@@ -124,9 +124,21 @@ static void add_peer(upstream_t *g, const upstream_server_t *s, const net_addr_t
     peer->gone = false;
 }
 
-/* In the order of the servers, as in a configuration that names all addresses. */
+/* In the order of their servers, as if the configuration named all addresses. */
+static void sort_peers(upstream_t *g)
+{
+    for (unsigned i = 1; i < g->peers.n; i++) {
+        upstream_peer_t *peer = g->peers.v[i];
+        unsigned at = i;
+        for (; at > 0 && g->peers.v[at - 1]->server > peer->server; at--)
+            g->peers.v[at] = g->peers.v[at - 1];
+        g->peers.v[at] = peer;
+    }
+}
+
 static void order_turns(upstream_t *g)
 {
+    sort_peers(g);
     for (unsigned i = 0; i < 2; i++) g->turns[i].members.n = 0;
     for (unsigned i = 0; i < g->peers.n; i++) {
         const upstream_peer_t *peer = g->peers.v[i];

@@ -1,0 +1,224 @@
+/* Who is asked: the same as nginx would, the same by all workers, and none lost with a killed one. */
+#include <signal.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "tests/e2e/fetch.h"
+#include "tests/e2e/origin.h"
+#include "tests/e2e/peer.h"
+#include "tests/e2e/subject.h"
+#include "tests/e2e/wire.h"
+
+/* --- keys are where nginx has them --- */
+
+static void start_named(const char *name, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        const char *one = text("%s%u", name, i);
+        origin_start(one, origin_say,
+                     text("HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen(one), one));
+    }
+}
+
+static const char servers[] =
+    " server 127.0.0.1:@o0@ weight=3; server 127.0.0.1:@o1@; server 127.0.0.1:@o2@ weight=2;"
+    " server 127.0.0.1:@dead@ max_fails=1 fail_timeout=600s; server 127.0.0.1:@o3@ down;"
+    " server 127.0.0.1:@o4@;";
+
+/* Both take the same upstream block. */
+static void start_both(const char *method)
+{
+    start_named("o", 5);
+    const char *group = text("upstream u { %s %s }", method, servers);
+    peer_nginx("nginx", text("%s server { listen 127.0.0.1:@nginx@; location / {"
+                             " proxy_pass http://u; } }", group));
+    subject_http("worker_processes 2;",
+                 text("%s server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } }",
+                      group));
+}
+
+static void compare_keys(unsigned n)
+{
+    unsigned seen[5] = {0};
+    for (unsigned i = 0; i < n; i++) {
+        const char *path = text("/some/key-%u?%u", i, i * 7919);
+        reply_t *theirs = wire_get("nginx", path), *ours = wire_get("http", path);
+        cr_assert_eq(theirs->status, 200);
+        cr_assert_eq(ours->status, 200);
+        assert_text(ours->body.p, theirs->body.p);
+        seen[ours->body.p[1] - '0']++;
+    }
+    for (unsigned i = 0; i < 5; i++) cr_assert_eq(seen[i] > 0, i != 3);
+}
+
+E2E(balance, hash_is_nginx_s)
+{
+    start_both("hash $request_uri;");
+    compare_keys(300);
+}
+
+E2E(balance, consistent_hash_is_nginx_s)
+{
+    start_both("hash $request_uri consistent;");
+    compare_keys(300);
+}
+
+static const char *ask_from(const char *url, const char *from)
+{
+    CURL *c = fetch_new(url);
+    curl_easy_setopt(c, CURLOPT_INTERFACE, from);
+    fetched_t *f = fetch(c);
+    cr_assert_eq(f->status, 200);
+    return text("%.*s", (int)f->body.n, f->body.p);
+}
+
+E2E(balance, ip_hash_is_nginx_s)
+{
+    start_both("ip_hash;");
+    for (unsigned i = 0; i < 150; i++) {
+        const char *from = text("127.%u.%u.%u", i % 3, i, 1 + i * 31 % 200);
+        assert_text(ask_from("http://127.0.0.1:@http@/", from),
+                    ask_from("http://127.0.0.1:@nginx@/", from));
+    }
+}
+
+/* --- what all workers know --- */
+
+static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/* Keeps whoever asks for /hang waiting until they leave. */
+static void hang_or_say(visit_t *v)
+{
+    while (visit_request(v)) {
+        if (visit_target_is(v, "/hang")) {
+            visit_await_left(v);
+            return;
+        }
+        visit_send(v, ok);
+    }
+}
+
+static wire_t *hang(void)
+{
+    wire_t *w = wire_open("http");
+    wire_send(w, "GET /hang HTTP/1.1\r\nHost: a\r\n\r\n");
+    return w;
+}
+
+E2E(balance, workers_agree_on_who_is_idle)
+{
+    origin_t *a = origin_start("a", hang_or_say, NULL), *b = origin_start("b", hang_or_say, NULL);
+    subject_http("worker_processes 4;",
+                 "upstream u { least_conn; server 127.0.0.1:@a@ weight=3; server 127.0.0.1:@b@; }"
+                 "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } }");
+    for (unsigned i = 0; i < 16; i++) {
+        hang();
+        cr_assert(EVENTUALLY(origin_requests(a) + origin_requests(b) == i + 1));
+    }
+    cr_assert_eq(origin_requests(a), 12);
+    cr_assert_eq(origin_requests(b), 4);
+}
+
+E2E(balance, workers_agree_on_who_failed_and_so_do_the_next_ones)
+{
+    static const char conf[] =
+        "upstream u { %s server 127.0.0.1:@dead@ fail_timeout=600s; server 127.0.0.1:@a@; }"
+        "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } }";
+    origin_start("a", origin_say, ok);
+    origin_start("b", origin_say, ok);
+    subject_http("worker_processes 4;", text(conf, ""));
+    for (int i = 0; i < 40; i++) cr_assert_eq(wire_get("http", "/")->status, 200);
+    cr_assert_eq(subject_log_count("Connection refused"), 1);
+    subject_reload(subject_configuration("worker_processes 4;",
+                                         text(conf, "server 127.0.0.1:@b@;")));
+    for (int i = 0; i < 40; i++) cr_assert_eq(wire_get("http", "/")->status, 200);
+    cr_assert_eq(subject_log_count("Connection refused"), 1, "the new workers know it, too");
+}
+
+static unsigned still_open(wire_t *const *w, unsigned n)
+{
+    unsigned open = 0;
+    for (unsigned i = 0; i < n; i++) open += !wire_readable(w[i], 20);
+    return open;
+}
+
+static void kill_worker(void)
+{
+    pid_t before[8], after[8];
+    unsigned n = subject_workers(before, 8);
+    cr_assert_eq(kill(before[0], SIGKILL), 0);
+    cr_assert(EVENTUALLY(subject_workers(after, 8) == n && after[0] != before[0] &&
+                         after[n - 1] != before[0]));
+}
+
+E2E(balance, killed_workers_leave_no_exchanges_behind)
+{
+    enum { MOST = 6 };
+    wire_t *w[MOST];
+    origin_t *o = origin_start("a", hang_or_say, NULL);
+    subject_tolerate("exited on signal 9");
+    subject_tolerate("workers in a row died within");
+    subject_http("worker_processes 2;",
+                 "upstream u { server 127.0.0.1:@a@ max_conns=6; }"
+                 "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } }");
+    for (unsigned i = 0; i < MOST; i++) w[i] = hang();
+    cr_assert(EVENTUALLY(origin_requests(o) == MOST));
+    cr_assert_eq(wire_get("http", "/")->status, 502);
+    subject_log_await("no live upstreams while connecting to upstream");
+    for (unsigned round = 0; round < 4; round++) {
+        kill_worker();
+        unsigned left = still_open(w, MOST), asked = origin_requests(o);
+        for (unsigned i = 0; i < MOST; i++)
+            if (wire_readable(w[i], 0)) w[i] = hang();
+        cr_assert(EVENTUALLY(origin_requests(o) == asked + MOST - left));
+        cr_assert_eq(wire_get("http", "/")->status, 502);
+    }
+}
+
+/* --- the queue --- */
+
+static _Atomic int now_served, most_served;
+
+static void serve_slowly(visit_t *v)
+{
+    while (visit_request(v)) {
+        int n = ++now_served;
+        if (n > most_served) most_served = n;
+        pause_ms(30);
+        now_served--;
+        visit_send(v, ok);
+    }
+}
+
+E2E(balance, the_queue_holds_requests_until_there_is_room)
+{
+    enum { ALL = 12 };
+    wire_t *w[ALL];
+    origin_start("a", serve_slowly, NULL);
+    subject_http("worker_processes 2;",
+                 "upstream u { server 127.0.0.1:@a@ max_conns=2; queue 20 timeout=30s; }"
+                 "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } }");
+    for (unsigned i = 0; i < ALL; i++) {
+        w[i] = wire_open("http");
+        wire_send(w[i], "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    for (unsigned i = 0; i < ALL; i++) cr_assert_eq(wire_reply(w[i])->status, 200);
+    cr_assert_eq(most_served, 2);
+}
+
+E2E(balance, the_queue_has_an_end)
+{
+    origin_t *o = origin_start("a", hang_or_say, NULL);
+    subject_http("", "upstream u { server 127.0.0.1:@a@ max_conns=1; queue 1 timeout=200ms; }"
+                     "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } }");
+    hang();
+    cr_assert(EVENTUALLY(origin_requests(o) == 1));
+    wire_t *waiting = hang();
+    cr_assert(EVENTUALLY(wire_get("http", "/")->status == 502));
+    cr_assert_eq(wire_reply(waiting)->status, 502);
+    subject_log_await("upstream queue timed out while connecting to upstream");
+    waiting = hang();
+    wire_t *another = hang();
+    cr_assert_eq(wire_reply(another)->status, 502);
+    subject_log_await("upstream queue is full while connecting to upstream");
+}
