@@ -1,0 +1,94 @@
+#include "modules/gzip/gzip_conf.h"
+
+#include "http/hooks.h"
+
+static bool add_regex(conf_t *cf, const tree_node_t *node, unsigned word, str_t source,
+                      const regex_t **out)
+{
+    char error[REGEX_ERROR_MAX];
+    size_t at;
+    *out = regex_compile(cf->pool, source, true, error, &at);
+    if (*out) return true;
+    return conf_error(cf, node, word, NULL,
+                      "regular expression \"" STR_FMT "\": %s at \"" STR_FMT "\"", STR_ARG(source),
+                      error, STR_ARG(str_sub(source, at, source.n)));
+}
+
+/* gzip_disable regex ...; msie6 are the old ones that claim gzip and cannot (but not with SV1). */
+static bool set_disable(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    gzip_conf_t *c = conf;
+    bool ok = true;
+    (void)row;
+    for (unsigned i = 1; i < node->n; i++) {
+        str_t source = node->words[i].text;
+        if (str_eq(source, STR("msie6"))) source = STR("MSIE (?:[45]\\.|6\\.(?!.*SV1))");
+        ok = add_regex(cf, node, i, source, VEC_PUSH(cf->pool, &c->disable)) && ok;
+    }
+    return ok;
+}
+
+static bool set_unused_buffers(conf_t *cf, const conf_row_t *row, void *conf,
+                               const tree_node_t *node)
+{
+    unsigned number;
+    size_t size;
+    (void)row, (void)conf;
+    return conf_number(cf, node, 1, node->words[1].text, 1, 0, &number) &&
+           conf_size(cf, node, 2, node->words[2].text, 1, 0, &size);
+}
+
+static const conf_name_t versions[] = {{"1.0", GZIP_HTTP_10}, {"1.1", GZIP_HTTP_11}, {NULL, 0}};
+
+static const conf_name_t proxied[] = {
+    {"off", 0},
+    {"expired", GZIP_PROXIED_EXPIRED},
+    {"no-cache", GZIP_PROXIED_NO_CACHE},
+    {"no-store", GZIP_PROXIED_NO_STORE},
+    {"private", GZIP_PROXIED_PRIVATE},
+    {"no_last_modified", GZIP_PROXIED_NO_LAST_MODIFIED},
+    {"no_etag", GZIP_PROXIED_NO_ETAG},
+    {"auth", GZIP_PROXIED_AUTH},
+    {"any", GZIP_PROXIED_ANY},
+    {NULL, 0},
+};
+
+#define ALL CONF_HTTP_ALL
+#define CONF gzip_conf_t
+#define UNUSED "accepted for nginx's sake: "
+
+const conf_row_t gzip_conf_rows[] = {
+    CONF_FLAG("gzip", ALL | CONF_LOCATION_IF, CONF, gzip, "off",
+              "compresses replies for clients that take it"),
+    CONF_NUMBER("gzip_comp_level", ALL, CONF, level, "1", 1, 9,
+                "how hard to try: 1 is fastest, 9 makes the smallest replies"),
+    CONF_SIZE("gzip_min_length", ALL, CONF, min_length, "20", 0, 0,
+              "replies whose Content-Length is less than this are left as they are"),
+    CONF_STRS("gzip_types", ALL, CONF, types,
+              "the types to compress, besides text/html; *: all. Without it: the usual types of "
+              "text (HTML, CSS, JavaScript, JSON, XML, SVG, plain text and their kin)"),
+    CONF_MASK("gzip_proxied", ALL, CONF, proxied, "off", proxied,
+              "which replies are compressed for a client behind a proxy (its request has Via)"),
+    CONF_FLAG("gzip_vary", ALL, CONF, vary, "on",
+              "says Vary: Accept-Encoding where a reply may come compressed or not"),
+    CONF_ENUM("gzip_http_version", ALL, CONF, http_version, "1.1", versions,
+              "the least version of a request whose reply is compressed"),
+    CONF_CUSTOM("gzip_disable", ALL, CONF_MANY, 1, UINT_MAX, set_disable,
+                CONF_FIELD(CONF, disable, gzip_regexes_t), NULL,
+                "expressions for the User-Agent of clients that cannot take what they say; msie6"),
+    CONF_FLAG("gunzip", ALL, CONF, gunzip, "off",
+              "decompresses replies for clients that do not take gzip"),
+    CONF_CUSTOM("gzip_buffers", ALL, 0, 2, 2, set_unused_buffers, CONF_NO_FIELD, NULL,
+                UNUSED "one buffer is enough"),
+    CONF_CUSTOM("gunzip_buffers", ALL, 0, 2, 2, set_unused_buffers, CONF_NO_FIELD, NULL,
+                UNUSED "one buffer is enough"),
+    CONF_SIZE("gzip_window", ALL, CONF, window, "32k", 512, 32768,
+              UNUSED "the window is always the largest"),
+    CONF_SIZE("gzip_hash", ALL, CONF, hash, "64k", 512, 131072,
+              UNUSED "the table is always zlib's usual one"),
+    CONF_SIZE("postpone_gzipping", ALL, CONF, postpone, "0", 0, 0,
+              UNUSED "a reply that streams is flushed as its origin flushes"),
+    CONF_FLAG("gzip_no_buffer", ALL, CONF, no_buffer, "off",
+              UNUSED "a reply that streams is flushed as its origin flushes"),
+    CONF_END,
+};

@@ -1,0 +1,51 @@
+#include "modules/gzip/recode.h"
+
+void recode_vary(reply_t *p)
+{
+    if (header_has_token(&p->headers, HEADER_VARY, STR("Accept-Encoding")) ||
+        header_has_token(&p->headers, HEADER_VARY, STR("*")))
+        return;
+    header_add_id(&p->headers, HEADER_VARY, STR("Accept-Encoding"));
+}
+
+/* What is no entity-tag at all goes. */
+static void weaken(header_list_t *list)
+{
+    str_t etag = header_value(list, HEADER_ETAG);
+    if (!etag.p || str_starts(etag, STR("W/"))) return;
+    bool strong = etag.n >= 2 && etag.p[0] == '"';
+    header_set(list, HEADER_ETAG, strong ? pool_concat(list->pool, STR("W/"), etag)
+                                         : (str_t){NULL, 0});
+}
+
+void recode_head(reply_t *p, str_t coding)
+{
+    static const str_t digests[] = {STR_INIT("Content-MD5"), STR_INIT("Content-Digest"),
+                                    STR_INIT("Repr-Digest"), STR_INIT("Digest")};
+    p->length = REPLY_LENGTH_UNKNOWN;
+    header_set(&p->headers, HEADER_CONTENT_ENCODING, coding);
+    header_remove(&p->headers, HEADER_ACCEPT_RANGES);
+    for (size_t i = 0; i < sizeof(digests) / sizeof(digests[0]); i++)
+        header_remove_named(&p->headers, digests[i]);
+    weaken(&p->headers);
+}
+
+static bool holds(const header_list_t *request, str_t etag)
+{
+    const header_t *h = NULL;
+    while ((h = header_next(request, HEADER_IF_NONE_MATCH, h))) {
+        str_t rest = h->value, element;
+        while (header_element(&rest, &element))
+            if (str_starts(element, STR("W/")) && str_eq(str_sub(element, 2, element.n), etag))
+                return true;
+    }
+    return false;
+}
+
+bool recode_not_modified(request_t *r)
+{
+    str_t etag = header_value(&r->reply.headers, HEADER_ETAG);
+    if (!etag.n || !holds(&r->head.headers, etag)) return false;
+    weaken(&r->reply.headers);
+    return true;
+}

@@ -1,0 +1,666 @@
+/* Compression: who gets it, of what, with which head, in which pieces; and the way back. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+#include "tests/e2e/fetch.h"
+#include "tests/e2e/origin.h"
+#include "tests/e2e/subject.h"
+#include "tests/e2e/wire.h"
+
+enum { LARGE = 300 * 1000, SMALL = 5000, MADE_MOST = 8 << 20 };
+
+/* --- what the client does --- */
+
+/* Text as pages are: compressible, and different from place to place. */
+static str_t page(size_t n)
+{
+    char *p = pool_bytes(harness_pool, n + 1);
+    for (size_t i = 0, line = 0; i < n; line++) {
+        const char *s = text("<li><a href=\"/item/%zu\">number %zu</a></li>\n", line * 7, line);
+        size_t part = strlen(s) < n - i ? strlen(s) : n - i;
+        memcpy(p + i, s, part);
+        i += part;
+    }
+    p[n] = 0;
+    return str_make(p, n);
+}
+
+typedef struct unpacked {
+    str_t text;
+    bool whole; /* the end of the gzip data was there, with the right checksum and length */
+} unpacked_t;
+
+static unpacked_t unpack(str_t packed)
+{
+    char *out = malloc(MADE_MOST);
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)packed.p,
+                  .avail_in = (uInt)packed.n,
+                  .next_out = (Bytef *)out,
+                  .avail_out = MADE_MOST};
+    cr_assert(out && inflateInit2(&z, 15 + 16) == Z_OK);
+    int got = inflate(&z, Z_SYNC_FLUSH);
+    str_t made = pool_str(harness_pool, str_make(out, (size_t)z.total_out));
+    bool all = z.avail_in == 0;
+    inflateEnd(&z);
+    free(out);
+    cr_assert(got == Z_STREAM_END || got == Z_OK || got == Z_BUF_ERROR, "inflate: %d", got);
+    return (unpacked_t){made, got == Z_STREAM_END && all};
+}
+
+static str_t pack(str_t s)
+{
+    size_t most = compressBound((uLong)s.n) + 64;
+    char *out = pool_bytes(harness_pool, most);
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)s.p,
+                  .avail_in = (uInt)s.n,
+                  .next_out = (Bytef *)out,
+                  .avail_out = (uInt)most};
+    cr_assert_eq(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    cr_assert_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
+    str_t made = str_make(out, (size_t)z.total_out);
+    deflateEnd(&z);
+    return made;
+}
+
+static reply_t *ask(const char *method, const char *path, const char *fields)
+{
+    wire_t *w = wire_open("http");
+    wire_send(w, text("%s %s HTTP/1.1\r\nHost: h\r\n%s\r\n", method, path, fields));
+    reply_t *r = wire_reply_to(w, method);
+    wire_close(w);
+    return r;
+}
+
+#define TAKES "Accept-Encoding: gzip\r\n"
+
+static reply_t *get(const char *path)
+{
+    return ask("GET", path, TAKES);
+}
+
+static void assert_field(const reply_t *r, const char *name, const char *value)
+{
+    const char *got = wire_field(r, name);
+    cr_assert(value ? got && strcmp(got, value) == 0 : !got, "%s: %s instead of %s\n%s", name,
+              got ? got : "(none)", value ? value : "(none)", r->head);
+}
+
+static void assert_packed(const reply_t *r, str_t content)
+{
+    assert_field(r, "Content-Encoding", "gzip");
+    assert_field(r, "Content-Length", NULL);
+    unpacked_t u = unpack(r->body);
+    cr_assert(u.whole);
+    cr_assert(str_eq(u.text, content), "%zu bytes instead of %zu", u.text.n, content.n);
+}
+
+static void assert_plain(const reply_t *r, str_t content)
+{
+    assert_field(r, "Content-Encoding", NULL);
+    cr_assert(str_eq(r->body, content), "%zu bytes instead of %zu", r->body.n, content.n);
+}
+
+static void put(const char *name, str_t content)
+{
+    FILE *f = fopen(file_path(name), "w");
+    cr_assert(f && fwrite(content.p, 1, content.n, f) == content.n && fclose(f) == 0);
+}
+
+/* Files of several kinds. */
+static void start(const char *server)
+{
+    mkdir(file_path("www"), 0755);
+    put("www/large.html", page(LARGE));
+    put("www/small.html", page(SMALL));
+    put("www/a.css", page(SMALL));
+    put("www/a.jpg", page(SMALL));
+    put("www/a.json", page(SMALL));
+    put("www/20.html", page(20));
+    put("www/19.html", page(19));
+    put("www/empty.html", page(0));
+    subject_http("", text("types { text/html html; text/css css; image/jpeg jpg;"
+                          " application/json json; }"
+                          " server { listen 127.0.0.1:@http@; root www; %s }",
+                          server));
+}
+
+/* --- bytes --- */
+
+E2E(gzip, files_arrive_whole)
+{
+    start("gzip on; location /copied/ { alias www/; sendfile off; }");
+    assert_packed(get("/large.html"), page(LARGE));
+    assert_packed(get("/small.html"), page(SMALL));
+    assert_packed(get("/copied/large.html"), page(LARGE));
+    cr_assert_lt(get("/large.html")->body.n, LARGE / 4);
+}
+
+E2E(gzip, curl_understands_it)
+{
+    start("gzip on;");
+    CURL *c = fetch_new("http://127.0.0.1:@http@/large.html");
+    curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "gzip");
+    for (int i = 0; i < 3; i++) {
+        fetched_t *f = fetch(c);
+        cr_assert_eq(f->code, CURLE_OK);
+        cr_assert(str_eq(f->body, page(LARGE)));
+        assert_has(f->head, "Content-Encoding: gzip");
+        cr_assert_eq(f->connects, i == 0);
+    }
+}
+
+E2E(gzip, every_level_is_right_and_higher_ones_are_smaller)
+{
+    size_t sizes[10];
+    const char *locations = "";
+    for (int i = 1; i <= 9; i++)
+        locations = text("%s location /%d/ { alias www/; gzip_comp_level %d; }", locations, i, i);
+    start(text("gzip on; %s", locations));
+    for (int round = 0; round < 2; round++) {
+        for (int i = 1; i <= 9; i++) {
+            reply_t *r = get(text("/%d/large.html", i));
+            assert_packed(r, page(LARGE));
+            cr_assert(round == 0 || sizes[i] == r->body.n, "a state remembers its past");
+            sizes[i] = r->body.n;
+        }
+    }
+    cr_assert_lt(sizes[9], sizes[1]);
+}
+
+E2E(gzip, it_is_off_unless_switched_on)
+{
+    start("location /on/ { alias www/; gzip on; }"
+          " location /if/ { alias www/; if ($arg_on) { gzip on; } }");
+    assert_plain(get("/large.html"), page(LARGE));
+    assert_field(get("/large.html"), "Vary", NULL);
+    assert_packed(get("/on/large.html"), page(LARGE));
+    assert_plain(get("/if/large.html"), page(LARGE));
+    assert_packed(get("/if/large.html?on=1"), page(LARGE));
+}
+
+/* --- the head --- */
+
+E2E(gzip, the_head_says_what_the_body_is)
+{
+    start("gzip on;");
+    reply_t *plain = ask("GET", "/large.html", ""), *packed = get("/large.html");
+    const char *etag = wire_field(plain, "ETag");
+    assert_field(plain, "Vary", "Accept-Encoding");
+    assert_field(plain, "Accept-Ranges", "bytes");
+    assert_field(plain, "Content-Length", text("%d", LARGE));
+    cr_assert(etag && etag[0] == '"');
+    assert_field(packed, "Vary", "Accept-Encoding");
+    assert_field(packed, "Accept-Ranges", NULL);
+    assert_field(packed, "ETag", text("W/%s", etag));
+    assert_field(packed, "Content-Type", "text/html");
+    assert_field(packed, "Last-Modified", wire_field(plain, "Last-Modified"));
+    cr_assert(packed->chunked);
+}
+
+E2E(gzip, head_is_answered_as_get_would_be)
+{
+    static const char *const names[] = {"Vary", "ETag", "Content-Encoding", "Content-Length",
+                                        "Accept-Ranges", "Content-Type", "Last-Modified"};
+    start("gzip on;");
+    static const char *const fields[] = {TAKES, ""};
+    for (int i = 0; i < 2; i++) {
+        reply_t *h = ask("HEAD", "/large.html", fields[i]);
+        reply_t *g = ask("GET", "/large.html", fields[i]);
+        cr_assert_eq(h->status, 200);
+        cr_assert_eq(h->body.n, 0);
+        for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++)
+            assert_field(h, names[k], wire_field(g, names[k]));
+    }
+}
+
+E2E(gzip, vary_can_be_left_out_and_is_not_doubled)
+{
+    start("gzip on; location /off/ { alias www/; gzip_vary off; }"
+          " location /own/ { alias www/; add_header Vary \"Cookie, accept-encoding\"; }"
+          " location /other/ { alias www/; add_header Vary Cookie; }"
+          " location /star/ { alias www/; add_header Vary *; }");
+    assert_field(get("/off/small.html"), "Vary", NULL);
+    assert_packed(get("/off/small.html"), page(SMALL));
+    assert_field(get("/own/small.html"), "Vary", "Cookie, accept-encoding");
+    assert_field(get("/other/small.html"), "Vary", "Cookie, Accept-Encoding");
+    assert_field(get("/star/small.html"), "Vary", "*");
+    assert_field(get("/a.jpg"), "Vary", NULL);
+}
+
+E2E(gzip, parts_are_of_the_plain_file)
+{
+    start("gzip on;");
+    const char *etag = wire_field(ask("GET", "/small.html", ""), "ETag");
+    reply_t *r = ask("GET", "/small.html", TAKES "Range: bytes=0-99\r\n");
+    cr_assert_eq(r->status, 206);
+    assert_plain(r, str_sub(page(SMALL), 0, 100));
+    assert_field(r, "ETag", etag);
+    /* Who holds the packed one must not be given a part of the other. */
+    r = ask("GET", "/small.html", text(TAKES "Range: bytes=0-99\r\nIf-Range: W/%s\r\n", etag));
+    cr_assert_eq(r->status, 200);
+    assert_packed(r, page(SMALL));
+    r = ask("GET", "/small.html", TAKES "Range: bytes=9999-\r\n");
+    cr_assert_eq(r->status, 416);
+    cr_assert(wire_field(r, "Content-Range"));
+}
+
+E2E(gzip, not_modified_has_the_etag_that_the_client_holds)
+{
+    start("gzip on;");
+    const char *etag = wire_field(ask("GET", "/small.html", ""), "ETag");
+    reply_t *r = ask("GET", "/small.html", text(TAKES "If-None-Match: W/%s\r\n", etag));
+    cr_assert_eq(r->status, 304);
+    assert_field(r, "ETag", text("W/%s", etag));
+    assert_field(r, "Vary", "Accept-Encoding");
+    assert_field(r, "Content-Encoding", NULL);
+    r = ask("GET", "/small.html", text("If-None-Match: %s\r\n", etag));
+    cr_assert_eq(r->status, 304);
+    assert_field(r, "ETag", etag);
+}
+
+/* --- of what --- */
+
+E2E(gzip, types)
+{
+    start("gzip on; location /own/ { alias www/; gzip_types text/css; }"
+          " location /all/ { alias www/; gzip_types *; }");
+    assert_packed(get("/a.css"), page(SMALL));
+    assert_packed(get("/a.json"), page(SMALL));
+    assert_plain(get("/a.jpg"), page(SMALL));
+    assert_packed(get("/own/a.css"), page(SMALL));
+    assert_packed(get("/own/small.html"), page(SMALL));
+    assert_plain(get("/own/a.json"), page(SMALL));
+    assert_packed(get("/all/a.jpg"), page(SMALL));
+}
+
+E2E(gzip, lengths)
+{
+    start("gzip on; location /more/ { alias www/; gzip_min_length 5001; }"
+          " location /none/ { alias www/; gzip_min_length 0; }");
+    assert_packed(get("/20.html"), page(20));
+    assert_plain(get("/19.html"), page(19));
+    assert_plain(get("/empty.html"), page(0));
+    assert_plain(get("/more/small.html"), page(SMALL));
+    assert_packed(get("/more/large.html"), page(LARGE));
+    assert_packed(get("/none/19.html"), page(19));
+    assert_plain(get("/none/empty.html"), page(0));
+}
+
+E2E(gzip, statuses)
+{
+    start("gzip on; gzip_min_length 0; default_type text/html; error_page 404 /small.html;"
+          " location /r/ { return 302 /x; } location /n/ { return 204; }"
+          " location /e/ { return 500 \"an error of some length\"; }"
+          " location /p/ { return 403; }");
+    assert_field(get("/r/"), "Content-Encoding", NULL);
+    assert_field(get("/n/"), "Content-Encoding", NULL);
+    assert_packed(get("/e/"), STR("an error of some length"));
+    assert_field(get("/p/"), "Content-Encoding", "gzip");
+    reply_t *r = get("/missing");
+    cr_assert_eq(r->status, 404);
+    assert_packed(r, page(SMALL));
+}
+
+E2E(gzip, what_must_not_be_touched_is_not)
+{
+    start("gzip on; location /coded/ { alias www/; add_header Content-Encoding br; }"
+          " location /kept/ { alias www/; add_header Cache-Control \"public, No-Transform\"; }");
+    reply_t *r = get("/coded/small.html");
+    assert_field(r, "Content-Encoding", "br");
+    cr_assert(str_eq(r->body, page(SMALL)));
+    assert_plain(get("/kept/small.html"), page(SMALL));
+    assert_plain(ask("GET", "/small.html", TAKES "Cache-Control: no-transform\r\n"), page(SMALL));
+}
+
+/* --- for whom --- */
+
+E2E(gzip, clients_say_what_they_take)
+{
+    static const struct {
+        const char *fields;
+        bool packed;
+    } cases[] = {
+        {"", false},
+        {"Accept-Encoding: gzip, deflate, br\r\n", true},
+        {"Accept-Encoding: br\r\nAccept-Encoding: x-gzip\r\n", true},
+        {"Accept-Encoding: *\r\n", true},
+        {"Accept-Encoding: gzip;q=0\r\n", false},
+        {"Accept-Encoding: gzip;q=0, *\r\n", false},
+        {"Accept-Encoding: gzip;q=0.1, identity;q=0.2\r\n", false},
+        {"Accept-Encoding: identity;q=0, gzip;q=0.001\r\n", true},
+        {"Accept-Encoding:\r\n", false},
+    };
+    start("gzip on;");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        reply_t *r = ask("GET", "/small.html", cases[i].fields);
+        cr_assert_eq(!!wire_field(r, "Content-Encoding"), cases[i].packed, "%s", cases[i].fields);
+        assert_field(r, "Vary", "Accept-Encoding");
+    }
+}
+
+E2E(gzip, old_versions)
+{
+    start("gzip on; location /10/ { alias www/; gzip_http_version 1.0; }");
+    wire_t *w = wire_open("http");
+    wire_send(w, "GET /small.html HTTP/1.0\r\n" TAKES "\r\n");
+    assert_plain(wire_reply(w), page(SMALL));
+    w = wire_open("http");
+    wire_send(w, "GET /10/small.html HTTP/1.0\r\n" TAKES "Connection: keep-alive\r\n\r\n");
+    reply_t *r = wire_reply(w);
+    cr_assert(r->until_close);
+    assert_packed(r, page(SMALL));
+}
+
+E2E(gzip, some_agents_are_not_believed)
+{
+    start("gzip on; gzip_disable msie6 \"^bad/[0-9]\";");
+    assert_plain(ask("GET", "/small.html", TAKES "User-Agent: Mozilla/4.0 (MSIE 6.0; NT)\r\n"),
+                 page(SMALL));
+    assert_plain(ask("GET", "/small.html", TAKES "User-Agent: BAD/1\r\n"), page(SMALL));
+    assert_packed(ask("GET", "/small.html", TAKES "User-Agent: Mozilla/4.0 (MSIE 6.0; SV1)\r\n"),
+                  page(SMALL));
+    assert_packed(ask("GET", "/small.html", TAKES "User-Agent: Mozilla/4.0 (MSIE 7.0)\r\n"),
+                  page(SMALL));
+}
+
+E2E(gzip, proxies_get_what_gzip_proxied_says)
+{
+    static const struct {
+        const char *proxied, *header, *request;
+        bool packed;
+    } cases[] = {
+        {"off", "", "", false},
+        {"any", "", "", true},
+        {"expired", "add_header Expires \"Thu, 01 Jan 1970 00:00:01 GMT\";", "", true},
+        {"expired", "add_header Expires 0;", "", true},
+        {"expired", "add_header Expires \"Thu, 01 Jan 2099 00:00:01 GMT\";", "", false},
+        {"no-cache", "add_header Expires \"Thu, 01 Jan 1970 00:00:01 GMT\";", "", false},
+        {"no-cache", "add_header Cache-Control \"max-age=1, No-Cache\";", "", true},
+        {"no-store", "add_header Cache-Control no-store;", "", true},
+        {"private", "add_header Cache-Control 'private=\"x\"';", "", true},
+        {"no-cache no-store", "add_header Cache-Control private;", "", false},
+        {"private", "add_header Cache-Control max-age=5;", "", false},
+        {"auth", "add_header Cache-Control max-age=5;", "Authorization: Basic eA==\r\n", true},
+        {"auth", "add_header Cache-Control max-age=5;", "", false},
+        {"no_last_modified", "", "", false},
+        {"no_etag", "", "", false},
+        {"no_etag", "etag off;", "", true},
+        {"no_last_modified", "return 200 \"a text that is long enough\";", "", true},
+    };
+    enum { CASES = sizeof(cases) / sizeof(cases[0]) };
+    const char *locations = "";
+    for (int i = 0; i < CASES; i++)
+        locations = text("%s location /%d/ { alias www/; gzip_proxied %s; %s }", locations, i,
+                         cases[i].proxied, cases[i].header);
+    start(text("gzip on; %s", locations));
+    for (int i = 0; i < CASES; i++) {
+        reply_t *r = ask("GET", text("/%d/small.html", i),
+                         text(TAKES "Via: 1.1 x\r\n%s", cases[i].request));
+        cr_assert_eq(!!wire_field(r, "Content-Encoding"), cases[i].packed, "%d: %s: %s", i,
+                     cases[i].proxied, cases[i].header);
+        assert_field(r, "Vary", "Accept-Encoding");
+    }
+    assert_packed(get("/0/small.html"), page(SMALL));
+}
+
+/* --- proxied --- */
+
+static void start_proxy(origin_fn *serve, const void *arg, const char *location)
+{
+    origin_start("origin", serve, arg);
+    subject_http("", text("server { listen 127.0.0.1:@http@; location / { %s"
+                          " proxy_pass http://127.0.0.1:@origin@; } }",
+                          location));
+}
+
+E2E(gzip, an_origins_head_is_put_right)
+{
+    start_proxy(origin_say_once,
+                "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=x\r\nContent-Length: 30\r\n"
+                "ETag: \"e\"\r\nAccept-Ranges: bytes\r\nContent-MD5: m\r\nRepr-Digest: d\r\n"
+                "Content-Digest: d\r\nDigest: d\r\nX-Other: o\r\nVary: Cookie\r\n\r\n"
+                "abcdefghijabcdefghijabcdefghij",
+                "gzip on;");
+    reply_t *r = get("/");
+    assert_packed(r, STR("abcdefghijabcdefghijabcdefghij"));
+    assert_field(r, "ETag", "W/\"e\"");
+    assert_field(r, "Vary", "Cookie, Accept-Encoding");
+    assert_field(r, "X-Other", "o");
+    static const char *const gone[] = {"Accept-Ranges", "Content-MD5", "Repr-Digest",
+                                       "Content-Digest", "Digest"};
+    for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) assert_field(r, gone[i], NULL);
+}
+
+E2E(gzip, a_weak_etag_stays)
+{
+    start_proxy(origin_say_once,
+                "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 30\r\n"
+                "ETag: W/\"e\"\r\n\r\nabcdefghijabcdefghijabcdefghij",
+                "gzip on;");
+    assert_field(get("/"), "ETag", "W/\"e\"");
+}
+
+E2E(gzip, what_is_no_etag_goes)
+{
+    start_proxy(origin_say_once,
+                "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 30\r\n"
+                "ETag: e\r\n\r\nabcdefghijabcdefghijabcdefghij",
+                "gzip on;");
+    assert_field(get("/"), "ETag", NULL);
+}
+
+static void say_with_trailer(visit_t *v)
+{
+    if (!visit_request(v)) return;
+    visit_send(v, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n"
+                  "Trailer: X-Sum\r\n\r\n5\r\nhello\r\n");
+    visit_send(v, "6\r\n world\r\n0\r\nX-Sum: 11\r\n\r\n");
+}
+
+E2E(gzip, trailers_stay)
+{
+    start_proxy(say_with_trailer, NULL, "gzip on;");
+    reply_t *r = ask("GET", "/", TAKES "TE: trailers\r\n");
+    assert_packed(r, STR("hello world"));
+    assert_has(r->trailers, "X-Sum: 11");
+}
+
+static void break_off(visit_t *v)
+{
+    if (!visit_request(v)) return;
+    visit_send(v, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n"
+                  "\r\n5\r\nhello\r\n");
+}
+
+E2E(gzip, a_truncated_body_never_looks_whole)
+{
+    start_proxy(break_off, NULL, "gzip on;");
+    wire_t *w = wire_open("http");
+    wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\n" TAKES "\r\n");
+    reply_t *r = wire_try_reply(w, "GET");
+    cr_assert(r->broken);
+    cr_assert_not(unpack(r->body).whole);
+}
+
+/* --- streaming --- */
+
+static void tell_events(visit_t *v)
+{
+    if (!visit_request(v)) return;
+    visit_send(v, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                  "Transfer-Encoding: chunked\r\n\r\n");
+    visit_send(v, "d\r\ndata: first\n\n\r\n");
+    visit_gate(v);
+    visit_send(v, "e\r\ndata: second\n\n\r\n0\r\n\r\n");
+}
+
+/* Reads chunk by chunk until what has come unpacks to this. */
+static str_t read_until(wire_t *w, str_t packed, const char *expected)
+{
+    while (strcmp(unpack(packed).text.p, expected) != 0) {
+        const char *line = "";
+        while (!strstr(line, "\r\n")) line = text("%s%s", line, wire_bytes(w, 1).p);
+        size_t n = (size_t)strtoul(line, NULL, 16);
+        cr_assert(n, "the body ended before \"%s\"", expected);
+        packed = pool_concat(harness_pool, packed, wire_bytes(w, n));
+        wire_bytes(w, 2);
+    }
+    return packed;
+}
+
+static const char *read_head(wire_t *w)
+{
+    const char *head = "";
+    while (!strstr(head, "\r\n\r\n")) head = text("%s%s", head, wire_bytes(w, 1).p);
+    return head;
+}
+
+E2E(gzip, events_come_as_they_are_told)
+{
+    origin_t *o = origin_start("origin", tell_events, NULL);
+    subject_http("", "gzip on; gzip_types text/event-stream;"
+                     " server { listen 127.0.0.1:@http@;"
+                     " location / { proxy_pass http://127.0.0.1:@origin@; } }");
+    wire_t *w = wire_open("http");
+    wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\n" TAKES "\r\n");
+    assert_has(read_head(w), "Content-Encoding: gzip");
+    str_t packed = read_until(w, STR(""), "data: first\n\n");
+    origin_open_gate(o);
+    read_until(w, packed, "data: first\n\ndata: second\n\n");
+}
+
+/* --- the way back --- */
+
+typedef struct said {
+    str_t body;
+    const char *fields;
+} said_t;
+
+static void say_packed(visit_t *v)
+{
+    const said_t *s = visit_arg(v);
+    char head[512];
+    if (!visit_request(v)) return;
+    snprintf(head, sizeof(head),
+             "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\n"
+             "ETag: \"e\"\r\n%sContent-Length: %zu\r\n\r\n",
+             s->fields ? s->fields : "", s->body.n);
+    visit_send(v, head);
+    if (strncmp(visit_head(v), "HEAD", 4) != 0) visit_send_n(v, s->body.p, s->body.n);
+}
+
+static said_t *said(str_t body)
+{
+    said_t *s = POOL_NEW(harness_pool, said_t);
+    s->body = body;
+    return s;
+}
+
+E2E(gunzip, clients_without_gzip_get_it_plain)
+{
+    start_proxy(say_packed, said(pack(page(LARGE))), "gunzip on; gzip on;");
+    reply_t *r = ask("GET", "/", "");
+    assert_plain(r, page(LARGE));
+    assert_field(r, "ETag", "W/\"e\"");
+    assert_field(r, "Vary", "Accept-Encoding");
+    assert_plain(ask("GET", "/", "Accept-Encoding: br, gzip;q=0\r\n"), page(LARGE));
+    r = ask("HEAD", "/", "");
+    assert_field(r, "Content-Encoding", NULL);
+    assert_field(r, "Content-Length", NULL);
+    assert_field(r, "ETag", "W/\"e\"");
+}
+
+E2E(gunzip, others_get_what_the_origin_said)
+{
+    str_t packed = pack(page(SMALL));
+    start_proxy(say_packed, said(packed), "gunzip on; gzip on;");
+    reply_t *r = get("/");
+    assert_field(r, "Content-Encoding", "gzip");
+    assert_field(r, "Content-Length", text("%zu", packed.n));
+    assert_field(r, "ETag", "\"e\"");
+    assert_field(r, "Vary", "Accept-Encoding");
+    cr_assert(str_eq(r->body, packed));
+}
+
+E2E(gunzip, no_transform_is_heeded)
+{
+    said_t *s = said(pack(page(SMALL)));
+    s->fields = "Cache-Control: no-transform\r\n";
+    start_proxy(say_packed, s, "gunzip on;");
+    assert_field(ask("GET", "/", ""), "Content-Encoding", "gzip");
+}
+
+E2E(gunzip, members_are_joined_and_padding_is_left_out)
+{
+    str_t two = pool_concat(harness_pool, pack(page(SMALL)), pack(page(100)));
+    start_proxy(say_packed, said(pool_concat(harness_pool, two, STR("padding"))), "gunzip on;");
+    assert_plain(ask("GET", "/", ""), pool_concat(harness_pool, page(SMALL), page(100)));
+}
+
+static void assert_broken(void)
+{
+    wire_t *w = wire_open("http");
+    wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    cr_assert(wire_try_reply(w, "GET")->broken);
+}
+
+E2E(gunzip, a_short_body_is_not_passed_off_as_whole)
+{
+    str_t packed = pack(page(SMALL));
+    start_proxy(say_packed, said(str_sub(packed, 0, packed.n - 1)), "gunzip on;");
+    assert_broken();
+    subject_log_await("gzip data ended too early while decompressing a response");
+}
+
+E2E(gunzip, a_wrong_checksum_is_not_passed_off_as_right)
+{
+    str_t packed = pack(page(SMALL));
+    ((char *)(uintptr_t)packed.p)[packed.n - 8] ^= 1;
+    start_proxy(say_packed, said(packed), "gunzip on;");
+    assert_broken();
+    subject_log_await("invalid gzip data while decompressing a response");
+}
+
+E2E(gunzip, what_is_no_gzip_is_not_passed_off_as_such)
+{
+    start_proxy(say_packed, said(STR("this is not gzip at all")), "gunzip on;");
+    assert_broken();
+}
+
+E2E(gunzip, files_too)
+{
+    str_t noise = pattern(LARGE);
+    mkdir(file_path("www"), 0755);
+    put("www/a.gz", pack(page(LARGE)));
+    put("www/noise.gz", pack(noise));
+    subject_http("", "gunzip on; server { listen 127.0.0.1:@http@; root www;"
+                     " add_header Content-Encoding gzip; }");
+    assert_plain(ask("GET", "/a.gz", ""), page(LARGE));
+    assert_plain(ask("GET", "/noise.gz", ""), noise);
+}
+
+/* --- the log --- */
+
+E2E(gzip, the_log_knows_the_ratio)
+{
+    mkdir(file_path("www"), 0755);
+    put("www/a.html", page(LARGE));
+    subject_http("", "log_format ratio \"$uri [$gzip_ratio]\"; access_log ratio.log ratio;"
+                     " server { listen 127.0.0.1:@http@; root www; gzip on; }");
+    reply_t *r = get("/a.html");
+    ask("GET", "/a.html", "Connection: close\r\n");
+    cr_assert(EVENTUALLY(strstr(file_read("ratio.log"), "/a.html [-]")));
+    const char *line = strstr(file_read("ratio.log"), "/a.html [");
+    double ratio = strtod(line + strlen("/a.html ["), NULL);
+    double expected = (double)LARGE / (double)r->body.n;
+    cr_assert(ratio > expected - 0.006 && ratio < expected + 0.006, "%f: %f", ratio, expected);
+}
+
+E2E(gzip, nginx_directives_are_accepted)
+{
+    start("gzip on; gzip_buffers 32 4k; gunzip_buffers 16 8k; gzip_window 32k; gzip_hash 64k;"
+          " postpone_gzipping 0; gzip_no_buffer off;");
+    assert_packed(get("/small.html"), page(SMALL));
+}
