@@ -195,11 +195,21 @@ static parse_error_t parse_again(request_t *r, size_t *scanned)
     return e == PARSE_OK ? parse(r) : e;
 }
 
+/* A request line that is none is shown in the logs as it came. */
+static str_t raw_line(const buf_t *in)
+{
+    str_t text = buf_str(in);
+    while (text.n && (*text.p == '\r' || *text.p == '\n')) text = str_sub(text, 1, text.n);
+    text = str_sub(text, 0, str_find(text, 0, '\n'));
+    return text.n && text.p[text.n - 1] == '\r' ? str_sub(text, 0, text.n - 1) : text;
+}
+
 static void refuse_malformed(request_t *r, parse_error_t e)
 {
     const char *where = r->head.line.n ? "headers" : "line";
     str_t reason = pool_printf(r->pool, "client sent %s while reading client request %s",
                                parse_error_text(e), where);
+    if (!r->head.line.n) r->head.line = raw_line(r->conn->in);
     flow_refuse(r, parse_error_status(e), LOG_INFO, reason.p);
 }
 

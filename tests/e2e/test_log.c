@@ -185,6 +185,7 @@ E2E(log_watchers, fail2ban_finds_what_it_looks_for)
     assert_matches(log, "^127\\.0\\.0\\.1 \\- \\S+ \\[[^\\]]*\\] \"(GET|POST|HEAD) "
                         "\\/wp-login\\.php \\S+\" 404 .+$");
     assert_matches(log, "^127\\.0\\.0\\.1 - - \\[[^\\]]*\\] \"[^\"]*\" 400 ");
+    cr_assert_not_null(strstr(log, "\"\\x16\\x03\\x01 x\" 400 "), "not shown as it came: %s", log);
     subject_log_await("No such file");
     assert_matches(
         subject_log(),
