@@ -531,6 +531,22 @@ E2E(gzip, events_come_as_they_are_told)
     read_until(w, packed, "data: first\n\ndata: second\n\n");
 }
 
+E2E(gzip, clients_that_leave_midway_cost_nothing)
+{
+    start("gzip on; gzip_types *;");
+    put("www/noise.bin", pattern(MADE_MOST));
+    for (int i = 0; i < 20; i++) {
+        wire_t *w = wire_open("http");
+        wire_send(w, "GET /noise.bin HTTP/1.1\r\nHost: h\r\n" TAKES "\r\n");
+        assert_has(read_head(w), "Content-Encoding: gzip");
+        if (i % 2)
+            wire_reset(w);
+        else
+            wire_close(w);
+    }
+    assert_packed(get("/large.html"), page(LARGE));
+}
+
 /* --- the way back --- */
 
 typedef struct said {
