@@ -13,8 +13,8 @@
 
 enum {
     RECORD = SSL3_RT_MAX_PLAIN_LENGTH,
-    BATCH = 4 * RECORD,                /* plain text of one write */
-    BATCH_ROOM = 4 * (RECORD + 256),   /* the same as records */
+    BATCH = 3 * RECORD,              /* plain text of one write: its records fill a buffer of 64k */
+    BATCH_ROOM = 3 * (RECORD + 256),
     SMALL_ROOM = 4096,
 };
 

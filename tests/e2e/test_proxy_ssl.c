@@ -387,6 +387,35 @@ E2E(proxy_ssl, a_body_cut_off_is_not_passed_off_as_whole)
                       "upstream");
 }
 
+/* A session's ticket comes while the connection is idle, and another answer after it. */
+static void late_ticket(visit_t *v)
+{
+    static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    session_t s;
+    char bytes[4096];
+    if (session_begin(&s, v) && session_read(&s, bytes, sizeof(bytes))) {
+        session_send(&s, ok);
+        visit_gate(v);
+        SSL_new_session_ticket(s.ssl);
+        SSL_do_handshake(s.ssl);
+        push_out(&s);
+        if (session_read(&s, bytes, sizeof(bytes))) session_send(&s, ok);
+    }
+    session_end(&s, true);
+}
+
+E2E(proxy_ssl, a_ticket_does_not_end_an_idle_connection)
+{
+    certify_origin();
+    origin_t *o = origin_start("tls", late_ticket, harness_dir());
+    start("", PASS VERIFIED);
+    says("/", "ok");
+    origin_open_gate(o);
+    pause_ms(200); /* either way is right; only with the ticket there first is it a test */
+    says("/", "ok");
+    cr_assert_eq(origin_connections(o), 1);
+}
+
 static void change_protocols(visit_t *v)
 {
     session_t s;
