@@ -89,13 +89,13 @@ static bool open_parts(generation_t *g, const generation_t *before)
         return false;
     }
     diag_log(g->diag, &say);
+    const tempdir_t *dir = tempdir_set_make(&g->tempdirs, &g->core->user);
+    if (dir) LOG(&say, LOG_EMERG, errno, "mkdir() \"%s\" failed", dir->path);
+    if (dir) return false;
     if (!zone_set_map(&g->zones, before ? &before->zones : NULL, &why)) {
         LOG(&say, LOG_EMERG, 0, "%s", why);
         return false;
     }
-    const tempdir_t *dir = tempdir_set_make(&g->tempdirs, &g->core->user);
-    if (dir) LOG(&say, LOG_EMERG, errno, "mkdir() \"%s\" failed", dir->path);
-    if (dir) return false;
     unsigned workers = g->core->master_process ? g->core->worker_processes : 1;
     g->prepared = true;
     return listen_set_bind(&g->listens, before ? &before->listens : NULL, workers, &say);
