@@ -136,10 +136,16 @@ static upstream_peer_t *by_load(balance_t *b, bool backup)
     if (!balance_fits(b, best, backup)) best = by_turns(b, backup);
     if (!best) return NULL;
     const upstream_peer_t *drawn = best;
-    VEC_EACH(const schedule_member_t, m, &s->members)
-    {
-        upstream_peer_t *peer = g->peers.v[m->id];
-        if (compare_load(g, peer, best) < 0 && balance_fits(b, peer, backup)) best = peer;
+    uint64_t least = peers_active(&g->known, &best->place), weight = weight_of(best);
+    for (unsigned i = 0; least > 0 && i < s->members.n; i++) {
+        upstream_peer_t *peer = g->peers.v[s->members.v[i].id];
+        uint64_t active = peers_active(&g->known, &peer->place);
+        /* Most are passed over before their weight of the moment is asked for. */
+        if (active * weight >= least * peer->server->weight * WHOLE) continue;
+        if (active * weight >= least * weight_of(peer) || !balance_fits(b, peer, backup)) continue;
+        best = peer;
+        least = active;
+        weight = weight_of(peer);
     }
     return best == drawn ? best : among_equals(b, backup, best);
 }
@@ -287,7 +293,7 @@ static upstream_peer_t *peer_of(balance_t *b, const upstream_server_t *server)
     unsigned n = 0;
     VEC_EACH(upstream_peer_t *, it, &g->peers)
     {
-        if (!balance_fits(b, *it, false) || !str_eq((*it)->server->name, server->name)) continue;
+        if ((*it)->server->alike != server->alike || !balance_fits(b, *it, false)) continue;
         if (!first || (*it)->place.state->requests < first->place.state->requests) first = *it;
         n++;
     }

@@ -57,7 +57,10 @@ static bool check_servers(conf_t *cf, const tree_node_t *node, const upstream_t 
 static void note_servers(upstream_t *g)
 {
     for (unsigned i = 0; i < g->servers.n; i++) {
-        const upstream_server_t *s = &g->servers.v[i];
+        upstream_server_t *s = &g->servers.v[i];
+        s->alike = i;
+        for (unsigned j = i; g->policy.method == UPSTREAM_RING && j-- > 0;)
+            if (str_eq(g->servers.v[j].name, s->name)) s->alike = j;
         g->has_names |= s->host.p != NULL;
         g->limited |= s->max_conns > 0;
         if (g->policy.method == UPSTREAM_RING && !s->backup)

@@ -51,6 +51,7 @@ struct upstream_server {
     unsigned max_conns;       /* 0: any number */
     msec_t fail_timeout, slow_start;
     bool backup, down, drain;
+    unsigned alike;           /* index of the first server of this name: UPSTREAM_RING */
     uint64_t expires;         /* clock_ms until which the peers hold; 0: not resolved yet */
 };
 

@@ -407,8 +407,10 @@ static unsigned pick_key(upstream_t *g, unsigned key)
 static void make_ring(upstream_t *g)
 {
     g->policy.method = UPSTREAM_RING;
-    for (unsigned i = 0; i < g->servers.n; i++)
+    for (unsigned i = 0; i < g->servers.n; i++) {
         ring_add(&g->ring, pool, g->servers.v[i].name, g->servers.v[i].weight, i);
+        g->servers.v[i].alike = i;
+    }
     ring_close(&g->ring);
 }
 

@@ -114,3 +114,47 @@ Test(upstream, tells_of_several_attempts)
     cr_expect_str_eq(variable("upstream_response_time"), "0.001, 61.002 : -");
     cr_expect_str_eq(variable("upstream_bytes_sent"), "0, 80 : 0");
 }
+
+Test(upstream, takes_methods_and_limits)
+{
+    static const char *const good[] = {
+        "least_conn;", "ip_hash;", "random;", "random two;", "random two least_conn;",
+        "random two least_time=header;", "least_time last_byte;", "hash $uri;",
+        "hash $uri consistent;", "hash $uri consistent bounded=1.25;", "zone any 64k;", "zone any;",
+        "queue 10;", "queue 10 timeout=5s;", "eject_outliers 5 min=50ms time=10s max_ejected=30;",
+    };
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        pool_t *pool = pool_create();
+        const char *text = pool_printf(pool, "upstream a { %s server 10.0.0.1 max_conns=3 "
+                                             "slow_start=30s; server 10.0.0.2 drain; }", good[i]).p;
+        cr_expect_str_eq(errors_of(text), "", "%s", good[i]);
+        cr_expect(find("a")->zone, "%s", good[i]);
+        cr_expect(find("a")->limited);
+        pool_destroy(pool);
+    }
+    cr_expect_eq(find("a")->policy.outlier_share, 30);
+    errors_of("upstream a { hash $uri consistent bounded=1.5; server 10.0.0.1; }");
+    cr_expect_eq(find("a")->policy.bound, 150);
+    cr_expect_eq(find("a")->ring.points.n, RING_POINTS);
+}
+
+Test(upstream, says_what_is_wrong_with_a_method)
+{
+    static const char *const bad[][2] = {
+        {"random three;", "invalid parameter"},    {"random two best;", "invalid parameter"},
+        {"least_time soon;", "invalid parameter"}, {"hash $uri ring;", "invalid parameter"},
+        {"hash $uri consistent bounded=1;", "invalid bound"},
+        {"hash $nothing_such;", "nothing_such"},   {"queue 0;", "must be"},
+        {"queue 5 patience=3;", "invalid parameter"}, {"eject_outliers 1;", "must be between"},
+        {"eject_outliers 5 max_ejected=101;", "must be between"},
+        {"server 10.0.0.2 service=http;", "is not available yet"},
+        {"least_conn; ip_hash; server 10.0.0.3 max_conns=x;", "max_conns"},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        pool_t *pool = pool_create();
+        const char *errors = errors_of(
+            pool_printf(pool, "upstream a { server 10.0.0.1; %s }", bad[i][0]).p);
+        cr_expect(strstr(errors, bad[i][1]), "%s: %s", bad[i][0], errors);
+        pool_destroy(pool);
+    }
+}
