@@ -2,8 +2,8 @@
  * zpool: zlib's states, kept for reuse.
  *
  * One for compression takes 256 KiB and more, and making it costs as much as a small reply. A
- * worker keeps those that were in use at the same time, up to a bound. Exactly one owner returns a state.
- * Nothing suspends.
+ * worker keeps those that were in use at the same time, up to a bound. Exactly one owner returns a
+ * state. Nothing suspends.
  */
 #ifndef MODULES_GZIP_ZPOOL_H
 #define MODULES_GZIP_ZPOOL_H
