@@ -80,6 +80,7 @@ static void become_busy(conn_t *c)
 static bool greet(conn_t *c, bool *keep)
 {
     if (!conn_site(c)->proxy_protocol || c->proxied) return true;
+    conn_gauge(c, &worker_counters->reading);
     *keep = proxy_read(c);
     return *keep && (buf_used(c->in) || stream_readable(&c->stream));
 }

@@ -1,6 +1,6 @@
 /*
- * proxy_protocol: the header by which a proxy in front tells whose connection it hands on (HAProxy's
- * "The PROXY protocol", versions 1 and 2). Pure; fuzzed; nothing suspends.
+ * proxy_protocol: the header by which a proxy in front tells whose connection it hands on
+ * (HAProxy's "The PROXY protocol", versions 1 and 2). Pure; fuzzed; nothing suspends.
  *
  * Strict: what the specification does not allow is refused. The addresses of families other than
  * IPv4 and IPv6 are skipped, as are the TLVs of version 2, but their bounds are checked, and their

@@ -3,8 +3,8 @@
  *
  *     allow 10.0.0.0/8; allow 2001:db8::/32; allow unix:; deny all;
  *
- * The first rule that fits the client counts; without one that fits everybody is let in. A block with
- * rules of its own inherits none.
+ * The first rule that fits the client counts; without one that fits everybody is let in. A block
+ * with rules of its own inherits none.
  */
 #include "core/base/cidr.h"
 #include "http/http.h"

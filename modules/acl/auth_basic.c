@@ -146,8 +146,8 @@ static int check(const auth_t *a, str_t hash)
 enum { SHOWN_MAX = 256 };
 
 /*
- * The name for a log that others act upon (fail2ban): a quote must not end it, and a long one must not
- * push the client's address off the line.
+ * The name for a log that others act upon (fail2ban): a quote must not end it, and a long one must
+ * not push the client's address off the line.
  */
 static str_t shown(const auth_t *a)
 {

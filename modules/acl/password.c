@@ -139,7 +139,8 @@ static bool matches_apr1(str_t password, str_t hash)
 static bool matches_crypt(pool_t *pool, str_t password, str_t hash)
 {
     static struct crypt_data data;
-    const char *got = crypt_r(pool_cstr(pool, password), pool_cstr(pool, hash), &data);
+    const char *got =
+        crypt_rn(pool_cstr(pool, password), pool_cstr(pool, hash), &data, sizeof(data));
     bool ok = got && got[0] != '*' && same(str_of(got), hash);
     OPENSSL_cleanse(&data, sizeof(data));
     return ok;

@@ -1,7 +1,8 @@
 /*
  * password: passwords held against what a file of them has (htpasswd).
  *
- * Known are {PLAIN}, {SHA}, {SSHA}, $apr1$ (Apache's MD5), and what crypt(3) knows. Nothing suspends.
+ * Known are {PLAIN}, {SHA}, {SSHA}, $apr1$ (Apache's MD5), and what crypt(3) knows. Nothing
+ * suspends.
  */
 #ifndef MODULES_ACL_PASSWORD_H
 #define MODULES_ACL_PASSWORD_H

@@ -36,7 +36,7 @@ static bool takes_line(pool_t *pool, str_t line, str_t user, str_t *hash)
     return true;
 }
 
-/* The whole lines in b, and with `last` what follows them. What is no whole line yet stays there. */
+/* The whole lines in b, and with `last` what follows them. What is no whole line yet stays. */
 static bool takes_lines(pool_t *pool, buf_t *b, bool last, str_t user, str_t *hash)
 {
     while (buf_used(b)) {

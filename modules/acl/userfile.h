@@ -1,5 +1,6 @@
 /*
- * userfile: looks a user up in a file of passwords: lines "user:hash" or "user:hash:comment", and "#".
+ * userfile: looks a user up in a file of passwords, whose lines are "user:hash" or
+ * "user:hash:comment"; "#" begins a comment.
  *
  * Read anew for every look-up, in pieces, so that a change counts at once and the size of the file
  * costs no memory. Blocks for as long as the file system does. Nothing suspends.

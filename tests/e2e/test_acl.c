@@ -95,8 +95,8 @@ E2E(acl, asks_for_a_password)
     cr_assert_eq(status_as("/", "bob:secret"), 502);
     cr_assert_eq(status_as("/", "cyd:myPassword"), 502);
     cr_assert_eq(status_as("/", "ann:mypassword"), 401);
-    subject_log_await("user \"ann\": password mismatch, client: 127.0.0.1, server: , request: \"GET / "
-                      "HTTP/1.1\", host: \"");
+    subject_log_await("user \"ann\": password mismatch, client: 127.0.0.1, server: , request: "
+                      "\"GET / HTTP/1.1\", host: \"");
     cr_assert_eq(status_as("/", "dan:secret"), 401);
     subject_log_await(text("user \"dan\" was not found in \"%s\", client: ", file_path("users")));
     cr_assert_eq(status_as("/missing", "ann:myPassword"), 403);
@@ -177,7 +177,8 @@ E2E(acl, knows_the_client_behind_a_proxy)
 E2E(acl, knows_the_client_of_the_proxy_protocol)
 {
     start("server { listen 127.0.0.1:@http@ proxy_protocol; set_real_ip_from 127.0.0.1;"
-          "  real_ip_header proxy_protocol; location / { return 200 '$remote_addr $remote_port'; } }");
+          "  real_ip_header proxy_protocol;"
+          "  location / { return 200 '$remote_addr $remote_port'; } }");
     wire_t *w = wire_open("http");
     wire_send(w, "PROXY TCP4 192.0.2.1 192.0.2.2 4711 80\r\n");
     for (int i = 0; i < 2; i++) {

@@ -74,8 +74,8 @@ E2E(proxy_protocol, is_demanded)
 {
     start_telling("client_header_timeout 300ms; lingering_close off;");
     assert_refused(STR(GET));
-    subject_log_await("broken header: \"GET / HTTP/1.1\\x0d\\x0aHost: h\\x0d\\x0a\\x0d\\x0a\" while "
-                      "reading PROXY protocol, client: 127.0.0.1, server: 127.0.0.1:");
+    subject_log_await("broken header: \"GET / HTTP/1.1\\x0d\\x0aHost: h\\x0d\\x0a\\x0d\\x0a\" "
+                      "while reading PROXY protocol, client: 127.0.0.1, server: 127.0.0.1:");
     assert_refused(STR("PROXY TCP4 192.0.2.1\r\n" GET));
     assert_refused(STR(SIGNATURE "\x21\x11\xff\xff" GET));
     assert_refused(STR("PROXY TCP4 192."));
@@ -145,8 +145,8 @@ E2E(proxy_protocol, connections_are_not_shared)
           "server { listen 127.0.0.1:@http@; set_real_ip_from 127.0.0.1;"
           "  location / { proxy_protocol on; proxy_pass http://u; } }");
     for (int i = 1; i <= 3; i++) {
-        reply_t *r = wire_ask("http", text("GET / HTTP/1.1\r\nHost: h\r\nX-Real-IP: 192.0.2.%d:9\r\n"
-                                           "\r\n", i));
+        reply_t *r = wire_ask("http", text("GET / HTTP/1.1\r\nHost: h\r\n"
+                                           "X-Real-IP: 192.0.2.%d:9\r\n\r\n", i));
         assert_text(r->body.p,
                     text("PROXY TCP4 192.0.2.%d 127.0.0.1 9 %u", i, harness_port("http")));
     }

@@ -1,6 +1,6 @@
 /*
- * The header of the PROXY protocol: every beginning of what is accepted must ask for more, nothing may
- * be read behind the header, and what was read must survive being written and read again.
+ * The header of the PROXY protocol: every beginning of what is accepted must ask for more, nothing
+ * may be read behind the header, and what was read must survive being written and read again.
  */
 #include <stdlib.h>
 
