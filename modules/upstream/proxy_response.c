@@ -204,6 +204,12 @@ static void pass_trailers(const proxy_t *p)
     }
 }
 
+/* An origin that does not know its length may be telling as it goes; a file of known length is not. */
+static unsigned between(const proxy_t *p)
+{
+    return p->buffering && p->client->head.framing == PARSE_LENGTH ? 0 : BODY_FLUSH;
+}
+
 static verdict_t pump(proxy_t *p)
 {
     client_t *c = p->client;
@@ -217,7 +223,7 @@ static verdict_t pump(proxy_t *p)
         for (int i = 0; i < n; i++) proxy_attempt(p)->length += pieces[i].n;
         if (ended) pass_trailers(p);
         if (ended) proxy_response_release(p); /* before a slow client makes us wait */
-        err = reply_body(p->r, pieces, (unsigned)n, ended ? BODY_LAST : BODY_FLUSH);
+        err = reply_body(p->r, pieces, (unsigned)n, ended ? BODY_LAST : between(p));
         if (err < 0) return client_failed(p, err);
         if (ended) return VERDICT(REPLIED);
     }
