@@ -145,6 +145,7 @@ static unsigned still_open(wire_t *const *w, unsigned n)
 static void kill_worker(void)
 {
     pid_t before[8], after[8];
+    subject_log_await("serving, configuration 1");
     unsigned n = subject_workers(before, 8);
     cr_assert_eq(kill(before[0], SIGKILL), 0);
     cr_assert(EVENTUALLY(subject_workers(after, 8) == n && after[0] != before[0] &&

@@ -86,6 +86,7 @@ E2E(reload, a_broken_configuration_changes_nothing_and_says_why)
 {
     subject_tolerate("no_such_directive");
     subject_http("", SAYS("old"));
+    subject_log_await("serving, configuration 1");
     pid_t before, after;
     cr_assert_eq(subject_workers(&before, 1), 1);
     subject_reload(subject_configuration("", SAYS("new") " no_such_directive 1;"));
