@@ -215,6 +215,8 @@ static bool may_reload(void)
 
 static void dismiss_all(void)
 {
+    /* The first workers may be serving before the last of them has said that it can. */
+    if (master.next && !master.present) commit();
     if (master.next) {
         crew_signal(master.next, SIGTERM);
         master.next->state = CREW_LEAVING;
