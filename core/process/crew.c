@@ -52,6 +52,7 @@ static _Noreturn void run_child(crew_t *crew, unsigned slot, crew_t *all, int ma
     int status = worker_run(&role);
     log_main = (log_t){.level = -1};
     environ = NULL; /* lies in the pool */
+    zone_set_release(&g->zones);
     pool_destroy(g->pool);
     pool_trim();
     exit(status);
