@@ -14,18 +14,12 @@
 #ifndef MODULES_UPSTREAM_METHOD_H
 #define MODULES_UPSTREAM_METHOD_H
 
-#include "modules/upstream/balance.h"
+#include "modules/upstream/choice.h"
 
 /* One of the servers, or of the backups; NULL when none fits. */
-upstream_peer_t *method_pick(balance_t *b, bool backup);
+upstream_peer_t *method_pick(choice_t *c, bool backup);
 
 /* Whether the method looks at how many exchanges are in flight. */
 bool method_counts(const upstream_policy_t *policy);
-
-/* What is known of a peer's latency at present, in microseconds; 0: nothing. */
-uint64_t method_latency(const upstream_peer_t *peer);
-
-/* An answer took so long. */
-void method_note_latency(const upstream_peer_t *peer, uint64_t us);
 
 #endif

@@ -89,9 +89,9 @@ static void take(peers_shared_t *s)
 void peers_join(peers_t *p, pool_t *pool, peers_shared_t *shared)
 {
     int row = worker_row();
-    *p = (peers_t){0};
-    if (!shared || row < 0 || (unsigned)row >= shared->lanes) return;
-    p->shared = shared;
+    bool shares = shared && row >= 0 && (unsigned)row < shared->lanes;
+    *p = (peers_t){.shared = shares ? shared : POOL_NEW(pool, peers_shared_t)};
+    if (!shares) return;
     p->lane = (unsigned)row;
     p->live = POOL_ARRAY(pool, const uint32_t *, shared->lanes);
     take(shared);
@@ -105,7 +105,6 @@ void peers_join(peers_t *p, pool_t *pool, peers_shared_t *shared)
 
 void peers_look(peers_t *p)
 {
-    if (!p->shared) return;
     unsigned used = PEER_GET(p->shared->used);
     p->live_count = 0;
     for (unsigned lane = 0; lane < used; lane++)
@@ -137,37 +136,43 @@ static unsigned free_slot(const peers_shared_t *s)
     return slot;
 }
 
-static unsigned claim(peers_shared_t *s, uint64_t id, unsigned weight)
+static unsigned claim(peers_shared_t *s, uint64_t id)
 {
     unsigned slot = find_slot(s, id);
     if (slot != PEER_OWN) return slot;
     slot = free_slot(s);
     if (slot == PEER_OWN) return slot;
-    s->states[slot] = (peer_state_t){.effective = (int32_t)weight};
+    s->states[slot] = (peer_state_t){0};
     PEER_SET(s->states[slot].id, id);
     return slot;
 }
 
-peer_place_t peers_enter(peers_t *p, pool_t *pool, str_t identity, unsigned weight)
+static peer_place_t find_place(peers_t *p, pool_t *pool, str_t identity)
 {
     peers_shared_t *s = p->shared;
-    peer_place_t place = {.slot = PEER_OWN};
-    if (s) {
-        take(s);
-        place.slot = claim(s, hash_bytes(identity) | 1, weight);
-        if (place.slot != PEER_OWN) s->held[(size_t)p->lane * s->slots + place.slot] = 1;
-        shm_unlock(&s->lock);
+    unsigned slot = s->slots ? claim(s, hash_bytes(identity) | 1) : PEER_OWN;
+    if (slot == PEER_OWN) {
+        peer_state_t *own = POOL_NEW(pool, peer_state_t);
+        return (peer_place_t){.state = own, .mine = &own->active, .slot = slot};
     }
-    if (place.slot == PEER_OWN) {
-        place.state = POOL_NEW(pool, peer_state_t);
-        place.state->effective = (int32_t)weight;
-        place.mine = &place.state->active;
-        return place;
-    }
-    place.state = &s->states[place.slot];
-    place.mine = counts_of(s, p->lane) + place.slot;
-    if (PEER_GET(place.state->effective) > (int32_t)weight) /* the weight was changed */
-        PEER_SET(place.state->effective, (int32_t)weight);
+    s->held[(size_t)p->lane * s->slots + slot] = 1;
+    return (peer_place_t){&s->states[slot], counts_of(s, p->lane) + slot, slot};
+}
+
+/* What the line says holds until it says something else, whatever was changed meanwhile. */
+static void configure(peers_shared_t *s, peer_state_t *state, const peer_settings_t *conf)
+{
+    if (memcmp(&state->configured, conf, sizeof(*conf)) == 0) return;
+    state->configured = *conf;
+    peers_set(s, state, conf);
+}
+
+peer_place_t peers_enter(peers_t *p, pool_t *pool, str_t identity, const peer_settings_t *conf)
+{
+    if (p->shared->slots) take(p->shared);
+    peer_place_t place = find_place(p, pool, identity);
+    configure(p->shared, place.state, conf);
+    if (p->shared->slots) shm_unlock(&p->shared->lock);
     return place;
 }
 
@@ -175,4 +180,21 @@ void peers_leave(peers_t *p, const peer_place_t *place)
 {
     if (place->slot != PEER_OWN)
         PEER_SET(p->shared->held[(size_t)p->lane * p->shared->slots + place->slot], 0);
+}
+
+/* --- settings --- */
+
+peer_settings_t peers_settings(const peer_state_t *state)
+{
+    const peer_settings_t *s = &state->settings;
+    return (peer_settings_t){PEER_GET(s->weight), PEER_GET(s->max_conns), PEER_GET(s->flags)};
+}
+
+void peers_set(peers_shared_t *s, peer_state_t *state, const peer_settings_t *settings)
+{
+    PEER_SET(state->settings.weight, settings->weight);
+    PEER_SET(state->settings.max_conns, settings->max_conns);
+    PEER_SET(state->settings.flags, settings->flags);
+    PEER_SET(state->effective, (int32_t)settings->weight);
+    __atomic_fetch_add(&s->changes, 1, __ATOMIC_RELEASE);
 }

@@ -7,16 +7,38 @@
  * worker in a lane of its own, and only the lanes of living workers count, so that a worker that
  * is killed takes its exchanges with it. Where there is no zone (a group without a block, one with
  * more addresses than slots, tests) a peer's state is the worker's own. Nothing suspends.
+ *
+ * What a server's line says of its peers (weight, max_conns, down, drain, backup) is a start: the
+ * slot holds what is in force, and peers_set changes it for all workers at once, from any process
+ * that maps the zone. Each worker keeps a copy (upstream_peer_t) that it takes anew when it sees
+ * that `changes` has moved on, which costs a pick one load. A change outlives a reload unless the
+ * server's line was changed, too.
  */
 #ifndef MODULES_UPSTREAM_PEERS_H
 #define MODULES_UPSTREAM_PEERS_H
 
+#include "core/base/clock.h"
 #include "core/config/conf.h"
 #include "core/shared/shm.h"
 #include "core/shared/zone.h"
 
+/* What the configuration says of a peer, and an operator may change while it serves. */
+typedef struct peer_settings {
+    uint32_t weight;      /* not 0 */
+    uint32_t max_conns;   /* 0: any number */
+    uint32_t flags;       /* PEER_DOWN ... */
+} peer_settings_t;
+
+enum {
+    PEER_DOWN = 1 << 0,   /* is asked nothing */
+    PEER_DRAIN = 1 << 1,  /* is asked nothing new */
+    PEER_BACKUP = 1 << 2, /* is asked when no other can be */
+};
+
 typedef struct peer_state {
     uint64_t id;          /* 0: a free slot */
+    peer_settings_t settings;   /* in force: peers_settings, peers_set */
+    peer_settings_t configured; /* as the configuration had them when they were last taken over */
     uint64_t requests, failures;
     uint64_t failed_ms;   /* clock_ms of the last failure; 0: none */
     uint64_t checked_ms;  /* of the last failure, or of the first try after a rest */
@@ -34,10 +56,18 @@ typedef struct peer_state {
 #define PEER_SET(field, value) __atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
 #define PEER_ADD(field, value) __atomic_fetch_add(&(field), (value), __ATOMIC_RELAXED)
 
+/* Milliseconds since then; 0 for a time to come. */
+static inline uint64_t peers_age(uint64_t then_ms)
+{
+    uint64_t now = clock_ms();
+    return now > then_ms ? now - then_ms : 0;
+}
+
 typedef struct peers_shared {
     shm_lock_t lock;
-    unsigned slots, lanes;
+    unsigned slots, lanes; /* 0: there is no zone */
     unsigned used;        /* no lane from this one on was ever joined */
+    uint64_t changes;     /* how often settings of some peer were changed */
     uint64_t ticket;      /* turns of the round robin handed out */
     uint64_t judged_ms;   /* clock_ms when outliers were last looked for */
     peer_state_t *states; /* slots */
@@ -48,7 +78,7 @@ typedef struct peers_shared {
 
 /* One worker's hands on it. Zeroed; made with peers_join. */
 typedef struct peers {
-    peers_shared_t *shared; /* NULL: all states are the worker's own */
+    peers_shared_t *shared; /* the worker's own, without slots, where there is no zone */
     unsigned lane;
     const uint32_t **live;  /* the counts of living workers, as of peers_look */
     unsigned live_count;
@@ -77,8 +107,18 @@ size_t peers_bytes(const peers_size_t *size);
 void peers_join(peers_t *p, pool_t *pool, peers_shared_t *shared);
 
 /* The place of the peer of that identity (any text), with what is known of it. */
-peer_place_t peers_enter(peers_t *p, pool_t *pool, str_t identity, unsigned weight);
+peer_place_t peers_enter(peers_t *p, pool_t *pool, str_t identity, const peer_settings_t *conf);
 void peers_leave(peers_t *p, const peer_place_t *place);
+
+/* What is in force, and what shall be from now on. The latter forgets failures' cost in weight. */
+peer_settings_t peers_settings(const peer_state_t *state);
+void peers_set(peers_shared_t *s, peer_state_t *state, const peer_settings_t *settings);
+
+/* Moves on with each change of what all workers must see; ordered before the settings are read. */
+static inline uint64_t peers_changes(const peers_t *p)
+{
+    return __atomic_load_n(&p->shared->changes, __ATOMIC_ACQUIRE);
+}
 
 /* Brings up to date whose exchanges count; once before peers_active is asked. */
 void peers_look(peers_t *p);

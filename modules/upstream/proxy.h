@@ -84,7 +84,7 @@ typedef struct proxy {
     request_t *r;
     const proxy_conf_t *conf;
     proxy_target_t target;
-    balance_t balance;
+    choice_t balance;
     upstream_peer_t *peer;
     client_t *client;
     net_addr_t from;            /* proxy_bind; len 0: none */

@@ -336,7 +336,7 @@ static verdict_t serve(proxy_t *p)
     verdict_t v = find_origin(p);
     if (v.kind == VERDICT_NEXT) v = proxy_request_prepare(p);
     if (v.kind != VERDICT_NEXT) return v;
-    p->balance = (balance_t){.group = p->target.group, .pool = p->r->pool, .r = p->r};
+    p->balance = (choice_t){.group = p->target.group, .pool = p->r->pool, .r = p->r};
     do v = attempt(p);
     while (p->failure && may_try_next(p, p->failure));
     return v;

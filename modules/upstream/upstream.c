@@ -62,7 +62,6 @@ static void note_servers(upstream_t *g)
         for (unsigned j = i; g->policy.method == UPSTREAM_RING && j-- > 0;)
             if (str_eq(g->servers.v[j].name, s->name)) s->alike = j;
         g->has_names |= s->host.p != NULL;
-        g->limited |= s->max_conns > 0;
         if (g->policy.method == UPSTREAM_RING && !s->backup)
             ring_add(&g->ring, g->pool, s->name, s->weight, i);
     }
@@ -111,6 +110,13 @@ static upstream_peer_t *new_peer(upstream_t *g)
     return peer;
 }
 
+static peer_settings_t settings_of(const upstream_server_t *s)
+{
+    unsigned flags = (s->down ? PEER_DOWN : 0) | (s->drain ? PEER_DRAIN : 0) |
+                     (s->backup ? PEER_BACKUP : 0);
+    return (peer_settings_t){s->weight, s->max_conns, flags};
+}
+
 static void add_peer(upstream_t *g, const upstream_server_t *s, const net_addr_t *addr)
 {
     char *text, identity[NET_TEXT_MAX + 256];
@@ -122,7 +128,8 @@ static void add_peer(upstream_t *g, const upstream_server_t *s, const net_addr_t
         peer->name = str_make(text, net_format(addr, true, text));
         int n = snprintf(identity, sizeof(identity), "%s " STR_FMT, text, STR_ARG(s->name));
         size_t length = (size_t)n < sizeof(identity) ? (size_t)n : sizeof(identity) - 1;
-        peer->place = peers_enter(&g->known, g->pool, str_make(identity, length), s->weight);
+        peer_settings_t settings = settings_of(s);
+        peer->place = peers_enter(&g->known, g->pool, str_make(identity, length), &settings);
     }
     peer->gone = false;
 }
@@ -139,21 +146,39 @@ static void sort_peers(upstream_t *g)
     }
 }
 
-static void order_turns(upstream_t *g)
+static void take_settings(upstream_t *g)
 {
-    sort_peers(g);
-    for (unsigned i = 0; i < 2; i++) g->turns[i].members.n = 0;
+    g->limited = false;
+    g->seen = peers_changes(&g->known);
+    VEC_EACH(upstream_peer_t *, it, &g->peers)
+    {
+        upstream_peer_t *peer = *it;
+        peer->settings = peers_settings(peer->place.state);
+        peer->serves = !peer->gone && !(peer->settings.flags & (PEER_DOWN | PEER_DRAIN));
+        g->limited |= peer->settings.max_conns > 0;
+    }
+}
+
+static void order_turns(upstream_t *g, bool backup)
+{
+    schedule_t *turns = &g->turns[backup];
+    turns->members.n = 0;
     for (unsigned i = 0; i < g->peers.n; i++) {
         const upstream_peer_t *peer = g->peers.v[i];
-        if (upstream_peer_serves(peer))
-            *VEC_PUSH(g->pool, &g->turns[peer->server->backup].members) =
-                (schedule_member_t){.id = i, .weight = peer->server->weight};
+        if (peer->serves && upstream_peer_is_backup(peer) == backup)
+            *VEC_PUSH(g->pool, &turns->members) =
+                (schedule_member_t){.id = i, .weight = peer->settings.weight};
     }
-    for (unsigned i = 0; i < 2; i++) {
-        schedule_make(&g->turns[i], g->pool);
-        VEC_EACH(const schedule_member_t, m, &g->turns[i].members)
-            g->peers.v[m->id]->cost = m->cost;
-    }
+    schedule_make(turns, g->pool);
+    VEC_EACH(const schedule_member_t, m, &turns->members) g->peers.v[m->id]->cost = m->cost;
+}
+
+void upstream_reorder(upstream_t *g)
+{
+    take_settings(g);
+    sort_peers(g);
+    order_turns(g, false);
+    order_turns(g, true);
 }
 
 static void make_known_peers(upstream_t *g)
@@ -161,7 +186,7 @@ static void make_known_peers(upstream_t *g)
     peers_join(&g->known, g->pool, g->zone ? g->zone->root : NULL);
     VEC_EACH(upstream_server_t, s, &g->servers)
         if (!s->host.p) add_peer(g, s, &s->addr);
-    order_turns(g);
+    upstream_reorder(g);
     g->ready = true;
 }
 
@@ -175,7 +200,7 @@ static void set_answer(upstream_t *g, upstream_server_t *s, const resolver_answe
         add_peer(g, s, &addr);
     }
     s->expires = answer->expires;
-    order_turns(g);
+    upstream_reorder(g);
 }
 
 /* nginx's words for a name that did not resolve. */

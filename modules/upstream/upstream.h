@@ -5,9 +5,11 @@
  *     upstream.c       groups, and their peers as names are resolved
  *     upstream_conf.c  the directives inside upstream { }
  *     peers.c          what all workers know of a peer, in shared memory
+ *     waiting.c        requests that wait since all peers have max_conns
  *     balance.c        which peer is asked, what became of it, who has to rest
  *     method.c         the balancing methods; schedule.c and ring.c: what two of them go by
- *     waiting.c        requests that wait since all peers have max_conns
+ *     choice.c         one request's way through the peers: whom it may ask
+ *     outlier.c        who takes so much longer than the others that it is out; latency.c: how long
  *
  * Groups are made while the configuration is read. Health and load of the peers of an upstream
  * block are shared by all workers (peers.h); addresses of names and idle connections are each
@@ -37,6 +39,8 @@ typedef struct upstream_peer {
     net_addr_t addr;
     str_t name;               /* "127.0.0.1:8080", "unix:/path" */
     peer_place_t place;       /* what all workers know of it */
+    peer_settings_t settings; /* in force, as of upstream_refresh */
+    bool serves;              /* requests are sent to it at all; likewise */
     unsigned credit, cost;    /* turns of the round robin that it may use (method.c) */
     unsigned users;           /* exchanges of this worker that hold it */
     bool gone;                /* not among its name's addresses any more */
@@ -86,13 +90,13 @@ struct upstream {
     str_t name;               /* of the block; "host:port" of an unnamed group */
     VEC(upstream_server_t) servers;
     VEC(upstream_peer_t *) peers; /* in the order of their servers */
+    uint64_t seen;            /* peers_changes when the peers' settings were taken */
     bool ready;               /* addresses known from the start have their peers */
     bool has_names;
     upstream_policy_t policy;
     ring_t ring;              /* of the servers' names: UPSTREAM_RING */
     zone_t *zone;             /* NULL: none */
     peers_t known;            /* this worker's view of what is shared */
-    uint64_t own_ticket, own_judged_ms; /* without a zone */
     schedule_t turns[2];      /* of the servers, and of the backups */
     bool limited;             /* some server has max_conns */
     list_t waiting;           /* waiting.c */
@@ -142,10 +146,18 @@ static inline bool upstream_has_choice(const upstream_t *g)
 
 upstream_groups_t *upstream_groups(const conf_t *cf);
 
-/* Whether the peer is one that requests are sent to at all. */
-static inline bool upstream_peer_serves(const upstream_peer_t *peer)
+static inline bool upstream_peer_is_backup(const upstream_peer_t *peer)
 {
-    return !peer->gone && !peer->server->down && !peer->server->drain;
+    return peer->settings.flags & PEER_BACKUP;
+}
+
+/* Takes the peers' settings and their turns anew. */
+void upstream_reorder(upstream_t *g);
+
+/* The same, if anybody has changed something; before peers are chosen among. */
+static inline void upstream_refresh(upstream_t *g)
+{
+    if (g->seen != peers_changes(&g->known)) upstream_reorder(g);
 }
 
 /* The block's group of that name (any case), or NULL. */

@@ -16,6 +16,6 @@ enum { WAITING_POLL_MS = 20 };
  * As balance_pick, but waits in line if need be. NULL: none is live (*err 0), the line is full
  * (-EAGAIN), it took too long (-ETIMEDOUT), or the reason of a cancellation. Suspends.
  */
-upstream_peer_t *waiting_pick(balance_t *b, int *err);
+upstream_peer_t *waiting_pick(choice_t *c, int *err);
 
 #endif

@@ -49,16 +49,22 @@ static peer_state_t *state_of(upstream_t *g, unsigned i)
     return g->peers.v[i]->place.state;
 }
 
+/* Somebody changes what holds for the peer. */
+static void change(upstream_t *g, unsigned i, peer_settings_t to)
+{
+    peers_set(g->known.shared, state_of(g, i), &to);
+}
+
 /* A request that has not picked yet. */
-static balance_t request(upstream_t *g)
+static choice_t request(upstream_t *g)
 {
     upstream_update(g, NULL);
-    return (balance_t){.group = g, .pool = pool};
+    return (choice_t){.group = g, .pool = pool};
 }
 
 static char pick_one(upstream_t *g, balance_result_t result)
 {
-    balance_t b = request(g);
+    choice_t b = request(g);
     upstream_peer_t *peer = balance_pick(&b);
     if (peer) balance_done(&b, peer, result, NULL);
     return name_of(g, peer);
@@ -93,7 +99,7 @@ Test(balance, keeps_the_ratio_over_many_requests)
 Test(balance, gives_each_try_of_a_request_another_peer)
 {
     upstream_t *g = group((unsigned[]){1, 1, 1}, 3);
-    balance_t b = request(g);
+    choice_t b = request(g);
     char seen[4] = "";
     for (int i = 0; i < 3; i++) {
         upstream_peer_t *peer = balance_pick(&b);
@@ -119,7 +125,7 @@ Test(balance, says_when_a_peer_begins_to_rest)
 {
     upstream_t *g = group((unsigned[]){1, 1}, 2);
     g->servers.v[0].max_fails = 2;
-    balance_t b = request(g);
+    choice_t b = request(g);
     upstream_peer_t *peer = g->peers.v[0];
     cr_expect_not(balance_done(&b, peer, BALANCE_FAILED, NULL));
     cr_expect(balance_done(&b, peer, BALANCE_FAILED, NULL));
@@ -144,14 +150,14 @@ Test(balance, counts_no_failures_with_max_fails_0)
 Test(balance, asks_backups_only_when_nobody_else_can)
 {
     upstream_t *g = group((unsigned[]){1, 1, 1}, 3);
-    g->servers.v[1].backup = true;
-    g->servers.v[2].down = true;
+    change(g, 1, (peer_settings_t){.weight = 1, .flags = PEER_BACKUP});
+    change(g, 2, (peer_settings_t){.weight = 1, .flags = PEER_DOWN});
     cr_expect_str_eq(pick(g, 3), "aaa");
     cr_expect_eq(pick_one(g, BALANCE_FAILED), 'a');
     cr_expect_str_eq(pick(g, 3), "bbb");
-    g->servers.v[1].down = true;
+    change(g, 1, (peer_settings_t){.weight = 1, .flags = PEER_BACKUP | PEER_DOWN});
     cr_expect_eq(pick_one(g, BALANCE_SERVED), '-');
-    balance_t b = request(g);
+    choice_t b = request(g);
     cr_expect_eq(balance_candidates(&b), 1);
 }
 
@@ -160,7 +166,27 @@ Test(balance, passes_over_addresses_that_are_gone)
     upstream_t *g = group((unsigned[]){1, 1}, 2);
     upstream_update(g, NULL);
     g->peers.v[0]->gone = true;
+    upstream_reorder(g);
     cr_expect_str_eq(pick(g, 3), "bbb");
+}
+
+Test(balance, follows_what_is_changed_while_it_serves)
+{
+    upstream_t *g = group((unsigned[]){1, 1, 1}, 3);
+    cr_expect_str_eq(pick(g, 3), "abc");
+    change(g, 0, (peer_settings_t){.weight = 5});
+    unsigned count[3] = {0};
+    for (int i = 0; i < 700; i++) count[pick_one(g, BALANCE_SERVED) - 'a']++;
+    cr_expect(count[0] == 500 && count[1] == 100 && count[2] == 100);
+    change(g, 0, (peer_settings_t){.weight = 5, .flags = PEER_DRAIN});
+    change(g, 1, (peer_settings_t){.weight = 1, .max_conns = 1});
+    choice_t b = request(g);
+    while (name_of(g, balance_pick(&b)) != 'b') b = request(g);
+    cr_expect_str_eq(pick(g, 3), "ccc");
+    change(g, 0, (peer_settings_t){.weight = 1});
+    change(g, 1, (peer_settings_t){.weight = 1});
+    const char *seen = pick(g, 3);
+    cr_expect(strchr(seen, 'a') && strchr(seen, 'b') && strchr(seen, 'c'), "%s", seen);
 }
 
 /* --- one try after a rest, max_conns, slow_start --- */
@@ -170,7 +196,7 @@ Test(balance, tries_a_rested_peer_once_until_it_has_answered)
     upstream_t *g = group(NULL, 2);
     cr_expect_eq(pick_one(g, BALANCE_FAILED), 'a');
     clock_set(clock_ms() + 60 * 1000 + 1, 0);
-    balance_t first = request(g);
+    choice_t first = request(g);
     upstream_peer_t *peer = balance_pick(&first);
     for (int i = 0; i < 4 && name_of(g, peer) == 'b'; i++) {
         balance_done(&first, peer, BALANCE_SERVED, NULL);
@@ -186,10 +212,9 @@ Test(balance, tries_a_rested_peer_once_until_it_has_answered)
 Test(balance, keeps_to_max_conns_and_says_that_it_was_that)
 {
     upstream_t *g = group(NULL, 2);
-    g->limited = true;
     g->servers.v[0].max_conns = 2;
     g->servers.v[1].max_conns = 1;
-    balance_t b[4] = {request(g), request(g), request(g), request(g)};
+    choice_t b[4] = {request(g), request(g), request(g), request(g)};
     upstream_peer_t *peer[4];
     unsigned count[2] = {0};
     for (int i = 0; i < 3; i++) {
@@ -203,8 +228,9 @@ Test(balance, keeps_to_max_conns_and_says_that_it_was_that)
     cr_expect(b[3].saturated);
     balance_done(&b[0], peer[0], BALANCE_SERVED, NULL);
     cr_expect_eq(balance_pick(&b[3]), peer[0]);
-    g->servers.v[0].down = g->servers.v[1].down = true;
-    balance_t other = request(g);
+    for (unsigned i = 0; i < 2; i++)
+        change(g, i, (peer_settings_t){.weight = 1, .flags = PEER_DOWN});
+    choice_t other = request(g);
     cr_expect_null(balance_pick(&other));
     cr_expect_not(other.saturated, "there is nothing to wait for");
 }
@@ -278,7 +304,7 @@ Test(balance, shape_of_round_robin_without_one_peer)
 static void load_picks(upstream_t *g, unsigned *held)
 {
     enum { LASTING = 300 };
-    static balance_t b[LASTING];
+    static choice_t b[LASTING];
     static upstream_peer_t *peer[LASTING];
     memset(held, 0, g->servers.n * sizeof(*held));
     for (unsigned i = 0; i < PICKS; i++) {
@@ -358,7 +384,7 @@ Test(balance, shape_of_least_time)
     g->policy.method = UPSTREAM_LEAST_TIME;
     g->policy.by_time = true;
     for (unsigned i = 0; i < PICKS; i++) {
-        balance_t b = request(g);
+        choice_t b = request(g);
         upstream_peer_t *peer = balance_pick(&b);
         cr_assert(peer);
         unsigned at = index_of(g, peer);
@@ -376,7 +402,7 @@ Test(balance, least_time_believes_a_peak_and_forgets_it)
     upstream_t *g = group(NULL, 2);
     g->policy.method = UPSTREAM_LEAST_TIME;
     g->policy.by_time = g->policy.until_header = true;
-    balance_t b = request(g);
+    choice_t b = request(g);
     upstream_attempt_t fast = {.header_us = 2000, .response_us = -1};
     upstream_attempt_t slow = {.header_us = 50000, .response_us = -1};
     upstream_peer_t *peer = g->peers.v[0];
@@ -396,7 +422,7 @@ Test(balance, least_time_believes_a_peak_and_forgets_it)
 
 static unsigned pick_key(upstream_t *g, unsigned key)
 {
-    balance_t b = request(g);
+    choice_t b = request(g);
     b.key = pool_printf(pool, "key-%u", key);
     upstream_peer_t *peer = balance_pick(&b);
     cr_assert(peer);
@@ -448,7 +474,7 @@ Test(balance, a_server_that_leaves_the_ring_moves_its_own_keys_alone)
     upstream_t *g = group(NULL, 20);
     make_ring(g);
     for (unsigned i = 0; i < KEYS; i++) before[i] = (uint8_t)pick_key(g, i);
-    g->servers.v[7].down = true;
+    change(g, 7, (peer_settings_t){.weight = 1, .flags = PEER_DOWN});
     for (unsigned i = 0; i < KEYS; i++) {
         unsigned now = pick_key(g, i);
         moved += now != before[i];
@@ -467,7 +493,7 @@ Test(balance, a_bounded_ring_spreads_a_hot_key)
     make_ring(g);
     g->policy.bound = 125;
     for (unsigned i = 0; i < LASTING; i++) {
-        balance_t b = request(g);
+        choice_t b = request(g);
         b.key = STR("hot");
         upstream_peer_t *peer = balance_pick(&b);
         cr_assert(peer);
@@ -489,7 +515,7 @@ Test(balance, ejects_outliers_but_no_more_than_may_be)
     g->policy.outlier_least = 100;
     g->policy.outlier_time = 30 * 1000;
     g->policy.outlier_share = 25;
-    balance_t b = request(g);
+    choice_t b = request(g);
     static const int64_t took[] = {10000, 10000, 900000, 800000};
     for (unsigned round = 0; round < 3; round++) {
         clock_set(clock_ms() + 1000, 0);

@@ -23,6 +23,13 @@ static void teardown(void)
 
 TestSuite(peers, .init = setup, .fini = teardown);
 
+static const peer_settings_t *weight(uint32_t n)
+{
+    static peer_settings_t settings;
+    settings = (peer_settings_t){.weight = n};
+    return &settings;
+}
+
 static peers_t join(void)
 {
     peers_t p;
@@ -42,20 +49,38 @@ Test(peers, a_large_group_has_room)
 Test(peers, are_found_by_identity)
 {
     peers_t p = join();
-    peer_place_t a = peers_enter(&p, pool, STR("a"), 3), b = peers_enter(&p, pool, STR("b"), 1);
+    peer_place_t a = peers_enter(&p, pool, STR("a"), weight(3));
+    peer_place_t b = peers_enter(&p, pool, STR("b"), weight(1));
     cr_expect_eq(a.state->effective, 3);
     cr_expect_neq(a.state, b.state);
     a.state->fails = 7;
-    cr_expect_eq(peers_enter(&p, pool, STR("a"), 3).state, a.state);
+    cr_expect_eq(peers_enter(&p, pool, STR("a"), weight(3)).state, a.state);
     cr_expect_eq(a.state->fails, 7, "what is known stays");
-    cr_expect_eq(peers_enter(&p, pool, STR("a"), 2).state->effective, 2, "of a smaller weight");
+    cr_expect_eq(peers_enter(&p, pool, STR("a"), weight(2)).state->effective, 2);
+}
+
+Test(peers, settings_hold_until_the_configuration_says_something_new)
+{
+    peers_t p = join();
+    peer_place_t a = peers_enter(&p, pool, STR("a"), weight(3));
+    uint64_t before = peers_changes(&p);
+    peers_set(shared, a.state, &(peer_settings_t){.weight = 5, .flags = PEER_DRAIN});
+    cr_expect_gt(peers_changes(&p), before);
+    cr_expect_eq(a.state->effective, 5);
+    peers_t next = join(); /* after a reload that left the line alone */
+    a = peers_enter(&next, pool, STR("a"), weight(3));
+    cr_expect_eq(peers_settings(a.state).weight, 5);
+    cr_expect_eq(peers_settings(a.state).flags, PEER_DRAIN);
+    a = peers_enter(&next, pool, STR("a"), weight(4));
+    cr_expect_eq(peers_settings(a.state).weight, 4);
+    cr_expect_eq(peers_settings(a.state).flags, 0);
 }
 
 Test(peers, without_a_zone_are_the_workers_own)
 {
     peers_t p;
     peers_join(&p, pool, NULL);
-    peer_place_t a = peers_enter(&p, pool, STR("a"), 1);
+    peer_place_t a = peers_enter(&p, pool, STR("a"), weight(1));
     ++*a.mine;
     peers_look(&p);
     cr_expect_eq(peers_active(&p, &a), 1);
@@ -67,8 +92,8 @@ Test(peers, those_who_find_no_slot_are_the_workers_own)
 {
     peers_t p = join();
     for (unsigned i = 0; i < 4; i++)
-        cr_expect_neq(peers_enter(&p, pool, pool_printf(pool, "%u", i), 1).slot, PEER_OWN);
-    cr_expect_eq(peers_enter(&p, pool, STR("x"), 1).slot, PEER_OWN);
+        cr_expect_neq(peers_enter(&p, pool, pool_printf(pool, "%u", i), weight(1)).slot, PEER_OWN);
+    cr_expect_eq(peers_enter(&p, pool, STR("x"), weight(1)).slot, PEER_OWN);
 }
 
 Test(peers, a_slot_that_nobody_holds_is_used_again)
@@ -76,10 +101,10 @@ Test(peers, a_slot_that_nobody_holds_is_used_again)
     peers_t p = join();
     peer_place_t place[4];
     for (unsigned i = 0; i < 4; i++)
-        place[i] = peers_enter(&p, pool, pool_printf(pool, "%u", i), 1);
+        place[i] = peers_enter(&p, pool, pool_printf(pool, "%u", i), weight(1));
     place[2].state->fails = 9;
     peers_leave(&p, &place[2]);
-    peer_place_t x = peers_enter(&p, pool, STR("x"), 1);
+    peer_place_t x = peers_enter(&p, pool, STR("x"), weight(1));
     cr_expect_eq(x.slot, place[2].slot);
     cr_expect_eq(x.state->fails, 0);
 }
@@ -88,7 +113,7 @@ Test(peers, a_slot_that_nobody_holds_is_used_again)
 Test(peers, exchanges_of_the_dead_do_not_count)
 {
     peers_t p = join();
-    peer_place_t a = peers_enter(&p, pool, STR("a"), 1);
+    peer_place_t a = peers_enter(&p, pool, STR("a"), weight(1));
     *a.mine = 2;
     shared->owners[1] = 4711;
     shared->used = 2;
@@ -107,9 +132,9 @@ Test(peers, a_slot_held_by_the_dead_alone_is_free)
     shared->owners[1] = 4711;
     shared->used = 2;
     for (unsigned i = 0; i < 4; i++) {
-        peer_place_t place = peers_enter(&p, pool, pool_printf(pool, "%u", i), 1);
+        peer_place_t place = peers_enter(&p, pool, pool_printf(pool, "%u", i), weight(1));
         shared->held[shared->slots + place.slot] = 1;
         peers_leave(&p, &place);
     }
-    cr_expect_neq(peers_enter(&p, pool, STR("x"), 1).slot, PEER_OWN);
+    cr_expect_neq(peers_enter(&p, pool, STR("x"), weight(1)).slot, PEER_OWN);
 }

@@ -129,6 +129,7 @@ Test(upstream, takes_methods_and_limits)
                                              "slow_start=30s; server 10.0.0.2 drain; }", good[i]).p;
         cr_expect_str_eq(errors_of(text), "", "%s", good[i]);
         cr_expect(find("a")->zone, "%s", good[i]);
+        upstream_update(find("a"), NULL);
         cr_expect(find("a")->limited);
         pool_destroy(pool);
     }
