@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "core/base/panic.h"
 
@@ -32,9 +33,28 @@ static void mark_broken(shm_lock_t *lock)
     must(pthread_mutex_consistent(&lock->mutex), "pthread_mutex_consistent");
 }
 
+/*
+ * A process that is killed just after it was woken takes the wake-up along: if another has locked in
+ * between, neither it nor the kernel knows of those that still sleep (one in a hundred such kills).
+ * So nobody sleeps for long without looking again.
+ */
+enum { LOOK_AGAIN_NS = 10 * 1000 * 1000 };
+
+static int wait_briefly(pthread_mutex_t *mutex)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += LOOK_AGAIN_NS;
+    if (until.tv_nsec >= 1000000000) until.tv_sec++, until.tv_nsec -= 1000000000;
+    return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
+}
+
 shm_lock_state_t shm_lock(shm_lock_t *lock)
 {
-    int err = pthread_mutex_lock(&lock->mutex);
+    int err = pthread_mutex_trylock(&lock->mutex);
+    if (err == EBUSY) /* also when it is our own, which only a real attempt tells */
+        do err = wait_briefly(&lock->mutex);
+        while (err == ETIMEDOUT);
     if (err == EOWNERDEAD) mark_broken(lock);
     else must(err, "pthread_mutex_lock");
     return lock->broken ? SHM_LOCK_RECOVER : SHM_LOCK_TAKEN;

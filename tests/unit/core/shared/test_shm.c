@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -99,6 +100,44 @@ Test(shm, asks_for_repair_until_somebody_did)
     shm_unlock(&s->lock);
     cr_expect_eq(shm_lock(&s->lock), SHM_LOCK_TAKEN);
     shm_unlock(&s->lock);
+    shm_unmap(s, sizeof(*s));
+}
+
+/* Waits until the process sleeps in the kernel. */
+static void wait_asleep(pid_t pid)
+{
+    char path[64], state = 0;
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    for (int i = 0; state != 'S' && i < 10000; i++) {
+        FILE *f = fopen(path, "r");
+        cr_assert_not_null(f);
+        cr_assert_eq(fscanf(f, "%*d %*s %c", &state), 1);
+        fclose(f);
+        usleep(1000);
+    }
+    cr_assert_eq(state, 'S');
+}
+
+/*
+ * What a waiter leaves that is killed between being woken and taking the lock, when another took it
+ * meanwhile: others sleep, and the mutex has forgotten them.
+ */
+Test(shm, does_not_rely_on_being_woken, .timeout = 60)
+{
+    enum { FORGET = 0x80000000 }; /* FUTEX_WAITERS of the kernel's robust futex protocol */
+    shared_t *s = make();
+    shm_lock(&s->lock);
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        shm_lock(&s->lock);
+        shm_unlock(&s->lock);
+        _exit(0);
+    }
+    wait_asleep(pid);
+    __atomic_and_fetch(&s->lock.mutex.__data.__lock, ~FORGET, __ATOMIC_SEQ_CST);
+    shm_unlock(&s->lock);
+    reap(pid);
     shm_unmap(s, sizeof(*s));
 }
 
