@@ -1,7 +1,7 @@
 #include "modules/gzip/policy.h"
 
 #include "core/base/clock.h"
-#include "modules/gzip/negotiate.h"
+#include "http/negotiate.h"
 
 /* --- the reply --- */
 

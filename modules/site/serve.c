@@ -9,6 +9,7 @@
 #include "http/range.h"
 #include "modules/site/charset.h"
 #include "modules/site/types.h"
+#include "modules/site/variant.h"
 
 /* Files up to SMALL are read and leave in one write with the head; larger ones go by sendfile. */
 enum { SMALL = 16 * 1024, COPY = 64 * 1024 };
@@ -50,26 +51,35 @@ static char *put_hex(char *out, uint64_t v)
     return out;
 }
 
-/* "TIME-SIZE" in hexadecimal, as nginx makes it: caches stay valid when one replaces the other. */
-static str_t make_etag(pool_t *pool, const file_t *f)
+/*
+ * "TIME-SIZE" in hexadecimal, as nginx makes it: caches stay valid when one replaces the other. With
+ * a coding its name stands behind it, since no two representations may have the same (RFC 9110
+ * 8.8.3.3), and a compressed file may be as old and as large as the plain one.
+ */
+static str_t make_etag(pool_t *pool, const file_t *f, str_t coding)
 {
-    char *p = pool_bytes(pool, 2 * 16 + 3), *end = p;
+    char *p = pool_bytes(pool, 2 * 16 + 4 + coding.n), *end = p;
     *end++ = '"';
     end = put_hex(end, (uint64_t)f->mtime);
     *end++ = '-';
     end = put_hex(end, f->size);
+    if (coding.n) *end++ = '-';
+    if (coding.n) end = mempcpy(end, coding.p, coding.n);
     *end++ = '"';
     return str_make(p, (size_t)(end - p));
 }
 
 /* Status, type and validators of a reply with the file. */
-static void describe(request_t *r, const static_conf_t *c, const file_t *f)
+static void describe(request_t *r, const static_conf_t *c, const file_t *f, const variant_t *v)
 {
     char *date = pool_bytes(r->pool, CLOCK_HTTP_DATE_LEN);
+    header_list_t *list = &r->reply.headers;
     reply_reset(r, 200);
     clock_put_http_date(date, f->mtime);
-    header_add_id(&r->reply.headers, HEADER_LAST_MODIFIED, str_make(date, CLOCK_HTTP_DATE_LEN));
-    if (c->etag) header_add_id(&r->reply.headers, HEADER_ETAG, make_etag(r->pool, f));
+    header_add_id(list, HEADER_LAST_MODIFIED, str_make(date, CLOCK_HTTP_DATE_LEN));
+    if (c->etag)
+        header_add_id(list, HEADER_ETAG, make_etag(r->pool, f, negotiate_name(v->coding)));
+    if (v->varies) header_add_id(list, HEADER_VARY, STR("Accept-Encoding"));
     r->reply.content_type = types_of(r);
 }
 
@@ -169,15 +179,19 @@ static verdict_t send_file(request_t *r, const static_conf_t *c, const file_t *f
     return v;
 }
 
-static verdict_t serve_regular(request_t *r, const file_t *f)
+static verdict_t serve_regular(request_t *r, const file_t *f, const variant_t *v)
 {
     const static_conf_t *c = static_conf(r);
     bool range = false;
     precondition_t p = PRECONDITION_PASS;
-    describe(r, c, f);
+    describe(r, c, f, v);
     if (!r->error_status) p = judge(r, c, f, &range);
     if (p == PRECONDITION_FAILED) return verdict_refuse(412, LOG_INFO, NULL);
-    if (p == PRECONDITION_PASS) return send_file(r, c, f, range && c->max_ranges);
+    if (p == PRECONDITION_PASS) {
+        if (v->coding)
+            header_add_id(&r->reply.headers, HEADER_CONTENT_ENCODING, negotiate_name(v->coding));
+        return send_file(r, c, f, range && c->max_ranges);
+    }
     r->reply.status = 304;
     r->reply.content_type = (str_t){NULL, 0};
     return reply_send(r, NULL, 0);
@@ -186,12 +200,13 @@ static verdict_t serve_regular(request_t *r, const file_t *f)
 verdict_t serve_path(request_t *r, const path_t *path)
 {
     file_t f;
-    int err = static_open(r, path, &f);
+    variant_t variant = variant_open(r, path, &f);
+    int err = variant.coding ? 0 : static_open(r, path, &f);
     if (err < 0) return refuse_open(r, path, f.failed, -err);
     verdict_t v = f.directory ? reply_redirect(r, 301, request_absolute(r, request_with_slash(r)))
                   : !f.regular ? refuse_special(r, path)
                   : r->method_id == METHOD_POST ? static_refuse_method(r)
-                                                : serve_regular(r, &f);
+                                                : serve_regular(r, &f, &variant);
     close(f.fd);
     return v;
 }

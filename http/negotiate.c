@@ -1,20 +1,25 @@
-#include "modules/gzip/negotiate.h"
+#include "http/negotiate.h"
 
 enum { WEIGHT_MOST = 1000, NOT_LISTED = 0xffff };
 
+static const str_t names[CODING_COUNT] = {
+    [CODING_GZIP] = STR_INIT("gzip"),
+    [CODING_BR] = STR_INIT("br"),
+    [CODING_ZSTD] = STR_INIT("zstd"),
+    [CODING_DEFLATE] = STR_INIT("deflate"),
+};
+
+str_t negotiate_name(coding_t coding)
+{
+    return names[coding];
+}
+
 coding_t negotiate_coding(str_t name)
 {
-    static const struct {
-        str_t name;
-        coding_t coding;
-    } known[] = {{STR_INIT("gzip"), CODING_GZIP},
-                 {STR_INIT("br"), CODING_BR},
-                 {STR_INIT("zstd"), CODING_ZSTD},
-                 {STR_INIT("identity"), CODING_IDENTITY},
-                 {STR_INIT("x-gzip"), CODING_GZIP}};
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-        if (str_ieq(name, known[i].name)) return known[i].coding;
-    return CODING_COUNT;
+    for (coding_t c = CODING_IDENTITY + 1; c < CODING_COUNT; c++)
+        if (str_ieq(name, names[c])) return c;
+    if (str_ieq(name, STR("identity"))) return CODING_IDENTITY;
+    return str_ieq(name, STR("x-gzip")) ? CODING_GZIP : CODING_COUNT;
 }
 
 /* qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] ), in thousandths; else 0. */

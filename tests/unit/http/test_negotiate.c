@@ -1,6 +1,6 @@
 #include <criterion/criterion.h>
 
-#include "modules/gzip/negotiate.h"
+#include "http/negotiate.h"
 
 static pool_t *pool;
 static header_list_t list;
@@ -147,6 +147,10 @@ Test(negotiate, knows_codings_by_name)
     cr_expect_eq(negotiate_coding(STR("br")), CODING_BR);
     cr_expect_eq(negotiate_coding(STR("zstd")), CODING_ZSTD);
     cr_expect_eq(negotiate_coding(STR("identity")), CODING_IDENTITY);
-    cr_expect_eq(negotiate_coding(STR("deflate")), CODING_COUNT);
+    cr_expect_eq(negotiate_coding(STR("Deflate")), CODING_DEFLATE);
+    cr_expect_eq(negotiate_coding(STR("compress")), CODING_COUNT);
     cr_expect_eq(negotiate_coding(STR("")), CODING_COUNT);
+    for (coding_t c = CODING_GZIP; c < CODING_COUNT; c++)
+        cr_expect_eq(negotiate_coding(negotiate_name(c)), c);
+    cr_expect(!negotiate_name(CODING_IDENTITY).p);
 }

@@ -3,8 +3,8 @@
  *
  * Pure; nothing suspends.
  */
-#ifndef MODULES_GZIP_NEGOTIATE_H
-#define MODULES_GZIP_NEGOTIATE_H
+#ifndef HTTP_NEGOTIATE_H
+#define HTTP_NEGOTIATE_H
 
 #include "http/header.h"
 
@@ -13,6 +13,7 @@ typedef enum coding {
     CODING_GZIP,     /* also by its old name x-gzip (RFC 9110 8.4.1.3) */
     CODING_BR,
     CODING_ZSTD,
+    CODING_DEFLATE,  /* zlib's (RFC 1950), and what browsers have sent by that name */
     CODING_COUNT
 } coding_t;
 
@@ -37,5 +38,8 @@ coding_t negotiate_choose(const negotiate_t *n, const coding_t *offered, unsigne
 
 /* The coding of that name in any case; CODING_COUNT: none that is known here. */
 coding_t negotiate_coding(str_t name);
+
+/* Its name as it stands in Content-Encoding; of CODING_IDENTITY p is NULL. */
+str_t negotiate_name(coding_t coding);
 
 #endif
