@@ -107,7 +107,7 @@ static bool apply(conf_t *cf, const conf_entry_t *e, const tree_node_t *node)
 {
     const conf_row_t *row = e->row;
     bool many = row->flags & CONF_MANY;
-    if (!conf_lookup_fits(cf, row, node)) return false;
+    if (!conf_lookup_fits(cf->table, row, node, cf->scope->context)) return false;
     if (!many && is_set(cf->scope, e->number)) return say_duplicate(cf, row, node);
     char *module_struct = conf_own(cf, e->module);
     if (many && !field_is_set(cf, e)) memset(module_struct + row->offset, 0, row->size);
@@ -133,7 +133,7 @@ static bool read_children(conf_t *cf, const tree_node_t *block, bool first)
         if (e && first == is_simple(e->row))
             ok = apply(cf, e, node) && ok;
         else if (!e && first)
-            conf_lookup_unknown(cf, node), ok = false;
+            conf_lookup_unknown(cf->table, node, cf->scope->context), ok = false;
     }
     return ok;
 }
@@ -176,7 +176,7 @@ static void set_default(conf_t *cf, const module_t *m, const conf_row_t *row)
     str_t text = pool_printf(cf->pool, "%s %s;", row->name, row->fallback);
     tree_node_t *root = tree_parse(cf->pool, cf->diag, STR("default"), text);
     bool ok = diag_errors(cf->diag) == 0 && root->children &&
-              conf_lookup_fits(cf, row, root->children) &&
+              conf_lookup_fits(cf->table, row, root->children, cf->scope->context) &&
               row->set(cf, row, conf_own(cf, m), root->children);
     if (!ok) {
         diag_print(cf->diag, STDERR_FILENO);
@@ -201,7 +201,7 @@ static void make_defaults(conf_t *cf)
 
 conf_scope_t *conf_load(conf_t *cf, const tree_node_t *root)
 {
-    cf->table = conf_lookup_table(cf->pool, cf->modules);
+    cf->table = conf_lookup_table(cf->pool, cf->diag, cf->modules);
     cf->scope = NULL;
     cf->scope = scope_new(cf, root, CONF_MAIN);
     make_defaults(cf);

@@ -22,9 +22,11 @@ static unsigned count_rows(const conf_row_t *rows)
     return n;
 }
 
-conf_table_t *conf_lookup_table(pool_t *pool, const module_t *const *list)
+conf_table_t *conf_lookup_table(pool_t *pool, diag_t *diag, const module_t *const *list)
 {
     conf_table_t *table = POOL_NEW(pool, conf_table_t);
+    table->pool = pool;
+    table->diag = diag;
     size_t rows = 0;
     for (; list[table->modules]; table->modules++) rows += count_rows(list[table->modules]->rows);
     table->entries = POOL_ARRAY(pool, conf_entry_t, rows);
@@ -43,6 +45,22 @@ const conf_entry_t *conf_lookup(const conf_table_t *table, str_t name, unsigned 
 }
 
 /* --- what is wrong --- */
+
+static bool refuse(const conf_table_t *table, const tree_node_t *node, const char *hint,
+                   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+static bool refuse(const conf_table_t *table, const tree_node_t *node, const char *hint,
+                   const char *fmt, ...)
+{
+    diag_place_t place = node->n ? node->words[0].place : (diag_place_t){0};
+    va_list args;
+    va_start(args, fmt);
+    str_t text = pool_vprintf(table->pool, fmt, args);
+    va_end(args);
+    diag_error(table->diag, place, hint, STR_FMT, STR_ARG(text));
+    return false;
+}
+
 
 bool conf_lookup_near(str_t name, const char *candidate, unsigned *distance)
 {
@@ -74,39 +92,41 @@ static unsigned all_contexts(const conf_table_t *table, str_t name)
     return contexts;
 }
 
-void conf_lookup_unknown(conf_t *cf, const tree_node_t *node)
+void conf_lookup_unknown(const conf_table_t *table, const tree_node_t *node, unsigned context)
 {
     str_t name = node->n ? node->words[0].text : STR("");
-    unsigned here = cf->scope->context, contexts = all_contexts(cf->table, name);
+    unsigned contexts = all_contexts(table, name);
+    pool_t *pool = table->pool;
     const char *hint = NULL;
     if (contexts) {
-        str_t where = module_context_names(cf->pool, contexts);
-        hint = pool_printf(cf->pool, "allowed in " STR_FMT, STR_ARG(where)).p;
-        conf_error(cf, node, 0, hint, "\"" STR_FMT "\" is not allowed in " STR_FMT, STR_ARG(name),
-                   STR_ARG(module_context_names(cf->pool, here)));
+        str_t where = module_context_names(pool, contexts);
+        hint = pool_printf(pool, "allowed in " STR_FMT, STR_ARG(where)).p;
+        refuse(table, node, hint, "\"" STR_FMT "\" is not allowed in " STR_FMT, STR_ARG(name),
+                   STR_ARG(module_context_names(pool, context)));
         return;
     }
-    const char *near = nearest_row(cf->table, name, here);
-    if (!near) near = nearest_row(cf->table, name, UINT_MAX);
-    if (near) hint = pool_printf(cf->pool, "did you mean \"%s\"?", near).p;
-    conf_error(cf, node, 0, hint, "unknown directive \"" STR_FMT "\"", STR_ARG(name));
+    const char *near = nearest_row(table, name, context);
+    if (!near) near = nearest_row(table, name, UINT_MAX);
+    if (near) hint = pool_printf(pool, "did you mean \"%s\"?", near).p;
+    refuse(table, node, hint, "unknown directive \"" STR_FMT "\"", STR_ARG(name));
 }
 
 /* A directive's name at the start of a later line, among the words: the semicolon was forgotten. */
-static uint32_t swallowed_at(const conf_t *cf, const tree_node_t *node)
+static uint32_t swallowed_at(const conf_table_t *table, const tree_node_t *node, unsigned context)
 {
     for (uint32_t i = 1; i < node->n; i++)
         if (node->words[i].place.line > node->words[i - 1].place.line &&
-            conf_lookup(cf->table, node->words[i].text, cf->scope->context))
+            conf_lookup(table, node->words[i].text, context))
             return i;
     return 0;
 }
 
-static str_t arguments_hint(conf_t *cf, const conf_row_t *row, const tree_node_t *node)
+static str_t arguments_hint(const conf_table_t *table, const conf_row_t *row,
+                            const tree_node_t *node, unsigned context)
 {
-    pool_t *pool = cf->pool;
+    pool_t *pool = table->pool;
     unsigned min = row->min_args, max = row->max_args;
-    uint32_t swallowed = swallowed_at(cf, node);
+    uint32_t swallowed = swallowed_at(table, node, context);
     if (swallowed)
         return pool_printf(pool, "is \";\" missing at the end of line %u?",
                            node->words[swallowed - 1].place.line);
@@ -117,18 +137,19 @@ static str_t arguments_hint(conf_t *cf, const conf_row_t *row, const tree_node_t
     return pool_printf(pool, "it takes %u %s %u arguments", min, max == min + 1 ? "or" : "to", max);
 }
 
-bool conf_lookup_fits(conf_t *cf, const conf_row_t *row, const tree_node_t *node)
+bool conf_lookup_fits(const conf_table_t *table, const conf_row_t *row, const tree_node_t *node,
+                      unsigned context)
 {
     bool block = row->flags & CONF_BLOCK;
     unsigned args = node->n - 1;
     if (args < row->min_args || args > row->max_args)
-        return conf_error(cf, node, 0, arguments_hint(cf, row, node).p,
+        return refuse(table, node, arguments_hint(table, row, node, context).p,
                           "invalid number of arguments in \"%s\" directive", row->name);
     if (block && !node->block)
-        return conf_error(cf, node, 0, "it takes a block { }",
+        return refuse(table, node, "it takes a block { }",
                           "directive \"%s\" has no opening \"{\"", row->name);
     if (!block && node->block)
-        return conf_error(cf, node, 0, "it takes no block { }",
+        return refuse(table, node, "it takes no block { }",
                           "directive \"%s\" is not terminated by \";\"", row->name);
     return true;
 }
