@@ -4,6 +4,7 @@
 #include "modules/upstream/latency.h"
 #include "modules/upstream/method.h"
 #include "modules/upstream/outlier.h"
+#include "modules/upstream/sticky.h"
 
 /* One try after a rest, by one worker, and not by each request that comes meanwhile. */
 static bool may_check(upstream_peer_t *peer)
@@ -40,11 +41,22 @@ static bool take(choice_t *c, upstream_peer_t *peer)
     return true;
 }
 
+static upstream_peer_t *own_peer(choice_t *c)
+{
+    if (!c->sought && c->r) c->wanted = sticky_find(c->group, c->r);
+    c->sought = true;
+    if (!c->wanted.n) return NULL;
+    VEC_EACH(upstream_peer_t *, it, &c->group->peers)
+        if (sticky_is(*it, c->wanted) && choice_fits_own(c, *it)) return *it;
+    return NULL;
+}
+
 /* An outlier is better than nobody. */
 static upstream_peer_t *choose(choice_t *c)
 {
     upstream_peer_t *peer;
     c->take_outliers = false;
+    if (c->group->policy.sticky && (peer = own_peer(c))) return peer;
     if ((peer = method_pick(c, false)) || (peer = method_pick(c, true))) return peer;
     if (!c->group->policy.outlier_factor) return NULL;
     c->take_outliers = true;
@@ -123,6 +135,7 @@ bool balance_done(const choice_t *c, upstream_peer_t *peer, balance_result_t res
 unsigned balance_candidates(const choice_t *c)
 {
     unsigned n = 0;
-    VEC_EACH(upstream_peer_t *, it, &c->group->peers) n += (*it)->serves;
+    VEC_EACH(upstream_peer_t *, it, &c->group->peers)
+        n += (*it)->serves || choice_was_tried(c, *it);
     return n;
 }

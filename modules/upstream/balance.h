@@ -3,7 +3,8 @@
  *
  * After its rest a peer that failed is tried by one request; failures also shrink its weight, which
  * comes back by one with each of its turns. Backups serve when no other can, outliers when no
- * backup can either. Nothing suspends.
+ * backup can either. A request that belongs to a server (sticky.h) is sent there while that may be
+ * asked. Nothing suspends.
  */
 #ifndef MODULES_UPSTREAM_BALANCE_H
 #define MODULES_UPSTREAM_BALANCE_H

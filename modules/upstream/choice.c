@@ -3,7 +3,7 @@
 #include "core/base/clock.h"
 #include "modules/upstream/outlier.h"
 
-static bool was_tried(const choice_t *c, const upstream_peer_t *peer)
+bool choice_was_tried(const choice_t *c, const upstream_peer_t *peer)
 {
     for (unsigned i = 0; i < c->tried.n; i++)
         if (c->tried.v[i] == peer) return true;
@@ -29,13 +29,23 @@ bool choice_is_full(const upstream_t *g, const upstream_peer_t *peer, unsigned m
     return most && peers_active(&g->known, &peer->place) + more > most;
 }
 
-bool choice_fits(choice_t *c, const upstream_peer_t *peer, bool backup)
+static bool is_free(choice_t *c, const upstream_peer_t *peer)
 {
     const upstream_t *g = c->group;
-    if (!peer->serves || upstream_peer_is_backup(peer) != backup || was_tried(c, peer) ||
-        rests(g, peer) || (!c->take_outliers && outlier_is_out(g, peer)))
+    if (choice_was_tried(c, peer) || rests(g, peer) ||
+        (!c->take_outliers && outlier_is_out(g, peer)))
         return false;
     if (!choice_is_full(g, peer, 1)) return true;
     c->saturated = true;
     return false;
+}
+
+bool choice_fits(choice_t *c, const upstream_peer_t *peer, bool backup)
+{
+    return peer->serves && upstream_peer_is_backup(peer) == backup && is_free(c, peer);
+}
+
+bool choice_fits_own(choice_t *c, const upstream_peer_t *peer)
+{
+    return !peer->gone && !(peer->settings.flags & PEER_DOWN) && is_free(c, peer);
 }

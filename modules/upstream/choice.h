@@ -19,6 +19,8 @@ typedef struct choice {
     str_t key;                /* of hash; p NULL: not known yet */
     uint32_t hash;            /* of hash and ip_hash, so far */
     unsigned rounds;          /* of hashing */
+    str_t wanted;             /* the identity of its server (sticky.h); p NULL: any will do */
+    bool sought;              /* that has been asked for */
     bool saturated;           /* the last pick passed over peers for their max_conns alone */
     bool take_outliers;       /* nobody else is left */
     uint64_t began_ms;        /* clock_ms of the last pick */
@@ -26,6 +28,11 @@ typedef struct choice {
 
 /* Whether the peer may be asked now; notes whether it was max_conns alone that kept it. */
 bool choice_fits(choice_t *c, const upstream_peer_t *peer, bool backup);
+
+/* The same for a request that belongs to it: drained or backup do not matter then. */
+bool choice_fits_own(choice_t *c, const upstream_peer_t *peer);
+
+bool choice_was_tried(const choice_t *c, const upstream_peer_t *peer);
 
 /* Whether it would have more than max_conns exchanges with so many more. */
 bool choice_is_full(const upstream_t *g, const upstream_peer_t *peer, unsigned more);

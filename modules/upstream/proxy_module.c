@@ -15,6 +15,7 @@
 #include "modules/upstream/proxy_request.h"
 #include "modules/upstream/proxy_response.h"
 #include "modules/upstream/proxy_vars.h"
+#include "modules/upstream/sticky.h"
 #include "modules/upstream/waiting.h"
 
 static const char *const connecting = "connecting to upstream";
@@ -275,6 +276,8 @@ static void end_attempt(proxy_t *p, verdict_t v)
     }
     if (proxy_attempt(p)->response_us < 0 && !p->r->conn->detached)
         proxy_attempt(p)->response_us = elapsed_us(p);
+    if (!p->failure && p->client && p->client->answered)
+        sticky_served(p->target.group, p->peer, p->r);
     if (balance_done(&p->balance, p->peer, result_of(p, v), proxy_attempt(p)))
         proxy_log(p, LOG_WARNING, 0, "upstream server temporarily disabled",
                   p->client ? reading : connecting);

@@ -5,6 +5,7 @@
 #include "core/base/clock.h"
 #include "http/http.h"
 #include "http/tunnel.h"
+#include "modules/upstream/sticky.h"
 
 enum { PIECES_MOST = 8 };
 
@@ -115,6 +116,7 @@ static void make_reply(const proxy_t *p)
     if (p->conf->show.n && shows(p->conf, STR("Date")))
         reply->date = header_value(list, HEADER_DATE);
     pass_fields(p, list, &reply->headers);
+    sticky_answered(p->target.group, p->peer, p->r);
 }
 
 int proxy_response_interim(void *arg, const parse_response_t *head)

@@ -9,6 +9,8 @@
  *     balance.c        which peer is asked, what became of it, who has to rest
  *     method.c         the balancing methods; schedule.c and ring.c: what two of them go by
  *     choice.c         one request's way through the peers: whom it may ask
+ *     sticky.c         clients that keep their server; sticky_conf.c: the directive;
+ *                      sticky_table.c: sessions that origins gave out
  *     outlier.c        who takes so much longer than the others that it is out; latency.c: how long
  *
  * Groups are made while the configuration is read. Health and load of the peers of an upstream
@@ -34,6 +36,8 @@
 typedef struct upstream upstream_t;
 typedef struct upstream_server upstream_server_t;
 
+enum { UPSTREAM_TOKEN = 32 }; /* bytes of a cookie of sticky.c */
+
 typedef struct upstream_peer {
     const upstream_server_t *server;
     net_addr_t addr;
@@ -44,10 +48,12 @@ typedef struct upstream_peer {
     unsigned credit, cost;    /* turns of the round robin that it may use (method.c) */
     unsigned users;           /* exchanges of this worker that hold it */
     bool gone;                /* not among its name's addresses any more */
+    char token[UPSTREAM_TOKEN + 1]; /* what its clients' cookie holds; "": not made yet */
 } upstream_peer_t;
 
 struct upstream_server {
     str_t name;               /* as written */
+    str_t route;              /* of route=; may be empty */
     str_t host;               /* to be resolved; p NULL: addr is known */
     net_addr_t addr;          /* without `host` */
     uint16_t port;
@@ -77,6 +83,7 @@ typedef struct upstream_policy {
     bool by_time;             /* of two peers that which answers sooner, not with less load */
     bool until_header;        /* which is told by the head of the answer, not its end */
     text_t key;               /* of hash */
+    struct sticky *sticky;    /* sticky.h; NULL: clients keep no server */
     unsigned bound;           /* percent of its fair share that a peer takes at most; 0: any load */
     unsigned queue;           /* requests of a worker that wait for a peer; 0: none do */
     msec_t queue_timeout;

@@ -1,6 +1,6 @@
 /* upstream_conf: the directives of and inside upstream { }. */
 #include "http/http.h"
-#include "modules/upstream/upstream.h"
+#include "modules/upstream/sticky_conf.h"
 
 enum { HTTP_PORT = 80 };
 
@@ -22,7 +22,7 @@ static bool set_host(conf_t *cf, const tree_node_t *node, upstream_server_t *s)
 }
 
 static const char parameters[] = "weight= max_conns= max_fails= fail_timeout= slow_start= backup "
-                                 "down drain resolve";
+                                 "down drain route= resolve";
 
 static bool set_word(conf_t *cf, const tree_node_t *node, unsigned word, upstream_server_t *s)
 {
@@ -50,6 +50,10 @@ static bool set_parameter(conf_t *cf, const tree_node_t *node, unsigned word, up
         return conf_number(cf, node, word, value, 0, 0, &s->max_fails);
     if (value_keyed(text, "fail_timeout", &value))
         return conf_msec(cf, node, word, value, &s->fail_timeout);
+    if (value_keyed(text, "route", &value)) {
+        s->route = value;
+        return true;
+    }
     if (value_keyed(text, "slow_start", &value))
         return conf_msec(cf, node, word, value, &s->slow_start);
     return set_word(cf, node, word, s);
@@ -247,7 +251,7 @@ const conf_row_t upstream_conf_rows[] = {
     CONF_CUSTOM("server", CONF_UPSTREAM, CONF_MANY, 1, UINT_MAX, set_server,
                 CONF_FIELD(CONF, servers, __typeof__(((CONF *)0)->servers)), NULL,
                 "an origin: ADDRESS [weight=N] [max_conns=N] [max_fails=N] [fail_timeout=TIME] "
-                "[slow_start=TIME] [backup] [down] [drain]"),
+                "[slow_start=TIME] [route=NAME] [backup] [down] [drain]"),
     METHOD("least_conn", 0, 0, set_least_conn,
            "the origin with the fewest exchanges in flight for its weight, of all workers"),
     METHOD("random", 0, 2, set_random,
@@ -258,6 +262,10 @@ const conf_row_t upstream_conf_rows[] = {
            "the origin that a key leads to: hash KEY [consistent [bounded=1.25]]"),
     METHOD("ip_hash", 0, 0, set_ip_hash,
            "the origin that the client's network (IPv4: its first three bytes) leads to"),
+    METHOD("sticky", 1, UINT_MAX, sticky_conf_set,
+           "clients keep their server: sticky cookie NAME [expires= domain= path= samesite= secret= "
+           "httponly secure], sticky route $var..., sticky learn create= lookup= zone= [timeout=] "
+           "[header]"),
     METHOD("queue", 1, 2, set_queue,
            "requests of each worker that wait while all origins have max_conns: queue N "
            "[timeout=60s]"),

@@ -159,3 +159,42 @@ Test(upstream, says_what_is_wrong_with_a_method)
         pool_destroy(pool);
     }
 }
+
+Test(upstream, takes_sticky_in_all_its_forms)
+{
+    static const char *const good[] = {
+        "cookie srv", "cookie srv expires=1h domain=.a.b path=/ httponly secure samesite=strict",
+        "cookie srv expires=max samesite=$arg_x secret=0123456789abcdef", "route $arg_a $cookie_b",
+        "learn create=$upstream_cookie_a lookup=$cookie_a zone=a:64k timeout=1h header sync",
+        "learn zone=a:64k create=$upstream_cookie_a create=$sent_http_x lookup=$cookie_a$arg_a",
+    };
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        char text[256];
+        snprintf(text, sizeof(text), "upstream a { server 10.0.0.1 route=x; sticky %s; }", good[i]);
+        cr_expect_str_eq(errors_of(text), "");
+        cr_expect(find("a")->policy.sticky);
+    }
+}
+
+Test(upstream, says_what_is_wrong_with_sticky)
+{
+    static const char *const bad[][2] = {
+        {"sessions", "invalid parameter"},      {"cookie", "invalid parameter"},
+        {"cookie a=b", "invalid parameter"},    {"cookie srv secret=short", "can be guessed"},
+        {"cookie srv expires=soon", "is not a duration"},
+        {"cookie srv expires=10ms", "must be between"},
+        {"cookie srv samesite=maybe", "invalid value"},
+        {"cookie srv 'path=/;x'", "invalid parameter"},
+        {"route", "invalid parameter"},         {"route fixed", "holds no variable"},
+        {"learn create=$arg_a lookup=$arg_a", "needs create=, lookup= and zone="},
+        {"learn create=$arg_a zone=a:64k", "needs create=, lookup= and zone="},
+        {"learn create=$arg_a lookup=$arg_a zone=a:4k", "must be between"},
+        {"learn create=$arg_a lookup=$arg_a zone=a", "invalid parameter"},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char text[256];
+        snprintf(text, sizeof(text), "upstream a { server 10.0.0.1; sticky %s; }", bad[i][0]);
+        const char *errors = errors_of(text);
+        cr_expect(strstr(errors, bad[i][1]), "%s: %s", bad[i][0], errors);
+    }
+}
