@@ -170,6 +170,9 @@ static bool add_listen(conf_t *cf, http_block_t *block, const tree_node_t *node,
     str_t name = http_listen_name(cf, l);
     if (same_server_twice(block, l))
         return conf_error(cf, node, 1, NULL, "a duplicate listen " STR_FMT, STR_ARG(name));
+    if (l->serve && l->serve != accept_connection)
+        return conf_error(cf, node, 1, "give one of the two another path",
+                          "the directive \"control\" has the socket " STR_FMT, STR_ARG(name));
     if (p && p->options.set) {
         if (l->options.set)
             return conf_error(cf, node, 1, "give the options of an address in one listen only",

@@ -73,6 +73,8 @@ struct module {
     int (*worker_start)(const void *main_struct);
     void (*worker_stop)(const void *main_struct);
     const void *hooks; /* what the floor above understands (http/hooks.h) */
+    const struct ctl_command *commands;    /* of `proxyd ctl` (core/process/ctl.h); NULL: none */
+    const struct report_section *sections; /* of /status (core/base/report.h); NULL: none */
 };
 
 /* All modules in order, NULL at the end; written by configure into objs/modules.c, used by main. */

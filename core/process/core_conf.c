@@ -7,6 +7,7 @@
 
 #include "config.h"
 #include "core/process/generation.h"
+#include "core/process/introspect.h"
 #include "core/process/logsys.h"
 
 /* --- error_log --- */
@@ -245,6 +246,7 @@ static bool check(conf_t *cf, void *module_struct)
     if (cf->scope->context != CONF_MAIN) return true;
     if (!c->log.targets) set_default_log(cf, &c->log);
     warn_of_masks(cf, c);
+    ctl_conf_declare(cf, &c->control, c->pid);
     return c->user.name || !priv_is_root() || set_default_user(cf, c);
 }
 
@@ -277,6 +279,9 @@ static const conf_row_t rows[] = {
     CONF_CUSTOM("user", MAIN, 0, 1, 2, set_user, CONF_FIELD(core_conf_t, user, priv_user_t), NULL,
                 "User and group of the workers"),
     CONF_PATH("pid", MAIN, core_conf_t, pid, PROXYD_PID_PATH, "File with the master's process id"),
+    CONF_CUSTOM("control", MAIN, 0, 1, 2, ctl_conf_set, CONF_FIELD(core_conf_t, control, ctl_conf_t),
+                NULL, "Unix socket of `proxyd ctl`, beside the pid file by default: "
+                      "PATH [mode=0600] | off"),
     CONF_PATH("working_directory", MAIN, core_conf_t, working_directory, NULL,
               "Directory of the workers, where cores go"),
     CONF_CUSTOM("env", MAIN, CONF_MANY, 1, 1, set_env, CONF_FIELD(core_conf_t, env, conf_strs_t),
@@ -310,4 +315,5 @@ const module_t core_module = {
     .rows = rows,
     .conf_size = sizeof(core_conf_t),
     .check = check,
+    .sections = introspect_sections,
 };

@@ -7,6 +7,7 @@
 #include "core/base/log.h"
 #include "core/config/conf.h"
 #include "core/process/affinity.h"
+#include "core/process/ctl_conf.h"
 #include "core/process/priv.h"
 
 enum { CORE_WORKERS_MAX = 1024 };
@@ -23,6 +24,7 @@ typedef struct core_conf {
     int priority;                  /* of the workers, as nice(1) */
     priv_user_t user;              /* of the workers; name NULL: stay who we are */
     str_t pid, working_directory;  /* absolute; working_directory "": stay */
+    ctl_conf_t control;
     conf_strs_t env;               /* NAME or NAME=VALUE */
     log_t log;                     /* of error_log */
 } core_conf_t;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/process/paths.h"
+#include "core/process/worker.h"
 
 /* --- reading --- */
 
@@ -38,6 +39,7 @@ generation_t *generation_load(const generation_source_t *source)
     pool_t *pool = pool_create();
     generation_t *g = POOL_NEW(pool, generation_t);
     g->pool = g->listens.pool = g->logfiles.pool = g->zones.pool = g->tempdirs.pool = pool;
+    g->counters = worker_counters_zone(&g->zones);
     g->source = source;
     g->number = ++number;
     g->diag = diag_new(pool);
@@ -98,6 +100,7 @@ static bool open_parts(generation_t *g, const generation_t *before)
     }
     unsigned workers = g->core->master_process ? g->core->worker_processes : 1;
     g->prepared = true;
+    worker_counters_use(g->counters);
     return listen_set_bind(&g->listens, before ? &before->listens : NULL, workers, &say);
 }
 

@@ -35,6 +35,7 @@ typedef struct generation {
     listen_set_t listens;
     logfile_set_t logfiles;
     zone_set_t zones;
+    zone_t *counters;          /* the zone of the workers' counters */
     tempdir_set_t tempdirs;
     log_t log;                 /* error_log of the main block */
     bool prepared;

@@ -153,15 +153,18 @@ static bool unix_served(const net_addr_t *a)
     return served;
 }
 
-static int bind_unix(const net_addr_t *a, int fd)
+/* The mode is the socket's before it has a name, less the umask: nobody gets in between. */
+static int bind_unix(const listen_t *l, int fd)
 {
     struct stat st;
+    const net_addr_t *a = &l->addr;
+    mode_t mode = l->options.mode ? l->options.mode : 0666;
     if (lstat(a->un.sun_path, &st) == 0 && S_ISSOCK(st.st_mode)) {
         if (unix_served(a)) return -EADDRINUSE;
         unlink(a->un.sun_path);
     }
-    if (bind(fd, &a->sa, a->len) < 0) return -errno;
-    return chmod(a->un.sun_path, 0666) < 0 ? -errno : 0;
+    if (fchmod(fd, mode) < 0 || bind(fd, &a->sa, a->len) < 0) return -errno;
+    return chmod(a->un.sun_path, mode) < 0 ? -errno : 0;
 }
 
 static int bind_tcp(const listen_t *l, int fd)
@@ -190,7 +193,7 @@ static int make_socket(binder_t *b, const listen_t *l)
 {
     int fd = open_socket(b, l);
     if (fd < 0) return -1;
-    int err = is_unix(&l->addr) ? bind_unix(&l->addr, fd) : bind_tcp(l, fd);
+    int err = is_unix(&l->addr) ? bind_unix(l, fd) : bind_tcp(l, fd);
     if (err < 0) {
         complain(b, "bind() to", &l->addr, -err);
     } else {

@@ -24,6 +24,8 @@ typedef struct listen_options {
     bool set;                /* some option was given: only one listen per address may */
     int keepalive;           /* SO_KEEPALIVE: -1 the system's, 0 off, 1 on */
     int keepidle, keepintvl, keepcnt; /* seconds, seconds, probes; 0: the system's */
+    unsigned mode;           /* of a unix socket's file; 0: 0666 */
+    bool own;                /* of the server's own, for its operator: not counted as accepted */
 } listen_options_t;
 
 typedef struct listen {

@@ -15,6 +15,7 @@
 #include "core/base/panic.h"
 #include "core/config/conf_help.h"
 #include "core/config/conf_manual.h"
+#include "core/process/ctl_client.h"
 #include "core/process/master.h"
 #include "core/process/options.h"
 #include "core/process/paths.h"
@@ -138,6 +139,19 @@ static int signal_master(const generation_source_t *source, const char *name)
     return status;
 }
 
+/* --- ctl --- */
+
+static int control(const generation_source_t *source, const options_t *o)
+{
+    if (strcmp(o->ctl[0], "help") == 0) return ctl_client_help(source->modules);
+    generation_t *g = generation_load(source);
+    int status = CTL_UNHEARD;
+    if (diag_errors(g->diag) > 0) diag_print(g->diag, STDERR_FILENO);
+    else status = ctl_client_ask(g->pool, &g->core->control, o->ctl, o->ctl_words);
+    generation_abandon(g, NULL);
+    return status;
+}
+
 /* --- serving --- */
 
 /* Up to the hard limit: a descriptor costs nothing until it is used. */
@@ -178,6 +192,7 @@ static int run(const options_t *o)
     generation_source_t source = find_source(pool, o);
     int status = o->test     ? test(&source, o)
                  : o->signal ? signal_master(&source, o->signal)
+                 : o->ctl    ? control(&source, o)
                              : serve(&source);
     pool_destroy(pool);
     pool_trim();

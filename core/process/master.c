@@ -413,7 +413,7 @@ int master_run(generation_t *g)
     sigprocmask(SIG_BLOCK, &set, NULL);
     if (!generation_prepare(g, NULL)) return 1;
     if (g->core->daemon && !go_into_background(g)) return 1;
-    if (!write_pid(g) || !worker_counters_map()) {
+    if (!write_pid(g)) {
         generation_abandon(g, NULL);
         return 1;
     }

@@ -10,6 +10,7 @@ const char options_usage[] =
     "Usage: proxyd [-?hvVtTq] [-s signal] [-p prefix]\n"
     "              [-e filename] [-c filename] [-g directives]\n"
     "       proxyd help [directive]\n"
+    "       proxyd ctl [-p prefix] [-c filename] command...\n"
     "\n"
     "Options:\n"
     "  -?,-h         : this help\n"
@@ -24,7 +25,8 @@ const char options_usage[] =
     "  -c filename   : set configuration file (default: " PROXYD_CONF_PATH ")\n"
     "  -g directives : set global directives out of configuration file\n"
     "\n"
-    "  help          : list the directives; with a name, explain that one\n";
+    "  help          : list the directives; with a name, explain that one\n"
+    "  ctl           : tell the running server something; ctl help lists the commands\n";
 
 typedef struct reader {
     int argc, at;
@@ -114,8 +116,17 @@ bool options_parse(int argc, const char *const *argv, options_t *out, char *why,
             out->help_on = argc > 2 ? argv[2] : "";
             return argc <= 3 || wrong(&r, "\"help\" takes one directive");
         }
+        if (out->ctl && word[0] != '-') break;
+        if (strcmp(word, "ctl") == 0) {
+            out->ctl = argv + argc;
+            continue;
+        }
         if (word[0] != '-') return wrong(&r, "invalid option: \"%s\"", word);
         if (!read_word(&r, word)) return false;
     }
-    return true;
+    if (!out->ctl) return true;
+    out->ctl = argv + r.at;
+    out->ctl_words = argc - r.at;
+    return out->ctl_words > 0 || wrong(&r, "\"ctl\" requires a command; \"proxyd ctl help\" "
+                                           "lists them");
 }

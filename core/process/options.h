@@ -11,6 +11,8 @@ typedef struct options {
     const char *conf, *prefix, *directives, *error_log; /* -c -p -g -e; NULL: not given */
     const char *signal;      /* -s: one of stop, quit, reload, reopen */
     const char *help_on;     /* "help DIRECTIVE"; "" for all of them */
+    const char *const *ctl;  /* "ctl WORD...": the words ... */
+    int ctl_words;           /* ... and how many they are */
     bool test, dump, quiet;  /* -t (also with -T), -T, -q */
     bool help, version, configure; /* -h -?, -v (also with -V), -V */
 } options_t;

@@ -48,6 +48,11 @@ static struct {
 
 bool worker_stopping;
 
+const struct generation *worker_generation(void)
+{
+    return worker.role.generation;
+}
+
 unsigned worker_number(void)
 {
     return worker.role.slot;
@@ -199,7 +204,7 @@ static bool accept_one(acceptor_t *a)
         worker_release();
         return survive_accept(errno);
     }
-    worker_counters->accepted++;
+    if (!a->listen->options.own) worker_counters->accepted++;
     a->listen->serve(a->listen, fd, &peer);
     return true;
 }

@@ -4,7 +4,7 @@
  * A worker accepts on its sockets until it is told to stop, then lets what is in flight finish
  * (QUIT: gracefully, at most worker_shutdown_timeout) or ends at once (TERM). Connections are
  * counted so that worker_connections holds. All state here is the process's own, but for the
- * counters, which stand in shared memory with one writer each.
+ * counters, which stand in a zone with one writer each.
  */
 #ifndef CORE_PROCESS_WORKER_H
 #define CORE_PROCESS_WORKER_H
@@ -14,6 +14,10 @@
 #include <stdint.h>
 
 #include "core/base/log.h"
+
+struct generation;
+struct zone;
+struct zone_set;
 
 typedef struct worker_counters { /* one per running worker, in shared memory */
     uint64_t accepted, handled, requests;
@@ -27,12 +31,16 @@ extern worker_counters_t *worker_counters;
 /* The sum over all workers, past and present. */
 worker_counters_t worker_counters_sum(void);
 
+/* When the first of them was started, in milliseconds since 1970. */
+uint64_t worker_counters_started(void);
+
 /*
- * For the master: makes the shared segment (once; false with errno), gives a worker to be forked
- * its counters (NULL: too many workers), and takes them back when it has gone: what was counted
- * goes on under the next worker, gauges are zero.
+ * For the master: declares the zone they stand in, and takes it into use when it is mapped; gives a
+ * worker to be forked its counters (NULL: too many workers), and takes them back when it has gone:
+ * what was counted goes on under the next worker, gauges are zero.
  */
-bool worker_counters_map(void);
+struct zone *worker_counters_zone(struct zone_set *set);
+void worker_counters_use(const struct zone *zone);
 worker_counters_t *worker_counters_take(void);
 void worker_counters_give(worker_counters_t *c);
 
@@ -72,9 +80,13 @@ int worker_row(void);
 /* The process that has the row; 0 when it has gone. Without rows everybody is process 1. */
 uint64_t worker_row_owner(unsigned row);
 
-/* --- for the master --- */
+unsigned worker_rows(void); /* no row from this one on was ever used */
+worker_counters_t worker_row_counters(unsigned row);
 
-struct generation;
+/* The configuration that this worker serves with. */
+const struct generation *worker_generation(void);
+
+/* --- for the master --- */
 
 enum { WORKER_FATAL = 2 }; /* exit status: could not start, and would not another time */
 

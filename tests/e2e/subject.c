@@ -250,3 +250,8 @@ ran_t subject_run(const char *arguments)
     cr_assert(keeper_wait(pid, PATIENCE_MS, &status), "\"%s\" does not end", arguments);
     return (ran_t){exit_code(status), file_read(output)};
 }
+
+ran_t subject_ctl(const char *words)
+{
+    return subject_run(text("-p %s/ -c %s ctl %s", harness_dir(), file_path("proxyd.conf"), words));
+}

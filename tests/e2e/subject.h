@@ -59,6 +59,9 @@ typedef struct ran {
 } ran_t;
 
 ran_t subject_run(const char *arguments);
+
+/* `proxyd ctl WORDS` for the running program. */
+ran_t subject_ctl(const char *words);
 const char *subject_program(void);
 
 #endif

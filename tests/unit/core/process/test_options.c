@@ -74,6 +74,23 @@ Test(options, help_on_a_directive)
     cr_assert_not(PARSE(&o, "help", "listen", "server"));
 }
 
+Test(options, a_command_for_the_running_server)
+{
+    options_t o;
+    cr_assert(PARSE(&o, "-p", "/srv", "ctl", "-c", "a.conf", "upstream", "-x", "list"));
+    cr_assert_str_eq(o.prefix, "/srv");
+    cr_assert_str_eq(o.conf, "a.conf");
+    cr_assert_eq(o.ctl_words, 3);
+    cr_assert_str_eq(o.ctl[0], "upstream");
+    cr_assert_str_eq(o.ctl[1], "-x");
+    cr_assert_str_eq(o.ctl[2], "list");
+    cr_assert(PARSE(&o, "ctl", "ctl"));
+    cr_assert_eq(o.ctl_words, 1);
+    cr_assert_not(PARSE(&o, "ctl"));
+    cr_assert_str_eq(why, "\"ctl\" requires a command; \"proxyd ctl help\" lists them");
+    cr_assert_not(PARSE(&o, "ctl", "-x"));
+}
+
 Test(options, what_is_wrong)
 {
     options_t o;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "core/process/worker.h"
+#include "core/shared/zone.h"
 
 Test(worker_counters, a_dummy_counts_where_there_is_no_worker)
 {
@@ -22,7 +23,11 @@ static void serve_and_end(worker_counters_t *c)
 
 Test(worker_counters, what_was_counted_outlives_the_worker_what_is_going_on_does_not)
 {
-    cr_assert(worker_counters_map());
+    const char *why;
+    zone_set_t zones = {.pool = pool_create()};
+    zone_t *zone = worker_counters_zone(&zones);
+    cr_assert(zone_set_map(&zones, NULL, &why));
+    worker_counters_use(zone);
     worker_counters_t *a = worker_counters_take(), *b = worker_counters_take();
     cr_assert(a && b && a != b);
     serve_and_end(a);
@@ -35,4 +40,6 @@ Test(worker_counters, what_was_counted_outlives_the_worker_what_is_going_on_does
     cr_assert_eq(worker_counters_take(), a);
     serve_and_end(a);
     cr_assert_eq(worker_counters_sum().accepted, 30);
+    zone_set_release(&zones);
+    pool_destroy(zones.pool);
 }
