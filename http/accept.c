@@ -15,9 +15,6 @@ enum { STOP_GRACE_MS = 1000 };
 /* Of the idle connections one in so many, and not more than these, are closed at once in a shortage. */
 enum { RECLAIM_PART = 8, RECLAIM_MOST = 32 };
 
-static list_t idle_list = {&idle_list, &idle_list};
-static list_t busy_list = {&busy_list, &busy_list};
-
 static const http_conf_t *conf_of(const conn_t *c)
 {
     return http_conf(conn_site(c)->fallback->conf);
@@ -61,8 +58,7 @@ static void become_idle(conn_t *c)
     c->fiber = NULL;
     c->stream.io.owner = NULL;
     c->stream.io.on_ready = on_ready;
-    list_remove(&c->link);
-    list_push(&idle_list, &c->link);
+    conn_move(c, &conn_idle);
     conn_gauge(c, &worker_counters->waiting);
     timer_arm(&c->idle, c->requests ? c->keepalive_ms : conf_of(c)->client_header_timeout);
 }
@@ -72,8 +68,7 @@ static void become_busy(conn_t *c)
     timer_disarm(&c->idle);
     c->stream.io.on_ready = NULL;
     c->stream.io.owner = c->fiber;
-    list_remove(&c->link);
-    list_push(&busy_list, &c->link);
+    conn_move(c, &conn_busy);
 }
 
 /* What must come before the first request. True: c->in holds something behind it. */
@@ -133,7 +128,10 @@ static void on_ready(loop_fd_t *io, unsigned events)
 static void on_idle_timeout(struct timer *t)
 {
     conn_t *c = LIST_OF(t, conn_t, idle);
-    conn_close(c, c->requests == 0 && conf_of(c)->reset_timedout_connection);
+    if (c->protocol)
+        c->protocol->timeout(c);
+    else
+        conn_close(c, c->requests == 0 && conf_of(c)->reset_timedout_connection);
 }
 
 /* --- accepting --- */
@@ -151,21 +149,29 @@ void accept_connection(listen_t *l, int fd, const net_addr_t *peer)
         return;
     }
     worker_counters->handled++;
-    list_push(&idle_list, &c->link);
+    conn_move(c, &conn_idle);
     conn_gauge(c, &worker_counters->waiting);
     timer_arm(&c->idle, conf_of(c)->client_header_timeout);
 }
 
 /* --- shortage --- */
 
+static void drop(conn_t *c)
+{
+    if (c->protocol)
+        c->protocol->cancel(c);
+    else
+        conn_close(c, false);
+}
+
 unsigned accept_reclaim(void)
 {
     unsigned idle = 0, closed = 0;
-    for (const list_t *l = idle_list.next; l != &idle_list && idle < RECLAIM_MOST * RECLAIM_PART;
+    for (const list_t *l = conn_idle.next; l != &conn_idle && idle < RECLAIM_MOST * RECLAIM_PART;
          l = l->next)
         idle++;
     for (; closed * RECLAIM_PART < idle; closed++)
-        conn_close(LIST_OF(idle_list.next, conn_t, link), false);
+        drop(LIST_OF(conn_idle.next, conn_t, link));
     return closed;
 }
 
@@ -173,19 +179,28 @@ unsigned accept_reclaim(void)
 
 void accept_stop_idle(void)
 {
-    LIST_EACH(l, &idle_list)
+    LIST_EACH_SAFE(l, &conn_busy)
     {
         conn_t *c = LIST_OF(l, conn_t, link);
-        if (c->idle.at > clock_ms() + STOP_GRACE_MS) timer_arm(&c->idle, STOP_GRACE_MS);
+        if (c->protocol) c->protocol->stop(c);
+    }
+    LIST_EACH_SAFE(l, &conn_idle)
+    {
+        conn_t *c = LIST_OF(l, conn_t, link);
+        if (c->protocol)
+            c->protocol->stop(c);
+        else if (c->idle.at > clock_ms() + STOP_GRACE_MS) timer_arm(&c->idle, STOP_GRACE_MS);
     }
 }
 
 void accept_cancel_all(void)
 {
-    LIST_EACH_SAFE(l, &idle_list) conn_close(LIST_OF(l, conn_t, link), false);
-    LIST_EACH(l, &busy_list)
+    LIST_EACH_SAFE(l, &conn_idle) drop(LIST_OF(l, conn_t, link));
+    LIST_EACH_SAFE(l, &conn_busy)
     {
         conn_t *c = LIST_OF(l, conn_t, link);
-        if (c->fiber) fiber_cancel(c->fiber, -ECANCELED);
+        if (c->protocol)
+            c->protocol->cancel(c);
+        else if (c->fiber) fiber_cancel(c->fiber, -ECANCELED);
     }
 }

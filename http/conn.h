@@ -17,9 +17,16 @@ typedef struct proxy_protocol proxy_protocol_t;
 
 typedef struct conn conn_t;
 
+/* What a protocol other than HTTP/1 does with a connection of its own when the worker wants something. */
+typedef struct conn_protocol {
+    void (*timeout)(conn_t *c); /* conn.idle has fired */
+    void (*stop)(conn_t *c);    /* the worker stops: finish what is in flight, begin nothing */
+    void (*cancel)(conn_t *c);  /* close now (an idle one before this returns) */
+} conn_protocol_t;
+
 struct conn {
     stream_t stream;
-    list_t link;               /* among the worker's idle, or among its busy connections */
+    list_t link;               /* in conn_idle or conn_busy */
     struct timer idle;         /* keepalive_timeout, or client_header_timeout before the first byte */
     fiber_t *fiber;            /* NULL while idle */
     buf_t *in;                 /* NULL while idle */
@@ -28,9 +35,10 @@ struct conn {
     uint64_t *gauge;           /* of worker_counters: what the connection counts as now */
     uint64_t number;           /* *N in the log, $connection */
     uint64_t accepted_ms;      /* clock_ms */
-    unsigned requests;         /* $connection_requests */
+    unsigned requests;         /* begun on it */
     uint32_t keepalive_ms;     /* how long it may idle now: what the last request's location says */
-    void *tunnel;              /* of tunnel.c, while detached */
+    const conn_protocol_t *protocol; /* NULL: HTTP/1 */
+    void *state;               /* the protocol's */
     proxy_protocol_t *proxied; /* what the PROXY protocol said; NULL: not spoken, or not yet */
     bool unread;               /* the client may be sending what nobody will read: linger at the end */
     bool reset;                /* end it with a reset */
@@ -42,6 +50,15 @@ conn_t *conn_new(const listen_t *l, const net_addr_t *peer);
 
 /* Closes and frees. With reset the client sees that what it got is not whole. */
 void conn_close(conn_t *c, bool reset);
+
+/* The worker's connections: those that wait for a request, the longest first, and those that serve. */
+extern list_t conn_idle, conn_busy;
+
+/* Moves it to the end of one of them. */
+void conn_move(conn_t *c, list_t *to);
+
+/* The log of its servers' default, with the client for context. */
+log_t conn_log(const conn_t *c);
 
 /* The connection counts under this gauge of worker_counters from now on (NULL: none). */
 void conn_gauge(conn_t *c, uint64_t *gauge);

@@ -231,7 +231,7 @@ static void finish(request_t *r, verdict_t v)
     for (int i = 0; v.kind == VERDICT_REFUSE && i <= REQUEST_REROUTES_MAX; i++)
         v = answer_refusal(r, v);
     if (v.kind == VERDICT_REFUSE && !r->reply.started) reply_page(r, v.status); /* pages of pages */
-    if (r->conn->detached) return; /* the tunnel logs it when it ends */
+    if (r->detached) return; /* the tunnel logs it when it ends */
     if (!r->reply.finished) reply_abort(r);
     flow_log(r);
 }

@@ -136,8 +136,54 @@ static bool body_is_readable(const request_t *r)
     return chunk_decode(&ahead, &in, &piece) != CHUNK_MORE;
 }
 
-static const sink_ops_t h1_sink = {h1_reply_head, h1_reply_body, h1_reply_interim, h1_reply_abort,
-                                   read_body, body_is_readable};
+static int wait_readable(request_t *r, loop_fd_t *other, uint64_t timeout_ms)
+{
+    return loop_wait_either(&r->conn->stream.io, LOOP_READ, other, LOOP_READ, timeout_ms);
+}
+
+/* --- the client's leaving, and its taking leave of HTTP --- */
+
+static void watch(request_t *r, bool on)
+{
+    loop_fd_t *io = &r->conn->stream.io;
+    if (on && io->ready & LOOP_HUP) return; /* who has ended its side before is still there to read */
+    io->abort_on_hup = on;
+    if (on) io->owner = fiber_self();
+}
+
+/* The buffer stays: the request's head stands there, for the log. */
+static stream_t *detach(request_t *r, str_t *early)
+{
+    conn_t *c = r->conn;
+    *early = buf_str(c->in);
+    c->in->pos = c->in->last;
+    c->fiber = NULL;
+    c->detached = r->detached = true;
+    c->stream.io.owner = NULL;
+    c->stream.io.abort_on_hup = false;
+    return &c->stream;
+}
+
+static void close_detached(request_t *r, int err)
+{
+    conn_t *c = r->conn;
+    (void)err;
+    request_end(r);
+    conn_close(c, false);
+}
+
+static const sink_ops_t h1_sink = {
+    .head = h1_reply_head,
+    .body = h1_reply_body,
+    .interim = h1_reply_interim,
+    .abort = h1_reply_abort,
+    .read = read_body,
+    .readable = body_is_readable,
+    .wait = wait_readable,
+    .watch = watch,
+    .detach = detach,
+    .close = close_detached,
+};
 
 /* --- the request's head --- */
 
@@ -305,10 +351,10 @@ static bool serve_one(conn_t *c, bool pipelined)
     int parsed = read_head(r);
     conn_gauge(c, &worker_counters->writing);
     if (parsed > 0) {
-        c->requests++;
+        r->serial = ++c->requests;
         begin_parsed(r, h);
         flow_run(r);
-        if (c->detached) return true; /* a tunnel has the connection now, and the request */
+        if (r->detached) return true; /* a tunnel has the connection now, and the request */
         keep = h->keep_alive && r->reply.finished && body_drain(r);
         c->keepalive_ms = idle_time(http_conf(r->conf));
     }

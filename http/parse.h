@@ -61,7 +61,8 @@ typedef struct parse_request {
     str_t line;            /* the request line without its CRLF */
     str_t method, target;  /* as sent */
     parse_method_t method_id;
-    uint8_t minor;         /* of HTTP/1.minor; 0 or 1 (higher is read as 1) */
+    uint8_t minor;         /* of HTTP/1.minor; 0 or 1 (higher is read as 1); with http2: 1 */
+    bool http2;            /* came over HTTP/2; parse_request leaves it alone */
     bool keep_alive;       /* what version and Connection say */
     parse_framing_t framing;
     uint64_t content_length; /* with PARSE_LENGTH */

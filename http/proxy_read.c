@@ -1,7 +1,6 @@
 #include "http/proxy_read.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/base/clock.h"
@@ -12,27 +11,6 @@
 static const char *const doing = "while reading PROXY protocol";
 
 /* --- the log --- */
-
-/* ", client: 10.0.0.1, server: 0.0.0.0:80" */
-static size_t log_context(const void *arg, char *out, size_t n)
-{
-    const conn_t *c = arg;
-    char client[NET_TEXT_MAX], server[NET_TEXT_MAX];
-    net_addr_t peer = conn_peer(c);
-    net_format(&peer, false, client);
-    net_format(&c->listen->addr, true, server);
-    int len = snprintf(out, n, ", client: %s, server: %s", client, server);
-    return len < 0 ? 0 : (size_t)len < n ? (size_t)len : n - 1;
-}
-
-static log_t log_of(const conn_t *c, const http_conf_t *conf)
-{
-    log_t log = conf->log.targets ? conf->log : log_main;
-    log.connection = c->number;
-    log.context = log_context;
-    log.arg = c;
-    return log;
-}
 
 static bool broken(const conn_t *c, const log_t *log)
 {
@@ -71,7 +49,7 @@ bool proxy_read(conn_t *c)
 {
     const http_conf_t *conf = http_conf(conn_site(c)->fallback->conf);
     uint64_t deadline = c->accepted_ms + conf->client_header_timeout;
-    log_t log = log_of(c, conf);
+    log_t log = conn_log(c);
     proxy_protocol_t header;
     size_t used = 0;
     for (;;) {

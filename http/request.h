@@ -36,6 +36,15 @@ typedef struct sink_ops {
        read into `room` (n bytes) or stand in a buffer of the connection until the next call. */
     ssize_t (*read)(request_t *r, char *room, size_t n, str_t *piece);
     bool (*readable)(const request_t *r); /* whether `read` has something without asking the client */
+    /* Waits until the client has sent more, or `other` is readable. 0, or an error. Suspends. */
+    int (*wait)(request_t *r, loop_fd_t *other, uint64_t timeout_ms);
+    /* From now on the running fiber is cancelled (-ECONNABORTED) when the client leaves; or not. */
+    void (*watch)(request_t *r, bool on);
+    /* A tunnel takes over: what carries bytes from and to the client from now on. *early: those that
+       were read already, valid until the fiber suspends. */
+    stream_t *(*detach)(request_t *r, str_t *early);
+    /* Its end: ends the request and what carried it; err: negative errno, 0: in order. */
+    void (*close)(request_t *r, int err);
 } sink_ops_t;
 
 struct request {
@@ -46,6 +55,7 @@ struct request {
     log_t log;
     uint64_t started_ms;        /* clock_unix_ms when the first byte came */
     uint64_t began_ms;          /* clock_ms at the same moment */
+    unsigned serial;            /* among the requests of its connection, from 1: $connection_requests */
 
     parse_request_t head;       /* as the client sent it */
     str_t method;               /* may be changed by error_page (to GET) */
@@ -80,6 +90,7 @@ struct request {
     bool uri_changed;           /* since the head was read: a proxy may not send the raw target */
     bool uri_broken;            /* rewritten with "break": the location's name is no part of it any more */
     bool logged;
+    bool detached;              /* a tunnel has it: its end and its log line are the tunnel's */
     bool pattern_failed;        /* a regex hit a limit: nothing may be concluded from it, refuse (500) */
     bool pipelined;             /* its first byte came with the request before: $pipe */
     uint8_t var_depth;          /* getters within getters (var.c) */

@@ -19,7 +19,8 @@ typedef struct tunnel {
     request_t *r;
     origin_t *origin;
     way_t up, down;
-    uint64_t sent, received;       /* the client stream's counters when the tunnel began */
+    stream_t *client;
+    uint64_t sent, received;       /* its counters when the tunnel began */
     struct timer timer;
     uint64_t timeout_ms, moved_ms; /* clock_ms when something moved last */
     fiber_t *fiber;                /* while moving */
@@ -44,7 +45,7 @@ static void note_attempt(tunnel_t *t)
 
 static void count_bytes(tunnel_t *t)
 {
-    const stream_t *s = &t->r->conn->stream;
+    const stream_t *s = t->client;
     t->r->reply.bytes_sent += s->sent - t->sent;
     t->r->reply.body_sent += s->sent - t->sent;
     t->r->received += s->received - t->received;
@@ -54,7 +55,6 @@ static void count_bytes(tunnel_t *t)
 static void end(tunnel_t *t)
 {
     request_t *r = t->r;
-    conn_t *conn = r->conn;
     if (t->why)
         LOG(&r->log, t->err == -ETIMEDOUT ? LOG_ERR : LOG_INFO, 0,
             "%s (%d: %s) while proxying upgraded connection", t->why, -t->err, strerror(-t->err));
@@ -67,8 +67,7 @@ static void end(tunnel_t *t)
     origin_close(t->origin);
     r->reply.finished = true;
     flow_log(r);
-    request_end(r);
-    conn_close(conn, false);
+    r->sink->close(r, t->why ? t->err : 0);
 }
 
 /* --- moving --- */
@@ -162,16 +161,10 @@ static void wake(tunnel_t *t)
     if (!t->fiber) timer_arm(&t->timer, RETRY_MS);
 }
 
-static void on_client_ready(loop_fd_t *io, unsigned events)
+static void on_ready(loop_fd_t *io, unsigned events)
 {
     (void)events;
-    wake(LIST_OF(io, conn_t, stream.io)->tunnel);
-}
-
-static void on_origin_ready(loop_fd_t *io, unsigned events)
-{
-    (void)events;
-    wake(LIST_OF(io, origin_t, stream.io)->keeper);
+    wake(LIST_OF(io, stream_t, io)->keeper);
 }
 
 static void on_timer(struct timer *timer)
@@ -192,35 +185,29 @@ static buf_t *copy_of(str_t data)
     return b;
 }
 
-/* It leaves its fiber. Its buffer stays: the request's head stands there, for the log. */
-static void detach(conn_t *c, tunnel_t *t)
+static void watch(tunnel_t *t, stream_t *s)
 {
-    t->up.held = copy_of(buf_str(c->in));
-    c->in->pos = c->in->last;
-    c->fiber = NULL;
-    c->detached = true;
-    c->tunnel = t;
-    c->stream.io.owner = NULL;
-    c->stream.io.abort_on_hup = false;
-    c->stream.io.on_ready = on_client_ready;
+    s->keeper = t;
+    s->io.on_ready = on_ready;
 }
 
-void tunnel_start(request_t *r, origin_t *origin, str_t early, uint64_t timeout_ms)
+void tunnel_start(request_t *r, origin_t *origin, str_t rest, uint64_t timeout_ms)
 {
+    str_t early;
+    stream_t *client = r->sink->detach(r, &early);
     tunnel_t *t = POOL_NEW(r->pool, tunnel_t);
-    stream_t *client = &r->conn->stream;
     t->r = r;
     t->origin = origin;
-    t->up = (way_t){.from = client, .to = &origin->stream};
-    t->down = (way_t){.from = &origin->stream, .to = client, .held = copy_of(early)};
+    t->client = client;
+    t->up = (way_t){.from = client, .to = &origin->stream, .held = copy_of(early)};
+    t->down = (way_t){.from = &origin->stream, .to = client, .held = copy_of(rest)};
     t->sent = client->sent;
     t->received = client->received;
     t->timeout_ms = timeout_ms;
     t->moved_ms = clock_ms();
     t->timer.fire = on_timer;
-    detach(r->conn, t);
-    origin->keeper = t;
-    origin->stream.io.on_ready = on_origin_ready;
+    watch(t, client);
+    watch(t, &origin->stream);
     list_push(&tunnels, &t->link);
     timer_arm(&t->timer, timeout_ms);
     wake(t); /* what has been announced already is no event any more */

@@ -1,5 +1,6 @@
 /*
- * tunnel: relays a client's connection and an origin's, both ways, after a 101.
+ * tunnel: relays what carries a request (a connection; a stream of HTTP/2) and an origin's connection, both
+ * ways, after a 101.
  *
  * The request's fiber ends; the request stays for its log line. While nothing moves, a tunnel holds
  * no fiber and no buffer, only its struct and the request's pool: readiness starts a short fiber
@@ -14,11 +15,11 @@
 #include "http/request.h"
 
 /*
- * Takes over r, its connection and the origin's. early: what the origin has sent behind its head.
- * The caller's fiber leaves all of them alone from now on. The last of r->attempts is completed at
- * the end.
+ * Takes over r, what carries it, and the origin's connection. rest: what the origin has sent behind
+ * its head. The caller's fiber leaves all of them alone from now on. The last of r->attempts is
+ * completed at the end.
  */
-void tunnel_start(request_t *r, origin_t *origin, str_t early, uint64_t timeout_ms);
+void tunnel_start(request_t *r, origin_t *origin, str_t rest, uint64_t timeout_ms);
 
 /* The worker must stop: ends all tunnels (with their log lines). */
 void tunnel_cancel_all(void);

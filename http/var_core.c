@@ -102,6 +102,7 @@ GETTER(get_server_protocol)
 {
     UNUSED(def, name);
     if (!r->head.method.n) return NONE;
+    if (r->head.http2) return STR("HTTP/2.0");
     return r->head.minor ? STR("HTTP/1.1") : STR("HTTP/1.0");
 }
 
@@ -229,7 +230,7 @@ GETTER(get_connection)
 GETTER(get_connection_requests)
 {
     UNUSED(def, name);
-    return number(r, r->conn->requests);
+    return number(r, r->serial);
 }
 
 GETTER(get_connection_time)

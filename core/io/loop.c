@@ -15,6 +15,8 @@ static struct {
     bool stop;
 } loop = {.epoll = -1};
 
+static list_t deferred = {&deferred, &deferred};
+
 int loop_open(void)
 {
     loop.epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -100,10 +102,29 @@ static void mark(loop_fd_t *io, unsigned bits)
     if (!waited && io->on_ready) io->on_ready(io, bits);
 }
 
+void loop_defer(loop_task_t *t)
+{
+    if (list_empty(&t->link)) list_push(&deferred, &t->link);
+}
+
+/* Fibers that the tasks have woken run at once: they need no word from the kernel. */
+static void run_deferred(void)
+{
+    list_t batch, *l;
+    if (list_empty(&deferred)) return;
+    list_init(&batch);
+    while ((l = list_pop(&deferred))) list_push(&batch, l);
+    while ((l = list_pop(&batch))) {
+        loop_task_t *t = LIST_OF(l, loop_task_t, link);
+        t->run(t);
+    }
+    fiber_run_ready();
+}
+
 void loop_turn(int max_ms)
 {
     static struct epoll_event events[EVENTS];
-    int wait = fiber_any_ready() ? 0 : timer_next();
+    int wait = fiber_any_ready() || !list_empty(&deferred) ? 0 : timer_next();
     if (max_ms >= 0 && (wait < 0 || wait > max_ms)) wait = max_ms;
     int n = epoll_wait(loop.epoll, events, EVENTS, wait);
     if (n < 0 && errno != EINTR) LOG(&log_main, LOG_ALERT, errno, "epoll_wait() failed");
@@ -111,6 +132,7 @@ void loop_turn(int max_ms)
     for (int i = 0; i < n; i++) mark(events[i].data.ptr, ready_bits(events[i].events));
     timer_run();
     fiber_run_ready();
+    run_deferred();
 }
 
 void loop_run(void (*idle)(void))

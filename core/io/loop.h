@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/list.h"
 #include "core/io/fiber.h"
 
 enum {
@@ -30,6 +31,13 @@ typedef struct loop_fd {
     fiber_t *owner;            /* see abort_on_hup */
     void (*on_ready)(struct loop_fd *io, unsigned events); /* called when no fiber waits; may be NULL */
 } loop_fd_t;
+
+/* Something to do once at the end of a turn, when all ready fibers have run. Embedded; list_init(&t->link)
+   and set run before. */
+typedef struct loop_task {
+    list_t link;
+    void (*run)(struct loop_task *t);
+} loop_task_t;
 
 /* Makes the process's loop. 0 or negative errno. */
 int loop_open(void);
@@ -56,6 +64,12 @@ int loop_wait(loop_fd_t *io, unsigned events, uint64_t timeout_ms);
 /* The same for two descriptors at once; returns when either is ready. */
 int loop_wait_either(loop_fd_t *a, unsigned a_events, loop_fd_t *b, unsigned b_events,
                      uint64_t timeout_ms);
+
+/*
+ * Runs t at the end of this turn, once however often it is asked for; what it asks for again while it
+ * runs comes with the next turn, which does not sleep. list_remove(&t->link) takes it back.
+ */
+void loop_defer(loop_task_t *t);
 
 /* Runs until loop_stop, calling `idle` (may be NULL) once per turn after all fibers have run. */
 void loop_run(void (*idle)(void));

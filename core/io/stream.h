@@ -31,6 +31,7 @@ struct stream {
     loop_fd_t io;
     const stream_ops_t *ops;
     void *transport;            /* of ops (tls.c); NULL for a plain socket */
+    void *keeper;               /* of whoever has set io.on_ready */
     uint64_t received, sent;    /* bytes, as seen above the transport */
     bool more;                  /* more will be written at once: a short segment may wait (MSG_MORE) */
 };

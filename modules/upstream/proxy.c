@@ -33,10 +33,7 @@ void proxy_log(const proxy_t *p, int level, int err, const char *text, const cha
 
 void proxy_watch_client(proxy_t *p, bool on)
 {
-    loop_fd_t *io = &p->r->conn->stream.io;
-    /* Who has ended its side before is still there to read. */
-    if (on && (p->conf->ignore_client_abort || io->ready & LOOP_HUP)) return;
+    if (on && p->conf->ignore_client_abort) return;
     p->watching = on;
-    io->abort_on_hup = on;
-    if (on) io->owner = fiber_self();
+    p->r->sink->watch(p->r, on);
 }

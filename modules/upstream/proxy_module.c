@@ -274,7 +274,7 @@ static void end_attempt(proxy_t *p, verdict_t v)
         proxy_response_release(p);
         client_close(p->client);
     }
-    if (proxy_attempt(p)->response_us < 0 && !p->r->conn->detached)
+    if (proxy_attempt(p)->response_us < 0 && !p->r->detached)
         proxy_attempt(p)->response_us = elapsed_us(p);
     if (!p->failure && p->client && p->client->answered)
         sticky_served(p->target.group, p->peer, p->r);

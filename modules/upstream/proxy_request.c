@@ -162,6 +162,12 @@ static bool is_h2c(str_t upgrade)
     return false;
 }
 
+/* HTTP/2 asks for a tunnel in a way of its own (h2_head.h), which is an Upgrade here. */
+static bool cannot_upgrade(const request_t *r)
+{
+    return r->head.http2 && !header_get(&r->head.headers, HEADER_UPGRADE);
+}
+
 static bool takes_trailers(const proxy_t *p)
 {
     const parse_request_t *head = &p->r->head;
@@ -174,7 +180,8 @@ static void put_connection(proxy_t *p, buf_t **b)
     const proxy_fields_t *f = &p->conf->fields;
     str_t upgrade = f->upgrade ? text_eval(f->upgrade, p->r) : STR("");
     str_t connection = f->connection ? text_eval(f->connection, p->r) : STR("");
-    if (is_h2c(upgrade) || p->conf->http_version == PROXY_HTTP_10) upgrade = STR("");
+    if (is_h2c(upgrade) || p->conf->http_version == PROXY_HTTP_10 || cannot_upgrade(p->r))
+        upgrade = STR("");
     if (!upgrade.n && str_ieq(connection, STR("upgrade"))) connection = STR("");
     if (!f->connection && p->conf->http_version == PROXY_HTTP_10) connection = STR("close");
     p->upgrade = upgrade.n && list_has(connection, STR("upgrade")) &&
@@ -240,7 +247,7 @@ static void put_via(const proxy_t *p, buf_t **b)
     put_text(b, before);
     if (before.n && p->conf->via.n) put(b, STR(", "));
     if (p->conf->via.n) {
-        put(b, p->r->head.minor ? STR("1.1 ") : STR("1.0 "));
+        put(b, p->r->head.http2 ? STR("2.0 ") : p->r->head.minor ? STR("1.1 ") : STR("1.0 "));
         put(b, p->conf->via);
     }
     put(b, STR("\r\n"));
@@ -305,15 +312,14 @@ static int send_head(proxy_t *p, str_t uri)
  */
 static int wait_for_client(proxy_t *p)
 {
-    conn_t *c = p->r->conn;
+    request_t *r = p->r;
     for (;;) {
-        int r = client_poll(p->client);
-        if (r != 0) return r;
-        if (!p->body_begun || body_readable(p->r)) return 0;
-        r = loop_wait_either(&c->stream.io, LOOP_READ, &p->client->origin->stream.io, LOOP_READ,
-                             http_conf(p->r->conf)->client_body_timeout);
-        if (r < 0) return 0; /* body_next will say which */
-        if (c->stream.io.ready & LOOP_READ) return 0;
+        int answered = client_poll(p->client);
+        if (answered != 0) return answered;
+        if (!p->body_begun || body_readable(r)) return 0;
+        int err = r->sink->wait(r, &p->client->origin->stream.io,
+                                http_conf(r->conf)->client_body_timeout);
+        if (err < 0 || body_readable(r)) return 0; /* body_next will say which */
     }
 }
 

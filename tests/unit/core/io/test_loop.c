@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -230,4 +231,60 @@ Test(loop, listeners_are_told_again_and_again, .init = begin, .fini = end)
     loop_turn(1000);
     loop_turn(1000);
     cr_assert_eq(called, 2, "level-triggered, since accepting may be put off");
+}
+
+/* --- deferred tasks --- */
+
+static loop_task_t task;
+static unsigned task_runs, task_wants;
+static char task_order[8];
+
+static void note(char c)
+{
+    size_t n = strlen(task_order);
+    if (n + 1 < sizeof(task_order)) task_order[n] = c;
+}
+
+static void run_task(loop_task_t *t)
+{
+    note('t');
+    task_runs++;
+    if (task_runs < task_wants) loop_defer(t);
+}
+
+static void defer_twice(void *arg)
+{
+    (void)arg;
+    loop_defer(&task);
+    loop_defer(&task);
+    note('f');
+}
+
+Test(loop, runs_a_deferred_task_once_behind_the_fibers_of_its_turn, .init = begin, .fini = end)
+{
+    list_init(&task.link);
+    task.run = run_task;
+    fiber_start(defer_twice, NULL);
+    fiber_start(defer_twice, NULL);
+    loop_turn(0);
+    cr_assert_eq(task_runs, 1);
+    cr_assert_str_eq(task_order, "fft");
+    loop_turn(0);
+    cr_assert_eq(task_runs, 1);
+}
+
+Test(loop, does_not_sleep_while_a_task_asks_to_run_again, .init = begin, .fini = end)
+{
+    list_init(&task.link);
+    task.run = run_task;
+    task_wants = 3;
+    loop_defer(&task);
+    for (unsigned i = 1; i <= 3; i++) {
+        loop_turn(-1); /* would sleep for ever */
+        cr_assert_eq(task_runs, i);
+    }
+    loop_defer(&task);
+    list_remove(&task.link);
+    loop_turn(0);
+    cr_assert_eq(task_runs, 3);
 }
