@@ -6,8 +6,7 @@
  *     random [two]          by weight; of two the better one
  *     least_time            of two by chance the one with the smaller product of peak-sensitive
  *                           average latency and exchanges in flight
- *     hash, ip_hash         as nginx computes them, so that keys keep their servers
- *     hash ... consistent   the ring (ring.h), with bounded load if asked for
+ *     hash, ip_hash         where a key leads (keyed.h)
  *
  * What a method cannot place goes by turns. Nothing suspends.
  */

@@ -62,10 +62,51 @@ static void note_servers(upstream_t *g)
         for (unsigned j = i; g->policy.method == UPSTREAM_RING && j-- > 0;)
             if (str_eq(g->servers.v[j].name, s->name)) s->alike = j;
         g->has_names |= s->host.p != NULL;
-        if (g->policy.method == UPSTREAM_RING && !s->backup)
-            ring_add(&g->ring, g->pool, s->name, s->weight, i);
     }
+}
+
+/* --- the ring --- */
+
+/* Servers of one name have the same points: as many as the heaviest of their peers has. */
+static unsigned ring_weight(const upstream_t *g, unsigned server)
+{
+    unsigned most = 0, peers = 0;
+    for (const upstream_peer_t *p = g->servers.v[server].first; p; p = p->next, peers++)
+        if (!upstream_peer_is_backup(p) && p->settings.weight > most) most = p->settings.weight;
+    if (peers) return most;
+    for (unsigned i = server; i < g->servers.n; i++) {
+        const upstream_server_t *s = &g->servers.v[i];
+        if (s->alike == server && !s->backup && s->weight > most) most = s->weight;
+    }
+    return most;
+}
+
+/* Made while the configuration is read, for all workers, and anew when somebody's weight changes. */
+static void make_ring(upstream_t *g)
+{
+    bool same = true;
+    for (unsigned i = 0; i < g->servers.n; i++) {
+        unsigned weight = g->servers.v[i].alike == i ? ring_weight(g, i) : 0;
+        same &= weight == g->servers.v[i].on_ring;
+        g->servers.v[i].on_ring = weight;
+    }
+    if (same) return;
+    g->ring.points.n = 0;
+    VEC_EACH(const upstream_server_t, s, &g->servers)
+        ring_add(&g->ring, g->pool, s->name, s->on_ring, (unsigned)(s - g->servers.v));
     ring_close(&g->ring);
+}
+
+static void chain_peers(upstream_t *g)
+{
+    VEC_EACH(upstream_server_t, s, &g->servers) s->first = NULL;
+    for (unsigned i = g->peers.n; i-- > 0;) {
+        upstream_peer_t *peer = g->peers.v[i];
+        upstream_server_t *s = &g->servers.v[peer->server->alike];
+        if (peer->gone) continue;
+        peer->next = s->first;
+        s->first = peer;
+    }
 }
 
 upstream_t *upstream_group_new(conf_t *cf, const tree_node_t *node, const upstream_conf_t *c)
@@ -81,6 +122,7 @@ upstream_t *upstream_group_new(conf_t *cf, const tree_node_t *node, const upstre
     memcpy(&g->servers, &c->servers, sizeof(g->servers));
     if (!check_servers(cf, node, g)) return NULL;
     note_servers(g);
+    if (g->policy.method == UPSTREAM_RING) make_ring(g);
     str_t name = pool_lower(cf->pool, g->name);
     g->zone = peers_zone(cf, node, name, g->servers.n);
     return g->zone ? g : NULL;
@@ -179,6 +221,9 @@ void upstream_reorder(upstream_t *g)
     sort_peers(g);
     order_turns(g, false);
     order_turns(g, true);
+    if (g->policy.method != UPSTREAM_RING) return;
+    chain_peers(g);
+    make_ring(g);
 }
 
 static void make_known_peers(upstream_t *g)

@@ -7,7 +7,8 @@
  *     peers.c          what all workers know of a peer, in shared memory
  *     waiting.c        requests that wait since all peers have max_conns
  *     balance.c        which peer is asked, what became of it, who has to rest
- *     method.c         the balancing methods; schedule.c and ring.c: what two of them go by
+ *     method.c         the balancing methods; keyed.c: those that go by a key
+ *     schedule.c       the order of turns; ring.c: consistent hashing; weight.h: slow_start
  *     choice.c         one request's way through the peers: whom it may ask
  *     sticky.c         clients that keep their server; sticky_conf.c: the directive;
  *                      sticky_table.c: sessions that origins gave out
@@ -45,10 +46,12 @@ typedef struct upstream_peer {
     peer_place_t place;       /* what all workers know of it */
     peer_settings_t settings; /* in force, as of upstream_refresh */
     bool serves;              /* requests are sent to it at all; likewise */
-    unsigned credit, cost;    /* turns of the round robin that it may use (method.c) */
+    uint64_t credit;          /* turns of the round robin that it may use (method.c) */
+    unsigned cost;            /* of one of them */
     unsigned users;           /* exchanges of this worker that hold it */
     bool gone;                /* not among its name's addresses any more */
     char token[UPSTREAM_TOKEN + 1]; /* what its clients' cookie holds; "": not made yet */
+    struct upstream_peer *next; /* of the servers of this name: UPSTREAM_RING */
 } upstream_peer_t;
 
 struct upstream_server {
@@ -62,6 +65,8 @@ struct upstream_server {
     msec_t fail_timeout, slow_start;
     bool backup, down, drain;
     unsigned alike;           /* index of the first server of this name: UPSTREAM_RING */
+    unsigned on_ring;         /* of that one: the weight that it has on the ring */
+    upstream_peer_t *first;   /* of that one: the peers of all of them */
     uint64_t expires;         /* clock_ms until which the peers hold; 0: not resolved yet */
 };
 

@@ -433,11 +433,7 @@ static unsigned pick_key(upstream_t *g, unsigned key)
 static void make_ring(upstream_t *g)
 {
     g->policy.method = UPSTREAM_RING;
-    for (unsigned i = 0; i < g->servers.n; i++) {
-        ring_add(&g->ring, pool, g->servers.v[i].name, g->servers.v[i].weight, i);
-        g->servers.v[i].alike = i;
-    }
-    ring_close(&g->ring);
+    for (unsigned i = 0; i < g->servers.n; i++) g->servers.v[i].alike = i;
 }
 
 Test(balance, shape_of_hash)
@@ -503,6 +499,117 @@ Test(balance, a_bounded_ring_spreads_a_hot_key)
     for (unsigned i = 0; i < 10; i++) most = held[i] > most ? held[i] : most, busy += held[i] > 0;
     cr_expect_eq(most, 13, "ceil(1.25 * 100 / 10), not %u", most);
     cr_expect_eq(busy, 8);
+}
+
+/* --- slow_start with every method: one of four has a quarter of its weight --- */
+
+static upstream_t *with_a_late_one(upstream_method_t method)
+{
+    upstream_t *g = group(NULL, 4);
+    g->policy.method = method;
+    for (unsigned i = 0; i < 4; i++) g->servers.v[i].alike = i;
+    g->servers.v[2].slow_start = 100 * 1000;
+    state_of(g, 2)->back_ms = clock_ms();
+    clock_set(clock_ms() + 25 * 1000, 0);
+    return g;
+}
+
+Test(balance, slow_start_of_idle_peers)
+{
+    static const upstream_method_t methods[] = {
+        UPSTREAM_ROUND_ROBIN, UPSTREAM_LEAST_CONN, UPSTREAM_RANDOM, UPSTREAM_RANDOM_TWO};
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned count[4];
+        upstream_t *g = with_a_late_one(methods[i]);
+        count_picks(g, PICKS, count);
+        double share = (double)count[2] / PICKS; /* of two by chance: 1 - (3/3.25)^2, less ties */
+        cr_expect(share > 0.06 && share < 0.14, "method %u: %.3f", methods[i], share);
+        clock_set(clock_ms() + 75 * 1000, 0);
+        count_picks(g, PICKS, count);
+        EXPECT_SHARE(count[2], 0.25);
+    }
+}
+
+Test(balance, slow_start_of_busy_peers)
+{
+    static const upstream_method_t methods[] = {UPSTREAM_LEAST_CONN, UPSTREAM_RANDOM_TWO};
+    for (unsigned i = 0; i < 2; i++) {
+        unsigned held[4];
+        upstream_t *g = with_a_late_one(methods[i]);
+        load_picks(g, held);
+        cr_expect(held[2] >= 15 && held[2] <= 30, "method %u: %u of 300", methods[i], held[2]);
+    }
+}
+
+Test(balance, slow_start_with_least_time)
+{
+    unsigned count[4] = {0};
+    upstream_t *g = with_a_late_one(UPSTREAM_LEAST_TIME);
+    g->policy.by_time = true;
+    for (unsigned i = 0; i < PICKS; i++) {
+        choice_t b = request(g);
+        upstream_peer_t *peer = balance_pick(&b);
+        upstream_attempt_t a = {.response_us = 10000};
+        balance_done(&b, peer, BALANCE_SERVED, &a);
+        count[index_of(g, peer)]++;
+    }
+    double share = (double)count[2] / PICKS;
+    cr_expect(share > 0.05 && share < 0.12, "%.3f", share);
+}
+
+/* A quarter of its keys are back at first, and stay while others follow; nobody else's move. */
+Test(balance, slow_start_with_keys)
+{
+    enum { KEYS = 20000 };
+    static const upstream_method_t methods[] = {UPSTREAM_HASH, UPSTREAM_RING};
+    static uint8_t home[KEYS];
+    for (unsigned m = 0; m < 2; m++) {
+        unsigned back = 0, all = 0, strays = 0, lost = 0;
+        upstream_t *g = with_a_late_one(methods[m]);
+        upstream_update(g, NULL);
+        g->peers.v[2]->place.state->back_ms = 0;
+        for (unsigned i = 0; i < KEYS; i++) home[i] = (uint8_t)pick_key(g, i);
+        g->peers.v[2]->place.state->back_ms = clock_ms() - 25 * 1000;
+        for (unsigned i = 0; i < KEYS; i++) {
+            unsigned now = pick_key(g, i);
+            all += home[i] == 2;
+            back += now == 2;
+            strays += home[i] != 2 && now != home[i];
+            if (now == 2) home[i] = 9;
+        }
+        cr_expect_eq(strays, 0);
+        cr_expect(back > all * 0.22 && back < all * 0.28, "%u of %u", back, all);
+        clock_set(clock_ms() + 30 * 1000, 0);
+        for (unsigned i = 0; i < KEYS; i++) lost += pick_key(g, i) != 2 && home[i] == 9;
+        cr_expect_eq(lost, 0);
+    }
+}
+
+/* All have come back at once: their keys have nowhere better to go. */
+Test(balance, slow_start_of_all_keeps_keys_at_home)
+{
+    upstream_t *g = with_a_late_one(UPSTREAM_RING);
+    unsigned home[100];
+    for (unsigned i = 0; i < 4; i++) g->servers.v[i].slow_start = 100 * 1000;
+    g->peers.v[2]->place.state->back_ms = 0;
+    for (unsigned i = 0; i < 100; i++) home[i] = pick_key(g, i);
+    for (unsigned i = 0; i < 4; i++) g->peers.v[i]->place.state->back_ms = clock_ms() - 1000;
+    for (unsigned i = 0; i < 100; i++) cr_expect_eq(pick_key(g, i), home[i]);
+}
+
+/* --- weights on the ring change while it serves --- */
+
+Test(balance, the_ring_follows_changed_weights)
+{
+    unsigned count[4] = {0};
+    upstream_t *g = group(NULL, 4);
+    make_ring(g);
+    pick_key(g, 0);
+    cr_assert_eq(g->ring.points.n, 4 * RING_POINTS);
+    change(g, 1, (peer_settings_t){.weight = 5});
+    for (unsigned i = 0; i < PICKS; i++) count[pick_key(g, i)]++;
+    cr_expect_eq(g->ring.points.n, 8 * RING_POINTS);
+    cr_expect(count[1] > PICKS * 0.5 && count[1] < PICKS * 0.75, "%u", count[1]);
 }
 
 /* --- outliers --- */
