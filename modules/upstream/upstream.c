@@ -81,7 +81,7 @@ static unsigned ring_weight(const upstream_t *g, unsigned server)
     return most;
 }
 
-/* Made while the configuration is read, for all workers, and anew when somebody's weight changes. */
+/* Made while the configuration is read, for all workers, and anew when a weight changes. */
 static void make_ring(upstream_t *g)
 {
     bool same = true;
