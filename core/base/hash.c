@@ -46,6 +46,50 @@ uint64_t hash_bytes(str_t s)
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+static inline void absorb(uint64_t v[4], uint64_t word, int rounds)
+{
+    v[3] ^= word;
+    for (int i = 0; i < rounds; i++) sip_round(v);
+    v[0] ^= word;
+}
+
+static inline uint64_t squeeze(uint64_t v[4], int rounds)
+{
+    for (int i = 0; i < rounds; i++) sip_round(v);
+    return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+static inline __attribute__((always_inline)) void wide(str_t s, uint64_t k0, uint64_t k1, int c,
+                                                       int d, uint64_t out[2])
+{
+    uint64_t v[4] = {k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d ^ 0xee,
+                     k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573};
+    uint64_t word, last = (uint64_t)s.n << 56;
+    size_t whole = s.n & ~(size_t)7;
+    for (size_t i = 0; i < whole; i += 8) {
+        memcpy(&word, s.p + i, 8);
+        absorb(v, word, c);
+    }
+    for (size_t i = whole; i < s.n; i++) last |= (uint64_t)(unsigned char)s.p[i] << 8 * (i - whole);
+    absorb(v, last, c);
+    v[2] ^= 0xee;
+    out[0] = squeeze(v, d);
+    v[1] ^= 0xdd;
+    out[1] = squeeze(v, d);
+}
+
+void hash_wide(str_t s, uint64_t out[2])
+{
+    wide(s, 0x70726f7879642d77, 0x6964652d68617368, 1, 3, out);
+}
+
+void hash_wide_24(str_t s, const unsigned char key[16], uint64_t out[2])
+{
+    uint64_t k[2];
+    memcpy(k, key, 16);
+    wide(s, k[0], k[1], 2, 4, out);
+}
+
 void hash_map_init(hash_map_t *map, pool_t *pool)
 {
     *map = (hash_map_t){.pool = pool};

@@ -13,6 +13,15 @@
 /* SipHash-1-3 (Aumasson and Bernstein 2012, reduced rounds) under the process key. */
 uint64_t hash_bytes(str_t s);
 
+/*
+ * SipHash-1-3 with 128 bits of output under a fixed key: the same in every run, for names on disk.
+ * Whoever knows the key can make collisions, so the text itself must be compared as well.
+ */
+void hash_wide(str_t s, uint64_t out[2]);
+
+/* The same with SipHash-2-4 and the given key: what the known answers are for. */
+void hash_wide_24(str_t s, const unsigned char key[16], uint64_t out[2]);
+
 /* Sets the process key (16 random bytes); called once, before any map is made. */
 void hash_seed(const unsigned char key[16]);
 

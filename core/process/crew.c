@@ -8,6 +8,7 @@
 
 #include "core/base/clock.h"
 #include "core/process/background.h"
+#include "core/process/bell.h"
 #include "core/process/channel.h"
 
 enum {
@@ -21,11 +22,25 @@ crew_t *crew_new(generation_t *g)
 {
     crew_t *crew = POOL_NEW(g->pool, crew_t);
     crew->generation = g;
-    crew->count = g->core->worker_processes;
+    crew->workers = g->core->worker_processes;
+    crew->count = crew->workers + helper_count(&g->helpers);
     crew->posts = POOL_ARRAY(g->pool, crew_post_t, crew->count);
     crew->started = clock_ms();
     for (unsigned i = 0; i < crew->count; i++) crew->posts[i].channel = -1;
     return crew;
+}
+
+/* Who has the post: NULL is a worker. */
+static const helper_t *helper_of(const crew_t *crew, unsigned slot)
+{
+    return slot < crew->workers ? NULL
+                                : helper_at(&crew->generation->helpers, slot - crew->workers);
+}
+
+static const char *name_of(const crew_t *crew, const crew_post_t *post)
+{
+    const helper_t *h = helper_of(crew, (unsigned)(post - crew->posts));
+    return h ? h->name : "worker process";
 }
 
 /* --- starting --- */
@@ -46,7 +61,8 @@ static _Noreturn void run_child(crew_t *crew, unsigned slot, crew_t *all, int ma
 {
     generation_t *g = crew->generation;
     worker_role_t role = {
-        .generation = g, .slot = slot, .counters = crew->posts[slot].counters, .channel = channel};
+        .generation = g, .slot = slot, .helper = helper_of(crew, slot),
+        .counters = crew->posts[slot].counters, .channel = channel};
     close_foreign(crew, slot, all, master_fd);
     log_main = g->log;
     int status = worker_run(&role);
@@ -58,9 +74,9 @@ static _Noreturn void run_child(crew_t *crew, unsigned slot, crew_t *all, int ma
     exit(status);
 }
 
-static bool cannot_start(crew_post_t *post, const char *what, int err)
+static bool cannot_start(const crew_t *crew, crew_post_t *post, const char *what, int err)
 {
-    LOG(&log_main, LOG_ALERT, err, "%s failed while spawning \"worker process\"", what);
+    LOG(&log_main, LOG_ALERT, err, "%s failed while spawning \"%s\"", what, name_of(crew, post));
     if (post->counters) worker_counters_give(post->counters);
     post->counters = NULL;
     post->due = clock_ms() + RESPAWN_MAX_MS;
@@ -72,7 +88,7 @@ bool crew_start_worker(crew_t *crew, unsigned slot, crew_t *all, int master_fd)
     crew_post_t *post = &crew->posts[slot];
     int ends[2];
     int err = channel_open(ends);
-    if (err) return cannot_start(post, "socketpair()", -err);
+    if (err) return cannot_start(crew, post, "socketpair()", -err);
     post->counters = worker_counters_take();
     pid_t pid = post->counters ? fork() : -1;
     if (pid == 0) {
@@ -83,9 +99,9 @@ bool crew_start_worker(crew_t *crew, unsigned slot, crew_t *all, int master_fd)
     close(ends[1]);
     if (pid < 0) {
         close(ends[0]);
-        return cannot_start(post, "fork()", err);
+        return cannot_start(crew, post, "fork()", err);
     }
-    LOG(&log_main, LOG_NOTICE, 0, "start worker process %ld", (long)pid);
+    LOG(&log_main, LOG_NOTICE, 0, "start %s %ld", name_of(crew, post), (long)pid);
     *post = (crew_post_t){.pid = pid,
                           .channel = ends[0],
                           .counters = post->counters,
@@ -103,17 +119,18 @@ crew_post_t *crew_find(crew_t *crew, pid_t pid)
     return NULL;
 }
 
-static void say_end(const crew_post_t *post, int status)
+static void say_end(const crew_t *crew, const crew_post_t *post, int status)
 {
+    const char *name = name_of(crew, post);
     if (WIFSIGNALED(status))
-        LOG(&log_main, LOG_ALERT, 0, "worker process %ld exited on signal %d%s", (long)post->pid,
+        LOG(&log_main, LOG_ALERT, 0, "%s %ld exited on signal %d%s", name, (long)post->pid,
             WTERMSIG(status), WCOREDUMP(status) ? " (core dumped)" : "");
     else if (WEXITSTATUS(status) == WORKER_FATAL)
         LOG(&log_main, LOG_ALERT, 0,
-            "worker process %ld exited with fatal code %d and cannot be respawned",
-            (long)post->pid, WEXITSTATUS(status));
+            "%s %ld exited with fatal code %d and cannot be respawned", name, (long)post->pid,
+            WEXITSTATUS(status));
     else
-        LOG(&log_main, LOG_NOTICE, 0, "worker process %ld exited with code %d", (long)post->pid,
+        LOG(&log_main, LOG_NOTICE, 0, "%s %ld exited with code %d", name, (long)post->pid,
             WEXITSTATUS(status));
 }
 
@@ -145,11 +162,12 @@ static void hang_up(crew_post_t *post)
 void crew_buried(crew_t *crew, crew_post_t *post, int status)
 {
     bool fatal = WIFEXITED(status) && WEXITSTATUS(status) == WORKER_FATAL;
-    say_end(post, status);
+    say_end(crew, post, status);
     if (crew->state == CREW_STARTING && !post->ready)
         crew->failed = crew->failed || fatal || post->failures + 1 >= START_TRIES;
     hang_up(post);
     worker_counters_give(post->counters);
+    bell_ring(UINT32_MAX);
     post->counters = NULL;
     post->pid = 0;
     post->ready = false;

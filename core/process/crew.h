@@ -15,7 +15,7 @@
 
 enum { CREW_GRACE_MS = 1000 }; /* how long handshakes in flight may take on a retired listener */
 
-typedef struct crew_post { /* the place of one worker */
+typedef struct crew_post { /* the place of one worker or helper */
     pid_t pid;        /* 0: nobody at present */
     int channel;      /* -1: none */
     worker_counters_t *counters;
@@ -31,7 +31,8 @@ typedef struct crew {
     struct crew *next; /* the list of all crews of the master */
     generation_t *generation;
     crew_post_t *posts;
-    unsigned count;
+    unsigned count;    /* of posts: workers, then helpers (helper.h) */
+    unsigned workers;
     crew_state_t state;
     bool failed;       /* a worker cannot be made to start */
     bool has_served;

@@ -40,6 +40,7 @@ generation_t *generation_load(const generation_source_t *source)
     generation_t *g = POOL_NEW(pool, generation_t);
     g->pool = g->listens.pool = g->logfiles.pool = g->zones.pool = g->tempdirs.pool = pool;
     g->counters = worker_counters_zone(&g->zones);
+    g->helpers.pool = pool;
     g->source = source;
     g->number = ++number;
     g->diag = diag_new(pool);

@@ -10,6 +10,7 @@
 
 #include "core/config/conf.h"
 #include "core/process/core_conf.h"
+#include "core/process/helper.h"
 #include "core/process/listen.h"
 #include "core/process/logfile.h"
 #include "core/process/tempdir.h"
@@ -37,6 +38,7 @@ typedef struct generation {
     zone_set_t zones;
     zone_t *counters;          /* the zone of the workers' counters */
     tempdir_set_t tempdirs;
+    helper_set_t helpers;
     log_t log;                 /* error_log of the main block */
     bool prepared;
 } generation_t;

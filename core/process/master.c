@@ -13,6 +13,7 @@
 #include "core/base/clock.h"
 #include "core/base/panic.h"
 #include "core/process/background.h"
+#include "core/process/bell.h"
 #include "core/process/crew.h"
 #include "core/process/pidfile.h"
 #include "core/process/title.h"
@@ -120,7 +121,7 @@ static void commit(void)
     speak_through(now->generation);
     listen_set_commit(&now->generation->listens, old);
     LOG(&log_main, LOG_NOTICE, 0, "serving, configuration %u, %u worker processes",
-        now->generation->number, now->count);
+        now->generation->number, now->workers);
     if (!before) {
         background_ready();
         return;
@@ -413,7 +414,7 @@ int master_run(generation_t *g)
     sigprocmask(SIG_BLOCK, &set, NULL);
     if (!generation_prepare(g, NULL)) return 1;
     if (g->core->daemon && !go_into_background(g)) return 1;
-    if (!write_pid(g)) {
+    if (!write_pid(g) || !bell_make()) {
         generation_abandon(g, NULL);
         return 1;
     }

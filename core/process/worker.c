@@ -9,6 +9,7 @@
 #include "core/base/clock.h"
 #include "core/base/panic.h"
 #include "core/io/timer.h"
+#include "core/process/bell.h"
 #include "core/process/channel.h"
 #include "core/process/generation.h"
 #include "core/process/title.h"
@@ -276,22 +277,34 @@ static void start_drain(void)
     update_watching();
 }
 
+/* The one this process is; or all, when it is the only one. */
+static void stop_helpers(void)
+{
+    const helper_t *own = worker.role.helper;
+    if (own) own->stop(own->arg);
+    if (worker.role.channel >= 0) return;
+    for (const helper_t *h = worker.role.generation->helpers.first; h; h = h->next) h->stop(h->arg);
+}
+
 static void stop_gracefully(void)
 {
     LOG(&log_main, LOG_NOTICE, 0, "gracefully shutting down");
-    if (worker.role.channel >= 0) title_set("worker process is shutting down");
+    if (worker.role.channel >= 0 && !worker.role.helper)
+        title_set("worker process is shutting down");
     worker_stopping = true;
     start_drain();
     worker.shutdown.fire = on_shutdown_timeout;
     if (worker.core->worker_shutdown_timeout)
         timer_arm(&worker.shutdown, worker.core->worker_shutdown_timeout);
     if (worker.stop) worker.stop();
+    stop_helpers();
 }
 
 /* Requests are cut off; their fibers still end by their own error paths. */
 static void unwind(void)
 {
     if (!worker_stopping && worker.stop) worker.stop();
+    if (!worker_stopping) stop_helpers();
     worker_stopping = true;
     if (worker.cancel) worker.cancel();
     for (int i = 0; i < UNWIND_TURNS && fiber_count() > 0; i++) loop_turn(0);
@@ -391,8 +404,19 @@ static bool start_loop(void)
     return !err;
 }
 
+static bool start_helpers(const generation_t *g)
+{
+    const helper_t *own = worker.role.helper;
+    if (own) return own->start(own->arg) == 0;
+    if (worker.role.channel >= 0) return true;
+    for (const helper_t *h = g->helpers.first; h; h = h->next)
+        if (h->start(h->arg) != 0) return false;
+    return true;
+}
+
 static bool start_modules(const generation_t *g)
 {
+    if (worker.role.helper) return true;
     for (const module_t *const *m = g->source->modules; *m; m++)
         if ((*m)->worker_start && (*m)->worker_start(conf_get(g->main, *m)) != 0) return false;
     return true;
@@ -404,12 +428,12 @@ static bool start(generation_t *g)
     worker_counters = worker.role.counters;
     worker_counters->worker = (uint64_t)getpid();
     if (!alone) {
-        title_set("worker process");
+        title_set(worker.role.helper ? worker.role.helper->name : "worker process");
         worker_start_environment(g->pool, g->core);
         if (!worker_start_identity(g->core, worker.role.slot, &log_main)) return false;
     }
-    make_acceptors(g);
-    if (!start_loop() || !start_modules(g)) return false;
+    if (!worker.role.helper) make_acceptors(g);
+    if (!start_loop() || !start_modules(g) || !start_helpers(g)) return false;
     if (!alone && g->core->worker_seccomp && !priv_confine(&log_main)) return false;
     update_watching();
     if (!alone) channel_send(worker.role.channel, CHANNEL_READY, 0, -1);
@@ -418,12 +442,13 @@ static bool start(generation_t *g)
 
 static void finish(generation_t *g)
 {
-    for (const module_t *const *m = g->source->modules; *m; m++)
+    for (const module_t *const *m = g->source->modules; *m && !worker.role.helper; m++)
         if ((*m)->worker_stop) (*m)->worker_stop(conf_get(g->main, *m));
     if (fiber_count() > 0) _exit(0); /* what they refer to must not be freed */
     timer_disarm(&worker.pause);
     timer_disarm(&worker.drain);
     timer_disarm(&worker.shutdown);
+    bell_deaf();
     loop_close();
     fiber_trim();
     buf_trim();

@@ -23,6 +23,7 @@ typedef struct worker_counters { /* one per running worker, in shared memory */
     uint64_t accepted, handled, requests;
     uint64_t active, reading, writing, waiting; /* gauges */
     uint64_t worker; /* the process id; 0: of no worker at present */
+    uint64_t given;  /* not 0: it has been some worker's */
 } worker_counters_t;
 
 /* The counters of this worker; a private dummy in processes that are no worker (tests). */
@@ -92,7 +93,8 @@ enum { WORKER_FATAL = 2 }; /* exit status: could not start, and would not anothe
 
 typedef struct worker_role {
     struct generation *generation;
-    unsigned slot;
+    unsigned slot; /* of a helper: behind those of the workers */
+    const struct helper *helper; /* NULL: a worker */
     worker_counters_t *counters;
     int channel; /* to the master; -1: this process is both (master_process off) */
 } worker_role_t;

@@ -47,6 +47,7 @@ worker_counters_t *worker_counters_take(void)
 {
     for (worker_counters_t *c = shared->rows; c < shared->rows + ROWS; c++) {
         if (c->worker) continue;
+        c->given = 1;
         c->worker = 1; /* until the worker writes its process id */
         return c;
     }
@@ -64,11 +65,11 @@ int worker_row(void)
     return worker_counters == &dummy ? WORKER_NO_ROW : (int)(worker_counters - shared->rows);
 }
 
-/* Rows are given from the start, so behind the first that never counted there is nothing. */
+/* Rows are given from the start, so behind the first that never was there is nothing. */
 unsigned worker_rows(void)
 {
     unsigned n = 1;
-    while (shared && n < ROWS && (shared->rows[n].worker || shared->rows[n].accepted)) n++;
+    while (shared && n < ROWS && shared->rows[n].given) n++;
     return n;
 }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 #include <time.h>
 
 #include "core/base/panic.h"
@@ -74,6 +75,19 @@ void *shm_map(size_t size)
 {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     return p == MAP_FAILED ? NULL : p;
+}
+
+void *shm_map_file(size_t size, int *fd)
+{
+    *fd = memfd_create("proxyd", MFD_CLOEXEC);
+    if (*fd < 0) return NULL;
+    void *p = ftruncate(*fd, (off_t)size) < 0
+                  ? MAP_FAILED
+                  : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+    if (p != MAP_FAILED) return p;
+    close(*fd);
+    *fd = -1;
+    return NULL;
 }
 
 void shm_unmap(void *p, size_t size)

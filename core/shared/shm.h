@@ -37,6 +37,9 @@ void shm_unlock(shm_lock_t *lock);
 
 /* size bytes, zeroed, page-aligned; NULL with errno. Unmapped with shm_unmap. */
 void *shm_map(size_t size);
+/* The same in a memfd, so that parts of it can be sent as of a file: *fd is the caller's to close. */
+void *shm_map_file(size_t size, int *fd);
+
 void shm_unmap(void *p, size_t size);
 
 #endif

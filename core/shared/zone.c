@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/shared/shm.h"
 
@@ -9,6 +10,7 @@ struct zone_memory {
     unsigned refs;
     void *p;
     size_t size;
+    int fd; /* -1: in none */
 };
 
 static zone_t *find(const zone_set_t *set, str_t name)
@@ -76,16 +78,19 @@ static void release(zone_t *z)
     z->root = NULL;
     if (!m || --m->refs > 0) return;
     shm_unmap(m->p, m->size);
+    if (m->fd >= 0) close(m->fd);
     free(m);
 }
 
 static bool take_over(zone_t *z, const zone_set_t *before)
 {
     const zone_t *old = before ? find(before, z->name) : NULL;
-    if (!old || !old->memory || old->size != z->size || strcmp(old->kind, z->kind) != 0)
+    if (!old || !old->memory || old->size != z->size || strcmp(old->kind, z->kind) != 0 ||
+        old->file != z->file)
         return false;
     z->memory = old->memory;
     z->memory->refs++;
+    z->fd = z->memory->fd;
     z->slab = old->slab;
     z->root = old->root;
     return true;
@@ -94,14 +99,16 @@ static bool take_over(zone_t *z, const zone_set_t *before)
 static const char *map_fresh(zone_set_t *set, zone_t *z)
 {
     struct zone_memory *m = malloc(sizeof(*m));
-    void *p = m ? shm_map(z->size) : NULL;
+    int fd = -1;
+    void *p = !m ? NULL : z->file ? shm_map_file(z->size, &fd) : shm_map(z->size);
     if (!p) {
         free(m);
         return pool_printf(set->pool, "cannot map %zu bytes for zone \"" STR_FMT "\": %s", z->size,
                            STR_ARG(z->name), strerrordesc_np(errno)).p;
     }
-    *m = (struct zone_memory){.refs = 1, .p = p, .size = z->size};
+    *m = (struct zone_memory){.refs = 1, .p = p, .size = z->size, .fd = fd};
     z->memory = m;
+    z->fd = fd;
     z->slab = slab_init(p, z->size);
     z->root = z->init ? z->init(z->slab, z->arg) : NULL;
     return z->init && !z->root ? too_small(set, z->name) : NULL;

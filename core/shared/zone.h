@@ -18,6 +18,8 @@ typedef struct zone {
     str_t name;
     size_t size;      /* bytes, rounded up to pages; 0: only referred to so far */
     const char *kind; /* what it is for; two users of one name must agree */
+    bool file;        /* set behind zone_want: it is to lie in a memfd */
+    int fd;           /* the memfd then; the slab is at its start */
     slab_t *slab;     /* NULL until the zone is mapped */
     void *root;       /* what init made, inside the zone */
     /*

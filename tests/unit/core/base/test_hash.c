@@ -117,3 +117,36 @@ Test(hash_map, keeps_everything_while_it_grows)
     cr_assert_geq(map.mask + 1, map.count * 2 - 1, "at most about half of the slots are taken");
     pool_destroy(pool);
 }
+
+/* The first vectors of the reference implementation of SipHash-2-4 with 128 bits: key 00 01 .. 0f, text
+   00 01 ... */
+Test(hash, wide_known_answers)
+{
+    static const struct {
+        size_t n;
+        unsigned char out[16];
+    } rows[] = {
+        {0, {0xa3, 0x81, 0x7f, 0x04, 0xba, 0x25, 0xa8, 0xe6, 0x6d, 0xf6, 0x72, 0x14, 0xc7, 0x55, 0x02,
+             0x93}},
+        {1, {0xda, 0x87, 0xc1, 0xd8, 0x6b, 0x99, 0xaf, 0x44, 0x34, 0x76, 0x59, 0x11, 0x9b, 0x22, 0xfc,
+             0x45}},
+    };
+    unsigned char key[16];
+    for (int i = 0; i < 16; i++) key[i] = (unsigned char)i;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t out[2];
+        hash_wide_24(str_make((const char *)key, rows[i].n), key, out);
+        cr_expect_arr_eq(out, rows[i].out, 16);
+    }
+}
+
+Test(hash, wide_is_another_for_every_length_and_byte)
+{
+    uint64_t seen[64][2];
+    char text[64] = {0};
+    for (size_t n = 0; n < 64; n++) {
+        hash_wide(str_make(text, n), seen[n]);
+        for (size_t i = 0; i < n; i++)
+            cr_assert(seen[i][0] != seen[n][0] && seen[i][1] != seen[n][1]);
+    }
+}

@@ -199,3 +199,25 @@ Test(zone, needs_no_content)
     cr_expect_null(z->root);
     drop(&set);
 }
+
+Test(zone, lies_in_a_descriptor_when_that_is_wanted)
+{
+    zone_set_t set = make(), next = make();
+    const char *why;
+    int start = 77, found = 0;
+    zone_t *z = want(&set, "m", SIZE, "memory", &start);
+    z->file = true;
+    cr_assert(zone_set_map(&set, NULL, &why));
+    off_t at = (char *)z->root - (char *)z->slab;
+    cr_assert_eq(pread(z->fd, &found, sizeof(found), at), (ssize_t)sizeof(found));
+    cr_expect_eq(found, 77);
+    zone_t *after = want(&next, "m", SIZE, "memory", &start);
+    after->file = true;
+    cr_assert(zone_set_map(&next, &set, &why));
+    cr_expect_eq(after->fd, z->fd);
+    drop(&set);
+    *(int *)after->root = 78;
+    cr_assert_eq(pread(after->fd, &found, sizeof(found), at), (ssize_t)sizeof(found));
+    cr_expect_eq(found, 78);
+    drop(&next);
+}
