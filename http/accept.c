@@ -25,7 +25,7 @@ static const http_conf_t *conf_of(const conn_t *c)
 static bool must_linger(const conn_t *c)
 {
     unsigned mode = conf_of(c)->lingering_close;
-    if (mode == HTTP_LINGER_OFF || (c->stream.io.ready & LOOP_HUP) || c->reset) return false;
+    if (mode == HTTP_LINGER_OFF || !c->in || (c->stream.io.ready & LOOP_HUP) || c->reset) return false;
     return mode == HTTP_LINGER_ALWAYS || c->unread || stream_readable(&c->stream);
 }
 
@@ -71,20 +71,39 @@ static void become_busy(conn_t *c)
     conn_move(c, &conn_busy);
 }
 
-/* What must come before the first request. True: c->in holds something behind it. */
+/* Whether there is something to read on behind a greeting that went well. */
+static bool more_follows(conn_t *c)
+{
+    if (!c->in && stream_readable(&c->stream)) c->in = buf_take(H1_HEAD_BUFFER);
+    return c->in && (buf_used(c->in) || stream_readable(&c->stream));
+}
+
+/* What must come before the first request. True: a request may follow at once. */
 static bool greet(conn_t *c, bool *keep)
 {
-    if (!conn_site(c)->proxy_protocol || c->proxied) return true;
+    const site_address_t *address = conn_site(c);
+    if (address->proxy_protocol && !c->proxied) {
+        conn_gauge(c, &worker_counters->reading);
+        *keep = proxy_read(c);
+        if (!*keep || !more_follows(c)) return false;
+    }
+    if (!address->ssl || c->secure) return true;
     conn_gauge(c, &worker_counters->reading);
-    *keep = proxy_read(c);
-    return *keep && (buf_used(c->in) || stream_readable(&c->stream));
+    *keep = address->shake_hands(c);
+    return *keep && more_follows(c);
+}
+
+/* The protocol that has been agreed on. */
+static bool serve_requests(conn_t *c)
+{
+    return h1_serve(c);
 }
 
 static void serve(void *arg)
 {
     conn_t *c = arg;
     bool keep = false;
-    if (greet(c, &keep)) keep = h1_serve(c);
+    if (greet(c, &keep)) keep = serve_requests(c);
     if (c->detached) return;
     if (keep && !worker_stopping) {
         become_idle(c);

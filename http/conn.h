@@ -13,6 +13,7 @@
 #include "core/process/listen.h"
 
 typedef struct site_address site_address_t;
+typedef struct site_server site_server_t;
 typedef struct proxy_protocol proxy_protocol_t;
 
 typedef struct conn conn_t;
@@ -40,6 +41,9 @@ struct conn {
     const conn_protocol_t *protocol; /* NULL: HTTP/1 */
     void *state;               /* the protocol's */
     proxy_protocol_t *proxied; /* what the PROXY protocol said; NULL: not spoken, or not yet */
+    site_server_t *named;      /* the server found by the handshake's server name; NULL: none */
+    bool secure;               /* over TLS */
+    bool http2;                /* HTTP/2 has been agreed on */
     bool unread;               /* the client may be sending what nobody will read: linger at the end */
     bool reset;                /* end it with a reset */
     bool detached;             /* a tunnel owns the connection and its request; the fiber only ends */

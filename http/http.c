@@ -14,6 +14,11 @@ const http_scopes_t *http_scopes_read(const conf_t *cf)
     return &http_conf_read(cf)->block->scopes;
 }
 
+const http_addresses_t *http_addresses_read(const conf_t *cf)
+{
+    return &http_conf_read(cf)->block->addresses;
+}
+
 const site_location_t *http_location_read(const conf_t *cf)
 {
     const http_conf_t *c = http_conf_read(cf);

@@ -20,6 +20,7 @@ enum { HTTP_SATISFY_ALL, HTTP_SATISFY_ANY };
 enum { HTTP_LINGER_OFF, HTTP_LINGER_ON, HTTP_LINGER_ALWAYS };
 
 typedef VEC(void **) http_scopes_t;    /* structs by module index, as site_server.conf */
+typedef VEC(listen_t *) http_addresses_t; /* the data of each: a site_address_t */
 typedef struct http_block http_block_t; /* http_block.h: while the configuration is read */
 
 /* Directives of http, server and location that belong to no module. */
@@ -40,6 +41,7 @@ typedef struct http_conf {
     str_t client_body_temp_path;
     bool ignore_invalid_headers, underscores_in_headers, merge_slashes;
     bool server_tokens, chunked_transfer_encoding, tcp_nodelay, tcp_nopush;
+    bool http2;                       /* server: offered in handshakes */
     bool internal;                    /* location */
     bool server_name_in_redirect, port_in_redirect, absolute_redirect;
     bool recursive_error_pages;
@@ -69,6 +71,9 @@ const http_conf_t *http_conf_read(const conf_t *cf);
 
 /* The structs of every server and location of the http block, when it has been read. */
 const http_scopes_t *http_scopes_read(const conf_t *cf);
+
+/* Every address that its servers listen on. */
+const http_addresses_t *http_addresses_read(const conf_t *cf);
 
 /* The location block being read, for directives that depend on its name; NULL outside any. */
 const site_location_t *http_location_read(const conf_t *cf);

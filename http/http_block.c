@@ -11,6 +11,19 @@
 
 /* --- http --- */
 
+static bool check_addresses(conf_t *cf)
+{
+    bool ok = true;
+    VEC_EACH(listen_t *const, it, http_addresses_read(cf)) {
+        const site_address_t *address = (*it)->data;
+        if (address->ssl && !address->shake_hands)
+            ok = conf_error(cf, address->fallback->node, 0, "use a build that has the module ssl",
+                            "\"ssl\" of listen " STR_FMT " is not supported by this build",
+                            STR_ARG(http_listen_name(cf, *it)));
+    }
+    return ok;
+}
+
 static bool finish(conf_t *cf, conf_scope_t *scope)
 {
     conf_scope_t *outer = cf->scope;
@@ -19,6 +32,7 @@ static bool finish(conf_t *cf, conf_scope_t *scope)
     for (const http_hooks_t *const *h = hooks_table.all; *h; h++)
         if ((*h)->finish) ok = (*h)->finish(cf) && ok;
     const http_conf_t *c = http_conf_read(cf);
+    ok = ok && check_addresses(cf);
     ok = var_set_check(cf, c->vars) && ok;
     tempdir_want(&generation_of(cf)->tempdirs, c->client_body_temp_path);
     cf->scope = outer;
@@ -91,6 +105,8 @@ static bool add_to_address(conf_t *cf, http_block_t *block, const http_block_lis
                           STR_ARG(http_listen_name(cf, l->listen)));
     if (!address->fallback || l->fallback) address->fallback = block->server;
     address->fallback_set |= l->fallback;
+    if (!address->servers.n) *VEC_PUSH(cf->pool, &block->addresses) = l->listen;
+    *VEC_PUSH(cf->pool, &address->servers) = block->server;
     return add_names(cf, block, address);
 }
 

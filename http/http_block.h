@@ -28,6 +28,7 @@ typedef struct http_block {
     VEC(http_block_listen_t) listens; /* of the server */
     VEC(http_block_name_t) names;     /* of the server */
     http_scopes_t scopes;             /* of all servers and locations */
+    http_addresses_t addresses;       /* of all servers */
 } http_block_t;
 
 /* Set functions of the rows in http.c. */

@@ -73,7 +73,7 @@ typedef struct parsing {
     const tree_node_t *node;
     unsigned word;
     listen_options_t options;
-    bool fallback, proxy_protocol;
+    bool fallback, proxy_protocol, ssl;
 } parsing_t;
 
 static bool take_number(parsing_t *p, str_t text, int *out)
@@ -135,22 +135,21 @@ static bool take_keyed(parsing_t *p, str_t text)
     if (value_keyed(text, "so_keepalive", &rest)) return take_keepalive(p, rest);
     return conf_error(p->cf, p->node, p->word,
                       "known: default_server backlog= rcvbuf= sndbuf= ipv6only= so_keepalive= "
-                      "fastopen= reuseport deferred bind proxy_protocol",
+                      "fastopen= reuseport deferred bind proxy_protocol ssl",
                       "invalid parameter \"" STR_FMT "\"", STR_ARG(text));
 }
 
 static bool take_option(parsing_t *p, str_t text)
 {
-    static const char *const later[] = {"ssl", "http2", "quic"};
     if (str_eq(text, STR("default_server")) || str_eq(text, STR("default")))
         return p->fallback = true;
     if (str_eq(text, STR("proxy_protocol"))) return p->proxy_protocol = true;
     if (str_eq(text, STR("reuseport")) || str_eq(text, STR("bind"))) return p->options.set = true;
     if (str_eq(text, STR("deferred"))) return p->options.set = p->options.deferred = true;
-    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
-        if (str_eq(text, str_of(later[i])))
-            return conf_error(p->cf, p->node, p->word, "leave it out, or use a build that has it",
-                              "\"%s\" is not supported by this build", later[i]);
+    if (str_eq(text, STR("ssl"))) return p->ssl = true;
+    if (str_eq(text, STR("http2")) || str_eq(text, STR("quic")))
+        return conf_error(p->cf, p->node, p->word, "leave it out",
+                          "\"" STR_FMT "\" is not supported by this build", STR_ARG(text));
     return take_keyed(p, text);
 }
 
@@ -161,6 +160,13 @@ static bool same_server_twice(const http_block_t *block, const listen_t *l)
     VEC_EACH(http_block_listen_t, it, &block->listens)
         if (it->listen == l) return true;
     return false;
+}
+
+/* What one listen of an address says holds for all of them, as in nginx. */
+static void set_protocols(site_address_t *address, const parsing_t *p)
+{
+    address->proxy_protocol |= p->proxy_protocol;
+    address->ssl |= p->ssl;
 }
 
 static bool add_listen(conf_t *cf, http_block_t *block, const tree_node_t *node,
@@ -180,7 +186,7 @@ static bool add_listen(conf_t *cf, http_block_t *block, const tree_node_t *node,
         l->options = p->options;
     }
     if (!l->data) l->data = site_address_new(cf->pool);
-    if (p && p->proxy_protocol) ((site_address_t *)l->data)->proxy_protocol = true;
+    if (p) set_protocols(l->data, p);
     l->serve = accept_connection;
     *VEC_PUSH(cf->pool, &block->listens) = (http_block_listen_t){l, p && p->fallback, node};
     return true;

@@ -10,7 +10,7 @@
 
 static const char *const doing = "while reading PROXY protocol";
 
-/* --- the log --- */
+/* --- what is wrong --- */
 
 static bool broken(const conn_t *c, const log_t *log)
 {

@@ -41,9 +41,11 @@ static void clean_fields(request_t *r)
 /* The status that error_page has given, with its own phrase. */
 static void set_error_status(request_t *r)
 {
-    if (!r->error_status) return;
-    r->reply.status = r->error_status;
-    r->reply.reason = (str_t){NULL, 0};
+    if (r->error_status) {
+        r->reply.status = r->error_status;
+        r->reply.reason = (str_t){NULL, 0};
+    }
+    r->reply.status = status_sent(r->reply.status);
 }
 
 /* Also an error page of ours must say how to authenticate (RFC 9110 15.5.2). */

@@ -55,7 +55,7 @@ request_t *request_new(conn_t *conn, const sink_ops_t *sink)
     r->started_ms = clock_unix_ms();
     r->began_ms = clock_ms();
     r->client = conn_peer(conn);
-    r->scheme = STR("http");
+    r->scheme = conn->secure ? STR("https") : STR("http");
     r->body.fd = -1;
     r->server_rewrite = true;
     header_list_init(&r->head.headers, pool);

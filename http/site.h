@@ -13,6 +13,7 @@
 #include "http/pattern.h"
 #include "http/site_tree.h"
 
+typedef struct conn conn_t;
 typedef struct site_server site_server_t;
 
 typedef enum site_match {
@@ -65,6 +66,15 @@ typedef struct site_address {
     site_server_t *fallback; /* default_server, else the first */
     bool fallback_set;       /* by default_server */
     bool proxy_protocol;     /* connections begin with a header of the PROXY protocol */
+    bool ssl;                /* connections begin with a handshake (`listen ... ssl`) */
+    bool http2;              /* `listen ... http2`: as if every server said http2 on */
+    /*
+     * Shakes hands, c->in holding what has been read; of a module, NULL: none. True: c->secure is set
+     * and c->in NULL; or not, when the client speaks plain HTTP (c->in as it was). False: it has
+     * failed, and has been said; only closing is left. Suspends.
+     */
+    bool (*shake_hands)(conn_t *c);
+    VEC(site_server_t *) servers; /* all that listen here, in order */
     host_map_t names;
     VEC(site_regex_name_t) regexes;
 } site_address_t;

@@ -64,6 +64,12 @@
     X(510, "Not Extended") \
     X(511, "Network Authentication Required")
 
+/* nginx's own, for error_page: on the wire they are a 400. */
+#define OWN(X) \
+    X(495, "The SSL certificate error") \
+    X(496, "No required SSL certificate was sent") \
+    X(497, "The plain HTTP request was sent to HTTPS port")
+
 enum { DIGITS = 3 };
 
 static str_t registered(int status)
@@ -72,6 +78,10 @@ static str_t registered(int status)
 #define X(code, reason) \
     case code: return STR(#code " " reason);
         STATUSES(X)
+#undef X
+#define X(code, reason) \
+    case code: return STR("400 " reason);
+        OWN(X)
 #undef X
     default: return (str_t){NULL, 0};
     }
@@ -99,4 +109,14 @@ str_t status_line(int status)
 {
     str_t line = registered(status);
     return line.n ? line : bare(status);
+}
+
+int status_sent(int status)
+{
+    switch (status) {
+#define X(code, reason) case code: return 400;
+        OWN(X)
+#undef X
+    default: return status;
+    }
 }

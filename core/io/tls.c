@@ -21,6 +21,7 @@ enum {
 typedef struct tls {
     SSL *ssl;
     stream_t *stream;
+    buf_t *read;     /* of a server: what was read before it was known to be TLS; NULL: none */
     buf_t *out;      /* records on their way to the kernel; NULL: none */
     size_t accepted; /* plain text in `out` that its writer was told to offer again */
     int io_error;    /* of the socket, negative errno */
@@ -30,12 +31,24 @@ typedef struct tls {
 
 /* --- the socket, as OpenSSL sees it --- */
 
+static int take_read(tls_t *t, char *p, size_t n, size_t *got)
+{
+    *got = buf_used(t->read) < n ? buf_used(t->read) : n;
+    if (*got) memcpy(p, t->read->pos, *got);
+    t->read->pos += *got;
+    if (buf_used(t->read)) return 1;
+    buf_return(t->read);
+    t->read = NULL;
+    return 1;
+}
+
 static int bio_read(BIO *bio, char *p, size_t n, size_t *got)
 {
     tls_t *t = BIO_get_data(bio);
     loop_fd_t *io = &t->stream->io;
     ssize_t r = -1;
     BIO_clear_retry_flags(bio);
+    if (t->read && n) return take_read(t, p, n, got);
     errno = EAGAIN;
     if (io->ready & LOOP_READ)
         do r = recv(io->fd, p, n, 0);
@@ -221,7 +234,7 @@ static ssize_t tls_sendfile(stream_t *s, int fd, off_t *at, size_t n)
 static bool tls_pending(const stream_t *s)
 {
     const tls_t *t = s->transport;
-    return t->error || SSL_has_pending(t->ssl) ||
+    return t->error || t->read || SSL_has_pending(t->ssl) ||
            SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN; /* read with the data */
 }
 
@@ -246,6 +259,7 @@ static void tls_close(stream_t *s, bool reset)
     tls_t *t = s->transport;
     if (!reset) say_goodbye(t);
     SSL_free(t->ssl);
+    buf_return(t->read);
     buf_return(t->out);
     free(t);
     s->transport = NULL;
@@ -369,9 +383,11 @@ int tls_connect(stream_t *s, const tls_client_t *how, uint64_t timeout_ms, tls_f
     return shake_hands(t, timeout_ms, why);
 }
 
-int tls_accept(stream_t *s, SSL_CTX *ctx, uint64_t timeout_ms, tls_failure_t *why)
+int tls_accept(stream_t *s, SSL_CTX *ctx, buf_t *read, uint64_t timeout_ms, tls_failure_t *why)
 {
     tls_t *t = start(s, ctx, STR(""), STR(""));
+    if (read && buf_used(read)) t->read = read;
+    else buf_return(read);
     SSL_set_accept_state(t->ssl);
     return shake_hands(t, timeout_ms, why);
 }
@@ -392,6 +408,11 @@ void tls_reuse_sessions(SSL_CTX *ctx)
 }
 
 /* --- questions --- */
+
+stream_t *tls_stream(const SSL *ssl)
+{
+    return ((const tls_t *)SSL_get_app_data(ssl))->stream;
+}
 
 SSL *tls_ssl(const stream_t *s)
 {

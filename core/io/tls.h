@@ -17,7 +17,7 @@
 
 #include <openssl/types.h>
 
-#include "core/base/str.h"
+#include "core/base/buf.h"
 #include "core/io/stream.h"
 
 /* What a handshake failed of. */
@@ -46,7 +46,9 @@ typedef struct tls_client {
  * After a failure the stream is good for stream_close alone.
  */
 int tls_connect(stream_t *s, const tls_client_t *how, uint64_t timeout_ms, tls_failure_t *why);
-int tls_accept(stream_t *s, SSL_CTX *ctx, uint64_t timeout_ms, tls_failure_t *why);
+
+/* The same as server. `read` (may be NULL) is taken over: what has been read from the socket already. */
+int tls_accept(stream_t *s, SSL_CTX *ctx, buf_t *read, uint64_t timeout_ms, tls_failure_t *why);
 
 /* Lets clients of the ctx take up the sessions of their earlier connections (tls_session.h). */
 void tls_reuse_sessions(SSL_CTX *ctx);
@@ -56,6 +58,9 @@ bool tls_serves(const stream_t *s, const SSL_CTX *ctx, str_t name);
 
 /* The connection's SSL, for what there is to ask of it; NULL: not over TLS. */
 SSL *tls_ssl(const stream_t *s);
+
+/* The stream that an SSL of ours belongs to (SSL_get_app_data is taken). */
+stream_t *tls_stream(const SSL *ssl);
 
 /* What OpenSSL has to say of the last failure: "SSL: error:...", with a NUL; empties its queue. */
 void tls_reason(char *out, size_t n);

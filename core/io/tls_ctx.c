@@ -1,11 +1,8 @@
 #include "core/io/tls_ctx.h"
 
-#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 static const struct {
     unsigned bit;
@@ -68,61 +65,21 @@ bool tls_ctx_revoked(SSL_CTX *ctx, const char *path)
     return X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL) == 1;
 }
 
-bool tls_ctx_certificate(SSL_CTX *ctx, const char *path)
+bool tls_ctx_groups(SSL_CTX *ctx, const char *list)
 {
     ERR_clear_error();
-    return SSL_CTX_use_certificate_chain_file(ctx, path) == 1;
+    return SSL_CTX_set1_groups_list(ctx, list) == 1;
 }
 
-/* --- keys --- */
-
-/* Never asks at the terminal. */
-static int give_password(char *out, int size, int writing, void *arg)
+bool tls_ctx_dh(SSL_CTX *ctx, const char *path)
 {
-    const str_t *password = arg;
-    (void)writing;
-    if (!password || password->n > (size_t)size) return -1;
-    memcpy(out, password->p, password->n);
-    return (int)password->n;
-}
-
-static EVP_PKEY *read_key(const char *path, const str_t *password)
-{
+    ERR_clear_error();
     BIO *file = BIO_new_file(path, "r");
-    if (!file) return NULL;
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(file, NULL, give_password, (void *)(uintptr_t)password);
+    EVP_PKEY *parameters = file ? PEM_read_bio_Parameters(file, NULL) : NULL;
     BIO_free(file);
-    return key;
-}
-
-bool tls_ctx_key(SSL_CTX *ctx, const char *path, const tls_passwords_t *passwords)
-{
-    ERR_clear_error();
-    EVP_PKEY *key = read_key(path, NULL);
-    for (unsigned i = 0; !key && i < passwords->n; i++) {
-        ERR_clear_error();
-        key = read_key(path, &passwords->v[i]);
-    }
-    bool ok = key && SSL_CTX_use_PrivateKey(ctx, key) == 1 && SSL_CTX_check_private_key(ctx) == 1;
-    EVP_PKEY_free(key);
-    return ok;
-}
-
-bool tls_ctx_read_passwords(pool_t *pool, const char *path, tls_passwords_t *out)
-{
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t n;
-    FILE *file = fopen(path, "re");
-    if (!file) return false;
-    while ((n = getline(&line, &room, file)) >= 0) {
-        while (n && (line[n - 1] == '\n' || line[n - 1] == '\r')) n--;
-        if (n) *VEC_PUSH(pool, out) = pool_str(pool, str_make(line, (size_t)n));
-    }
-    if (line) OPENSSL_cleanse(line, room);
-    free(line);
-    fclose(file);
-    return true;
+    if (parameters && SSL_CTX_set0_tmp_dh_pkey(ctx, parameters) == 1) return true;
+    EVP_PKEY_free(parameters);
+    return false;
 }
 
 /* --- commands --- */

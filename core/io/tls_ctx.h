@@ -8,13 +8,10 @@
 #define CORE_IO_TLS_CTX_H
 
 #include <openssl/types.h>
-
-#include "core/base/vec.h"
+#include <stdbool.h>
 
 /* Bits of tls_ctx_new. */
 enum { TLS_1_0 = 1 << 0, TLS_1_1 = 1 << 1, TLS_1_2 = 1 << 2, TLS_1_3 = 1 << 3 };
-
-typedef VEC(str_t) tls_passwords_t;
 
 /*
  * A context that speaks these protocols (at least one), lets go of buffers when idle, never
@@ -30,14 +27,13 @@ bool tls_ctx_trust(SSL_CTX *ctx, const char *path, unsigned depth);
 /* Refuses what the lists in this file revoke; every issuer of a chain must have a list there. */
 bool tls_ctx_revoked(SSL_CTX *ctx, const char *path);
 
-/* The certificate (with its chain) to show and its key, opened with the password that fits. */
-bool tls_ctx_certificate(SSL_CTX *ctx, const char *path);
-bool tls_ctx_key(SSL_CTX *ctx, const char *path, const tls_passwords_t *passwords);
+/* The groups for key exchange, the preferred ones first: "X25519:P-256". */
+bool tls_ctx_groups(SSL_CTX *ctx, const char *list);
+
+/* The parameters of finite-field Diffie-Hellman in this file; without, such ciphers are not used. */
+bool tls_ctx_dh(SSL_CTX *ctx, const char *path);
 
 /* A command of SSL_CONF_cmd(3) as in a file: "MinProtocol", "TLSv1.3". */
 bool tls_ctx_command(SSL_CTX *ctx, const char *name, const char *value);
-
-/* The lines of a file of passwords, into the pool. False: errno. */
-bool tls_ctx_read_passwords(pool_t *pool, const char *path, tls_passwords_t *out);
 
 #endif

@@ -5,6 +5,7 @@
 #include <openssl/x509.h>
 
 #include "core/io/tls_ctx.h"
+#include "core/io/tls_identity.h"
 #include "http/uri.h"
 #include "modules/upstream/proxy.h"
 
@@ -50,20 +51,23 @@ static bool wrong(conf_t *cf, const tree_node_t *node, const char *what, const c
 static bool set_identity(conf_t *cf, const proxy_ssl_conf_t *c, SSL_CTX *ctx)
 {
     tls_passwords_t passwords = {.n = 0};
+    tls_identity_t id = {.cert = NULL};
     if (!c->certificate.path) return true;
     if (!c->key.path)
         return conf_error(cf, c->certificate.node, 1, "add proxy_ssl_certificate_key",
                           "no \"proxy_ssl_certificate_key\" is defined for certificate \"%s\"",
                           c->certificate.path);
-    if (c->passwords.path && !tls_ctx_read_passwords(cf->pool, c->passwords.path, &passwords))
+    if (c->passwords.path && !tls_identity_read_passwords(cf->pool, c->passwords.path, &passwords))
         return conf_error(cf, c->passwords.node, 1, NULL, "cannot read \"%s\" (%d: %s)",
                           c->passwords.path, errno, strerror(errno));
-    if (!tls_ctx_certificate(ctx, c->certificate.path))
-        return wrong(cf, c->certificate.node, "cannot load certificate", c->certificate.path);
-    bool ok = tls_ctx_key(ctx, c->key.path, &passwords);
-    VEC_EACH(str_t, password, &passwords)
-        OPENSSL_cleanse((char *)(uintptr_t)password->p, password->n);
-    return ok || wrong(cf, c->key.node, "cannot load certificate key", c->key.path);
+    bool read = tls_identity_read_certificate(&id, c->certificate.path);
+    if (!read) wrong(cf, c->certificate.node, "cannot load certificate", c->certificate.path);
+    bool ok = read && tls_identity_read_key(&id, c->key.path, &passwords) &&
+              tls_identity_fits(&id) && tls_identity_show(&id, ctx);
+    if (read && !ok) wrong(cf, c->key.node, "cannot load certificate key", c->key.path);
+    tls_identity_forget_passwords(&passwords);
+    tls_identity_clear(&id);
+    return ok;
 }
 
 static bool set_trust(conf_t *cf, const proxy_ssl_conf_t *c, SSL_CTX *ctx, const tree_node_t *pass)

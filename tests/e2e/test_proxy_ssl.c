@@ -3,48 +3,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "tests/e2e/certify.h"
 #include "tests/e2e/keeper.h"
 #include "tests/e2e/origin.h"
 #include "tests/e2e/peer.h"
 #include "tests/e2e/subject.h"
 #include "tests/e2e/wire.h"
-
-/* --- certificates --- */
-
-/* Arguments are separated by single spaces. */
-static void openssl(const char *arguments)
-{
-    enum { MOST = 40 };
-    const char *argv[MOST + 1] = {"openssl"}, *output = file_path("openssl.txt");
-    char *rest = (char *)(uintptr_t)text("%s", harness_expand(arguments));
-    unsigned n = 1;
-    int status = -1;
-    for (char *word; n < MOST && (word = strsep(&rest, " ")); n++) argv[n] = word;
-    pid_t pid = keeper_run(argv, harness_dir(), output);
-    cr_assert(keeper_wait(pid, PATIENCE_MS, &status) && status == 0, "openssl %s:\n%s", arguments,
-              file_read("openssl.txt"));
-}
-
-/* NAME.pem and NAME.key: signed by the authority BY, or (NULL) by itself. */
-static void certify(const char *name, const char *by, const char *more)
-{
-    openssl(text("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -batch "
-                 "-keyout @dir@/%s.key -out @dir@/%s.pem -subj /CN=%s%s%s", name, name, name,
-                 by ? text(" -CA @dir@/%s.pem -CAkey @dir@/%s.key", by, by) : "", more));
-}
-
-/* What takes an authority with its books. */
-static void authority(const char *arguments)
-{
-    if (!file_exists("index")) file_write("index", "");
-    file_write("ca.conf", "[ca]\ndefault_ca = own\n[own]\ndatabase = @dir@/index\n"
-                          "crlnumber = @dir@/crlnumber\nnew_certs_dir = @dir@\n"
-                          "default_md = sha256\ndefault_crl_days = 2\nrand_serial = yes\n"
-                          "copy_extensions = copy\npolicy = any\n[any]\ncommonName = supplied\n");
-    if (!file_exists("crlnumber")) file_write("crlnumber", "01\n");
-    openssl(text("ca -config @dir@/ca.conf -cert @dir@/ca.pem -keyfile @dir@/ca.key %s",
-                 arguments));
-}
 
 static const char origin_name[] = " -addext subjectAltName=DNS:origin.test";
 
@@ -182,7 +146,7 @@ E2E(proxy_ssl, a_client_certificate_is_shown)
 {
     certify_origin();
     certify("me", "ca", "");
-    openssl("ec -in @dir@/me.key -out @dir@/locked.key -aes128 -passout pass:open-sesame");
+    certify_openssl("ec -in @dir@/me.key -out @dir@/locked.key -aes128 -passout pass:open-sesame");
     file_write("passwords", "wrong\nopen-sesame\n");
     start_nginx("ssl_verify_client on; ssl_client_certificate @dir@/ca.pem;");
     subject_http("", "server { listen 127.0.0.1:@http@; location / { " PASS VERIFIED
@@ -245,9 +209,9 @@ E2E(proxy_ssl, an_unknown_authority)
 E2E(proxy_ssl, an_expired_certificate)
 {
     certify("ca", NULL, "");
-    openssl(text("req -newkey rsa:2048 -nodes -batch -keyout @dir@/leaf.key -out @dir@/leaf.csr "
+    certify_openssl(text("req -newkey rsa:2048 -nodes -batch -keyout @dir@/leaf.key -out @dir@/leaf.csr "
                  "-subj /CN=leaf%s", origin_name));
-    authority("-batch -notext -in @dir@/leaf.csr -out @dir@/leaf.pem "
+    certify_authority("-batch -notext -in @dir@/leaf.csr -out @dir@/leaf.pem "
               "-startdate 20200101000000Z -enddate 20200201000000Z");
     start_nginx("");
     start("", PASS VERIFIED);
@@ -258,9 +222,9 @@ E2E(proxy_ssl, an_expired_certificate)
 E2E(proxy_ssl, a_revoked_certificate)
 {
     certify_origin();
-    authority("-gencrl -out @dir@/good.crl");
-    authority("-revoke @dir@/leaf.pem");
-    authority("-gencrl -out @dir@/bad.crl");
+    certify_authority("-gencrl -out @dir@/good.crl");
+    certify_authority("-revoke @dir@/leaf.pem");
+    certify_authority("-gencrl -out @dir@/bad.crl");
     start_nginx("");
     subject_http("", "server { listen 127.0.0.1:@http@;"
                      " location / { " PASS VERIFIED " proxy_ssl_crl bad.crl; }"

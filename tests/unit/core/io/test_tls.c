@@ -151,7 +151,7 @@ static void run(void (*a)(void *), void (*b)(void *))
     }
 
 FIBER(shake_left, left_result = tls_connect(&left, &how, LONG_MS, &left_why))
-FIBER(shake_right, right_result = tls_accept(&right, server_ctx, LONG_MS, &right_why))
+FIBER(shake_right, right_result = tls_accept(&right, server_ctx, NULL, LONG_MS, &right_why))
 FIBER(read_left, result = stream_read(&left, bytes, sizeof(bytes), LONG_MS))
 FIBER(write_right, stream_write(&right, "hello", 5, LONG_MS))
 

@@ -1,0 +1,50 @@
+/*
+ * ssl: TLS towards clients: what its directives say, and what is made of it.
+ *
+ * A server has the struct of the block that gave one of the directives; servers that share a struct
+ * share its context. Contexts are made by the master, which may read keys, when the http block has
+ * been read, and only for servers that listen with `ssl`.
+ */
+#ifndef MODULES_SSL_SSL_H
+#define MODULES_SSL_SSL_H
+
+#include <openssl/ssl.h>
+
+#include "http/request.h"
+#include "modules/ssl/ssl_certificate.h"
+
+typedef struct ssl_command {
+    const char *name, *value;
+    const tree_node_t *node;
+} ssl_command_t;
+
+typedef VEC(ssl_command_t) ssl_commands_t;
+
+/* What is made of a struct of directives; shared by all who share the struct. */
+typedef struct ssl_made {
+    SSL_CTX *ctx; /* NULL: not needed, or no certificate and none wanted */
+    bool done;    /* made, or failed and said so */
+    bool failed;
+} ssl_made_t;
+
+typedef struct ssl_conf {
+    ssl_files_t certificates, keys;
+    ssl_file_t passwords, dh;
+    unsigned protocols;
+    str_t ciphers, groups;
+    ssl_commands_t commands;
+    size_t buffer_size; /* the largest record */
+    bool server_order, reject;
+    ssl_store_t *store; /* of the http block */
+    ssl_made_t *made;
+} ssl_conf_t;
+
+extern const module_t ssl_module;
+extern unsigned ssl_index;
+
+static inline const ssl_conf_t *ssl_conf(const site_server_t *server)
+{
+    return server->conf[ssl_index];
+}
+
+#endif

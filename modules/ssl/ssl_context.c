@@ -1,0 +1,118 @@
+#include "modules/ssl/ssl_context.h"
+
+#include "core/io/tls.h"
+#include "core/io/tls_ctx.h"
+#include "modules/ssl/ssl_hello.h"
+
+static bool wrong(conf_t *cf, const tree_node_t *node, const char *what, const char *value)
+{
+    char reason[256];
+    tls_reason(reason, sizeof(reason));
+    return conf_error(cf, node, node ? 1 : 0, NULL, "%s \"%s\" (%s)", what, value, reason);
+}
+
+/* --- parts --- */
+
+/* The certificates and keys of a struct go together in their order. */
+static bool show_certificates(conf_t *cf, const ssl_conf_t *c)
+{
+    bool ok = true;
+    for (unsigned i = 0; i < c->certificates.n; i++) {
+        const ssl_file_t *file = &c->certificates.v[i];
+        if (i >= c->keys.n)
+            return conf_error(cf, file->node, 1, "add ssl_certificate_key",
+                              "no \"ssl_certificate_key\" is defined for certificate \"%s\"",
+                              file->path);
+        ssl_certificate_t *it = ssl_certificate_want(cf, c->store, file, &c->keys.v[i],
+                                                     &c->passwords);
+        if (it && !tls_identity_show(&it->identity, c->made->ctx))
+            ok = wrong(cf, file->node, "cannot use certificate", file->path);
+        ok = it && ok;
+    }
+    return ok;
+}
+
+static bool set_groups(conf_t *cf, const ssl_conf_t *c)
+{
+    if (!str_eq(c->groups, STR("auto")))
+        return tls_ctx_groups(c->made->ctx, c->groups.p) ||
+               wrong(cf, NULL, "ssl_ecdh_curve: no groups in", c->groups.p);
+    return tls_ctx_groups(c->made->ctx, SSL_CONTEXT_GROUPS_HYBRID) ||
+           tls_ctx_groups(c->made->ctx, SSL_CONTEXT_GROUPS) ||
+           wrong(cf, NULL, "no groups in", SSL_CONTEXT_GROUPS);
+}
+
+static bool set_algorithms(conf_t *cf, const ssl_conf_t *c)
+{
+    SSL_CTX *ctx = c->made->ctx;
+    if (!tls_ctx_ciphers(ctx, c->ciphers.p))
+        return wrong(cf, NULL, "ssl_ciphers: no ciphers in", c->ciphers.p);
+    if (c->dh.path && !tls_ctx_dh(ctx, c->dh.path))
+        return wrong(cf, c->dh.node, "cannot load parameters", c->dh.path);
+    if (c->server_order) SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    else SSL_CTX_clear_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    return set_groups(cf, c);
+}
+
+static bool run_commands(conf_t *cf, const ssl_conf_t *c)
+{
+    VEC_EACH(const ssl_command_t, command, &c->commands)
+        if (!tls_ctx_command(c->made->ctx, command->name, command->value))
+            return wrong(cf, command->node, "ssl_conf_command failed for", command->name);
+    return true;
+}
+
+static void set_record_size(SSL_CTX *ctx, size_t size)
+{
+    size_t most = SSL3_RT_MAX_PLAIN_LENGTH, least = 512;
+    SSL_CTX_set_max_send_fragment(ctx, (long)(size > most ? most : size < least ? least : size));
+}
+
+/* --- the whole --- */
+
+static void free_ctx(void *arg)
+{
+    SSL_CTX_free(arg);
+}
+
+static bool make(conf_t *cf, const ssl_conf_t *c)
+{
+    SSL_CTX *ctx = tls_ctx_new(true, c->protocols);
+    if (!ctx) return wrong(cf, NULL, "cannot speak TLS to", "clients");
+    pool_defer(cf->pool, free_ctx, ctx);
+    c->made->ctx = ctx;
+    set_record_size(ctx, c->buffer_size);
+    ssl_hello_watch(ctx);
+    return show_certificates(cf, c) && set_algorithms(cf, c) && run_commands(cf, c);
+}
+
+bool ssl_context_make(conf_t *cf, const ssl_conf_t *c)
+{
+    if (c->made->done) return !c->made->failed;
+    c->made->done = true;
+    if (c->certificates.n || c->reject) c->made->failed = !make(cf, c);
+    return !c->made->failed;
+}
+
+/* --- taking another's place --- */
+
+static bool adopt_groups(SSL *ssl, const ssl_conf_t *c)
+{
+    if (!str_eq(c->groups, STR("auto"))) return SSL_set1_groups_list(ssl, c->groups.p) == 1;
+    return SSL_set1_groups_list(ssl, SSL_CONTEXT_GROUPS_HYBRID) == 1 ||
+           SSL_set1_groups_list(ssl, SSL_CONTEXT_GROUPS) == 1;
+}
+
+bool ssl_context_adopt(SSL *ssl, const ssl_conf_t *c)
+{
+    SSL_CTX *ctx = c->made->ctx;
+    if (SSL_get_SSL_CTX(ssl) == ctx) return true;
+    if (SSL_set_SSL_CTX(ssl, ctx) != ctx) return false;
+    SSL_clear_options(ssl, SSL_get_options(ssl) & ~SSL_CTX_get_options(ctx));
+    SSL_set_options(ssl, SSL_CTX_get_options(ctx));
+    SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), SSL_CTX_get_verify_callback(ctx));
+    SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(ctx));
+    return SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(ctx)) &&
+           SSL_set_max_proto_version(ssl, (int)SSL_CTX_get_max_proto_version(ctx)) &&
+           adopt_groups(ssl, c);
+}

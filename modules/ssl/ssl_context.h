@@ -1,0 +1,23 @@
+/*
+ * ssl_context: OpenSSL contexts from the directives. In the master; nothing suspends.
+ */
+#ifndef MODULES_SSL_SSL_CONTEXT_H
+#define MODULES_SSL_SSL_CONTEXT_H
+
+#include "modules/ssl/ssl.h"
+
+/* What the words `ssl_ecdh_curve auto` and none at all stand for. */
+#define SSL_CONTEXT_GROUPS "X25519:P-256:P-384"
+#define SSL_CONTEXT_GROUPS_HYBRID "X25519MLKEM768:" SSL_CONTEXT_GROUPS
+
+/*
+ * Makes c->made->ctx unless it has been made. A struct without a certificate gets none unless it
+ * refuses every handshake. False: said.
+ */
+bool ssl_context_make(conf_t *cf, const ssl_conf_t *c);
+
+/* Of a connection made with another server's context: this server's from here on. In the callback
+   that sees the client's first message, before anything of it has been acted on. */
+bool ssl_context_adopt(SSL *ssl, const ssl_conf_t *c);
+
+#endif

@@ -1,0 +1,57 @@
+#include "modules/ssl/ssl_handshake.h"
+
+#include <errno.h>
+
+#include "core/io/tls.h"
+#include "http/http.h"
+#include "modules/ssl/ssl_hello.h"
+
+enum { STATUS_PLAIN_HTTP = 497 };
+
+static void log_failure(const conn_t *c, int err, const tls_failure_t *why)
+{
+    static const char *const doing = "while SSL handshaking";
+    log_t log = conn_log(c);
+    if (err == -ECANCELED) return;
+    if (err == -EPROTO || err == -EKEYREJECTED)
+        LOG(&log, LOG_INFO, 0, "SSL_do_handshake() failed (%s) %s", why->text, doing);
+    else if (err == -ETIMEDOUT)
+        LOG(&log, LOG_INFO, 0, "client timed out (110: Connection timed out) %s", doing);
+    else
+        LOG(&log, LOG_INFO, err == -ENODATA ? 0 : -err, "peer closed connection in SSL handshake %s",
+            doing);
+}
+
+static bool agreed_on_h2(const SSL *ssl)
+{
+    const unsigned char *p;
+    unsigned n;
+    SSL_get0_alpn_selected(ssl, &p, &n);
+    return str_eq(str_make((const char *)p, n), STR("h2"));
+}
+
+bool ssl_handshake(conn_t *c)
+{
+    site_server_t *server = conn_site(c)->fallback;
+    tls_failure_t why;
+    buf_t *read = c->in;
+    if (!ssl_hello_begins(buf_str(read))) return true;
+    c->in = NULL;
+    int err = tls_accept(&c->stream, ssl_conf(server)->made->ctx, read,
+                         http_conf(server->conf)->client_header_timeout, &why);
+    if (err < 0) {
+        log_failure(c, err, &why);
+        return false;
+    }
+    c->secure = true;
+    c->http2 = agreed_on_h2(tls_ssl(&c->stream));
+    return true;
+}
+
+verdict_t ssl_handshake_check(request_t *r)
+{
+    if (!conn_site(r->conn)->ssl || r->conn->secure) return VERDICT(NEXT);
+    r->reply.close = true;
+    return verdict_refuse(STATUS_PLAIN_HTTP, LOG_INFO,
+                          "client sent plain HTTP request to HTTPS port");
+}

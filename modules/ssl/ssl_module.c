@@ -1,0 +1,165 @@
+/* ssl_module: the rows of the ssl_ directives, and the servers that need what they say. */
+#include "core/io/tls_ctx.h"
+#include "http/http.h"
+#include "modules/ssl/ssl.h"
+#include "modules/ssl/ssl_context.h"
+#include "modules/ssl/ssl_handshake.h"
+
+unsigned ssl_index;
+
+/* --- the servers --- */
+
+static bool needs_certificate(conf_t *cf, const site_server_t *server)
+{
+    const ssl_conf_t *c = ssl_conf(server);
+    if (c->certificates.n || c->reject) return true;
+    return conf_error(cf, server->node, 0, "add ssl_certificate and ssl_certificate_key",
+                      "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive");
+}
+
+/* A server without a certificate is served with that of the address's default, as in nginx. */
+static bool prepare_address(conf_t *cf, site_address_t *address)
+{
+    bool ok = needs_certificate(cf, address->fallback), strict = ssl_conf(address->fallback)->reject;
+    VEC_EACH(site_server_t *const, it, &address->servers) {
+        if (strict) ok = needs_certificate(cf, *it) && ok;
+        ok = ssl_context_make(cf, ssl_conf(*it)) && ok;
+    }
+    address->shake_hands = ssl_handshake;
+    return ok;
+}
+
+static bool serves(conf_t *cf, str_t name)
+{
+    VEC_EACH(listen_t *const, it, http_addresses_read(cf)) {
+        const site_address_t *address = (*it)->data;
+        if (!address->ssl) continue;
+        if (host_map_find(&address->names, name) || address->regexes.n) return true;
+    }
+    return false;
+}
+
+static bool finish(conf_t *cf)
+{
+    bool ok = true;
+    VEC_EACH(listen_t *const, it, http_addresses_read(cf)) {
+        site_address_t *address = (*it)->data;
+        if (address->ssl) ok = prepare_address(cf, address) && ok;
+    }
+    const ssl_conf_t *c = conf_get(cf->scope, &ssl_module);
+    ssl_certificate_check_names(cf, c->store, serves);
+    return ok;
+}
+
+static bool begin(conf_t *cf, const tree_node_t *http)
+{
+    ssl_conf_t *c = conf_own(cf, &ssl_module);
+    (void)http;
+    c->store = ssl_store_new(cf->pool);
+    return true;
+}
+
+/* --- the directives --- */
+
+/* Relative to the configuration file; "data:..." is the thing itself. */
+static ssl_file_t file_of(conf_t *cf, const tree_node_t *node)
+{
+    str_t path = node->words[1].text;
+    bool inside = str_starts(path, STR("data:"));
+    return (ssl_file_t){pool_cstr(cf->pool, inside ? path : conf_full_path(cf, path, true)), node};
+}
+
+static bool set_file(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    *CONF_AT(row, conf, ssl_file_t) = file_of(cf, node);
+    return true;
+}
+
+static bool add_file(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    str_t path = node->words[1].text;
+    if (str_find(path, 0, '$') < path.n)
+        return conf_error(cf, node, 1, NULL, "variables are not supported in \"%s\"", row->name);
+    *VEC_PUSH(cf->pool, CONF_AT(row, conf, ssl_files_t)) = file_of(cf, node);
+    return true;
+}
+
+static bool add_command(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    ssl_command_t *command = VEC_PUSH(cf->pool, CONF_AT(row, conf, ssl_commands_t));
+    command->name = pool_cstr(cf->pool, node->words[1].text);
+    command->value = pool_cstr(cf->pool, node->words[2].text);
+    command->node = node;
+    return true;
+}
+
+/* With a NUL behind, which OpenSSL wants to see. */
+static bool set_list(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    *CONF_AT(row, conf, str_t) = pool_str(cf->pool, node->words[1].text);
+    return true;
+}
+
+/* Each struct of directives has a context of its own. */
+static bool check(conf_t *cf, void *conf)
+{
+    ssl_conf_t *c = conf;
+    c->made = POOL_NEW(cf->pool, ssl_made_t);
+    if (c->protocols) return true;
+    return conf_error(cf, conf_node(cf, "ssl_protocols"), 1, "TLSv1.2 TLSv1.3",
+                      "ssl_protocols names no protocol that can be spoken");
+}
+
+static const conf_name_t protocols[] = {
+    {"SSLv2", 0},         {"SSLv3", 0},         {"TLSv1", TLS_1_0}, {"TLSv1.1", TLS_1_1},
+    {"TLSv1.2", TLS_1_2}, {"TLSv1.3", TLS_1_3}, {NULL, 0}};
+
+#define BOTH (CONF_HTTP | CONF_SERVER)
+#define CONF ssl_conf_t
+
+static const conf_row_t rows[] = {
+    CONF_CUSTOM("ssl_certificate", BOTH, CONF_MANY, 1, 1, add_file,
+                CONF_FIELD(CONF, certificates, ssl_files_t), NULL,
+                "a file with the server's certificate and its chain; several: one per kind of key"),
+    CONF_CUSTOM("ssl_certificate_key", BOTH, CONF_MANY, 1, 1, add_file,
+                CONF_FIELD(CONF, keys, ssl_files_t), NULL,
+                "the key of the ssl_certificate in the same place"),
+    CONF_CUSTOM("ssl_password_file", BOTH, 0, 1, 1, set_file,
+                CONF_FIELD(CONF, passwords, ssl_file_t), NULL,
+                "a file of passwords, one a line, tried on ssl_certificate_key"),
+    CONF_MASK("ssl_protocols", BOTH, CONF, protocols, "TLSv1.2 TLSv1.3", protocols,
+              "the versions of TLS spoken to clients"),
+    CONF_CUSTOM("ssl_ciphers", BOTH, 0, 1, 1, set_list, CONF_FIELD(CONF, ciphers, str_t),
+                "ECDHE+AESGCM:ECDHE+CHACHA20",
+                "the ciphers of TLS 1.2 and before, as OpenSSL writes them"),
+    CONF_FLAG("ssl_prefer_server_ciphers", BOTH, CONF, server_order, "off",
+              "whether the server's order of ciphers counts, not the client's"),
+    CONF_CUSTOM("ssl_ecdh_curve", BOTH, 0, 1, 1, set_list, CONF_FIELD(CONF, groups, str_t), "auto",
+                "the groups for key exchange, as OpenSSL writes them; auto: " SSL_CONTEXT_GROUPS
+                ", and a hybrid post-quantum one before them if OpenSSL has it"),
+    CONF_CUSTOM("ssl_dhparam", BOTH, 0, 1, 1, set_file, CONF_FIELD(CONF, dh, ssl_file_t), NULL,
+                "a file of parameters for DHE ciphers, which are not used without"),
+    CONF_CUSTOM("ssl_conf_command", BOTH, CONF_MANY, 2, 2, add_command,
+                CONF_FIELD(CONF, commands, ssl_commands_t), NULL,
+                "a command of OpenSSL's configuration, which has the last word"),
+    CONF_SIZE("ssl_buffer_size", BOTH, CONF, buffer_size, "16k", 1, 1024 * 1024,
+              "the largest record sent; from 512 to 16k"),
+    CONF_FLAG("ssl_reject_handshake", BOTH, CONF, reject, "off",
+              "whether every handshake with this server is refused"),
+    CONF_END,
+};
+
+static const http_hooks_t hooks = {
+    .phase = {[PHASE_POST_READ] = ssl_handshake_check},
+    .begin = begin,
+    .finish = finish,
+};
+
+const module_t ssl_module = {
+    .name = "ssl",
+    .index = &ssl_index,
+    .rows = rows,
+    .conf_size = sizeof(ssl_conf_t),
+    .check = check,
+    .hooks = &hooks,
+};
