@@ -132,10 +132,13 @@ bool balance_done(const choice_t *c, upstream_peer_t *peer, balance_result_t res
     return rest;
 }
 
-unsigned balance_candidates(const choice_t *c)
+bool balance_has_more(choice_t *c)
 {
-    unsigned n = 0;
-    VEC_EACH(upstream_peer_t *, it, &c->group->peers)
-        n += (*it)->serves || choice_was_tried(c, *it);
-    return n;
+    const upstream_t *g = c->group;
+    if (!upstream_has_choice(g)) return false;
+    c->saturated = false;
+    c->take_outliers = true;
+    VEC_EACH(upstream_peer_t *, it, &g->peers)
+        if (choice_fits(c, *it, upstream_peer_is_backup(*it))) return true;
+    return c->saturated && g->policy.queue;
 }

@@ -30,7 +30,7 @@ typedef enum balance_result {
 bool balance_done(const choice_t *c, upstream_peer_t *peer, balance_result_t result,
                   const upstream_attempt_t *attempt);
 
-/* How many peers could be tried in all. */
-unsigned balance_candidates(const choice_t *c);
+/* Whether a pick would find another peer, at once or after standing in line for it. */
+bool balance_has_more(choice_t *c);
 
 #endif

@@ -3,7 +3,7 @@
 #include "core/base/clock.h"
 #include "modules/upstream/outlier.h"
 
-bool choice_was_tried(const choice_t *c, const upstream_peer_t *peer)
+static bool was_tried(const choice_t *c, const upstream_peer_t *peer)
 {
     for (unsigned i = 0; i < c->tried.n; i++)
         if (c->tried.v[i] == peer) return true;
@@ -32,8 +32,7 @@ bool choice_is_full(const upstream_t *g, const upstream_peer_t *peer, unsigned m
 static bool is_free(choice_t *c, const upstream_peer_t *peer)
 {
     const upstream_t *g = c->group;
-    if (choice_was_tried(c, peer) || rests(g, peer) ||
-        (!c->take_outliers && outlier_is_out(g, peer)))
+    if (was_tried(c, peer) || rests(g, peer) || (!c->take_outliers && outlier_is_out(g, peer)))
         return false;
     if (!choice_is_full(g, peer, 1)) return true;
     c->saturated = true;

@@ -32,8 +32,6 @@ bool choice_fits(choice_t *c, const upstream_peer_t *peer, bool backup);
 /* The same for a request that belongs to it: drained or backup do not matter then. */
 bool choice_fits_own(choice_t *c, const upstream_peer_t *peer);
 
-bool choice_was_tried(const choice_t *c, const upstream_peer_t *peer);
-
 /* Whether it would have more than max_conns exchanges with so many more. */
 bool choice_is_full(const upstream_t *g, const upstream_peer_t *peer, unsigned more);
 

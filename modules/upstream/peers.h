@@ -21,6 +21,7 @@
 #include "core/config/conf.h"
 #include "core/shared/shm.h"
 #include "core/shared/zone.h"
+#include "modules/upstream/budget.h"
 
 /* What the configuration says of a peer, and an operator may change while it serves. */
 typedef struct peer_settings {
@@ -70,6 +71,7 @@ typedef struct peers_shared {
     uint64_t changes;     /* how often settings of some peer were changed */
     uint64_t ticket;      /* turns of the round robin handed out */
     uint64_t judged_ms;   /* clock_ms when outliers were last looked for */
+    budget_t budget;      /* of attempts beyond the first */
     peer_state_t *states; /* slots */
     uint64_t *owners;     /* lanes: the worker's process */
     uint32_t *active;     /* lanes x slots */

@@ -6,11 +6,10 @@ unsigned proxy_index;
 
 /* --- the log --- */
 
-/* Made when a line is written: most requests write none. */
+/* Made for each line: most requests write none. */
 void proxy_note_url(const proxy_t *p)
 {
     request_t *r = p->r;
-    if (r->upstream_url.p) return;
     str_t name = p->peer ? p->peer->name : p->target.group->name;
     bool local = str_starts(name, STR("unix:"));
     r->upstream_url = pool_printf(r->pool, "http%s://" STR_FMT "%s" STR_FMT,
@@ -33,6 +32,7 @@ void proxy_log(const proxy_t *p, int level, int err, const char *text, const cha
 
 void proxy_watch_client(proxy_t *p, bool on)
 {
+    if (p->hedge) return; /* the other fiber looks after it */
     if (on && p->conf->ignore_client_abort) return;
     p->watching = on;
     p->r->sink->watch(p->r, on);

@@ -1,7 +1,11 @@
 /*
  * proxy: proxy_pass: what the rooms of the proxy share: its directives and one request's passage.
  *
- *     proxy.c            the content handler: which origin, how often, what a failure means
+ *     proxy_module.c     the content handler: one attempt after the other
+ *     proxy_attempt.c    one attempt: connection, exchange, and what the answer means
+ *     proxy_next.c       whether another one may follow
+ *     proxy_failure.c    what went wrong, in words
+ *     proxy.c            the log, the client's leaving
  *     proxy_conf.c       the directives
  *     proxy_target.c     proxy_pass itself: whom to ask, for which URI
  *     proxy_fields.c     header fields of the request, compiled per location
@@ -63,6 +67,7 @@ typedef struct proxy_conf {
     unsigned http_version;
     unsigned protocol;               /* PROXY_PROTOCOL_V1 or V2; 0: none is spoken */
     unsigned next_upstream, next_tries;
+    budget_limit_t budget;
     unsigned ignore_headers;
     msec_t connect_timeout, send_timeout, read_timeout, next_timeout;
     size_t buffer_size, buffers_size, max_header_size;
@@ -84,7 +89,7 @@ typedef struct proxy {
     request_t *r;
     const proxy_conf_t *conf;
     proxy_target_t target;
-    choice_t balance;
+    choice_t choice;
     upstream_peer_t *peer;
     client_t *client;
     net_addr_t from;            /* proxy_bind; len 0: none */
@@ -96,7 +101,9 @@ typedef struct proxy {
     str_t body;                 /* the body in memory, when it is known whole */
     int64_t body_length;        /* of what the origin gets; -1: in chunks */
     unsigned tries;             /* attempts so far */
+    unsigned attempt;           /* the present one: its index in r->attempts */
     unsigned failure;           /* PROXY_ bit of the last attempt; 0: none */
+    bool again;                 /* after its end: another one is to follow */
     bool has_body, body_in_file, body_streamed;
     str_t uri;                  /* the request target for the origin */
     parse_method_t method_id;   /* what the origin is asked with: proxy_method, or the client's */
@@ -105,18 +112,19 @@ typedef struct proxy {
     bool upgrade;               /* the origin was asked to change protocols */
     bool reused;                /* the connection was idle before */
     bool buffering;
+    bool hedge;                 /* a second attempt beside the first, in a fiber of its own */
     bool watching;              /* the client's leaving cancels the fiber */
 } proxy_t;
 
 static inline upstream_attempt_t *proxy_attempt(const proxy_t *p)
 {
-    return &p->r->attempts.v[p->r->attempts.n - 1];
+    return &p->r->attempts.v[p->attempt];
 }
 
 /* "TEXT (111: Connection refused) while DOING": nginx's phrases, which log watchers match. */
 void proxy_log(const proxy_t *p, int level, int err, const char *text, const char *doing);
 
-/* For other rooms' lines: upstream: "http://..." of the present attempt. */
+/* For other rooms' lines: upstream: "http://..." of this attempt. */
 void proxy_note_url(const proxy_t *p);
 
 /*

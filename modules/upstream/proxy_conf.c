@@ -88,6 +88,31 @@ static bool set_buffers(conf_t *cf, const conf_row_t *row, void *conf, const tre
            conf_size(cf, node, 2, node->words[2].text, 1, 1 << 20, &c->buffers_size);
 }
 
+/* "20%" */
+static bool set_percent(conf_t *cf, const tree_node_t *node, unsigned word, unsigned most,
+                        unsigned *out)
+{
+    str_t text = node->words[word].text;
+    return conf_number(cf, node, word, str_sub(text, 0, text.n - 1), 0, most, out);
+}
+
+static bool set_budget(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    budget_limit_t *limit = CONF_AT(row, conf, budget_limit_t);
+    str_t least;
+    *limit = (budget_limit_t){.off = str_eq(node->words[1].text, STR("off")), .least = 10};
+    if (limit->off && node->n == 2) return true;
+    if (!str_ends(node->words[1].text, STR("%")))
+        return conf_error(cf, node, 1, "for example 20% min=10, or off",
+                          "invalid share \"" STR_FMT "\"", STR_ARG(node->words[1].text));
+    if (!set_percent(cf, node, 1, 1000, &limit->percent)) return false;
+    if (node->n == 2) return true;
+    if (value_keyed(node->words[2].text, "min", &least))
+        return conf_number(cf, node, 2, least, 0, 1000 * 1000, &limit->least);
+    return conf_error(cf, node, 2, "proxy_retry_budget 20% min=10",
+                      "invalid parameter \"" STR_FMT "\"", STR_ARG(node->words[2].text));
+}
+
 static bool set_unused_words(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {
     (void)cf, (void)row, (void)conf, (void)node;
@@ -220,6 +245,10 @@ const conf_row_t proxy_conf_rows[] = {
                 "how many origins are asked at most; 0: all"),
     CONF_MSEC("proxy_next_upstream_timeout", ALL, CONF, next_timeout, "0", 0, DAY,
               "how long another origin may still be asked; 0: always"),
+    CONF_CUSTOM("proxy_retry_budget", ALL, 0, 1, 2, set_budget,
+                CONF_FIELD(CONF, budget, budget_limit_t), "20%",
+                "how many attempts beyond the first there may be in a group: a share of its "
+                "requests, at least some a second: 20% [min=10], or off"),
     WORDS("proxy_busy_buffers_size", "accepted for nginx's sake: a slow client slows its origin"),
     WORDS("proxy_temp_path", "accepted for nginx's sake: responses are never put into files"),
     WORDS("proxy_max_temp_file_size", "accepted for nginx's sake: see proxy_temp_path"),

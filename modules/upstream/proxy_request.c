@@ -362,7 +362,7 @@ static proxy_sent_t stream_body(proxy_t *p, int *err)
 proxy_sent_t proxy_request_send(proxy_t *p, str_t uri, int *err)
 {
     int r = send_head(p, uri);
-    p->request_sent = true;
+    p->request_sent |= client_sent(p->client) > 0;
     if (r != 0) return sent(r, err);
     if (p->body_streamed) return stream_body(p, err);
     if (p->body_in_file)

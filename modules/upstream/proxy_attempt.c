@@ -1,0 +1,190 @@
+#include "modules/upstream/proxy_attempt.h"
+
+#include <errno.h>
+
+#include "core/base/clock.h"
+#include "modules/upstream/proxy_announce.h"
+#include "modules/upstream/proxy_failure.h"
+#include "modules/upstream/proxy_next.h"
+#include "modules/upstream/proxy_request.h"
+#include "modules/upstream/proxy_response.h"
+#include "modules/upstream/sticky.h"
+
+static const char *const connecting = "connecting to upstream";
+static const char *const reading = "reading response header from upstream";
+
+/* --- the connection --- */
+
+void proxy_attempt_begin(proxy_t *p)
+{
+    upstream_attempt_t *a = VEC_PUSH(p->r->pool, &p->r->attempts);
+    p->attempt = p->r->attempts.n - 1;
+    a->address = p->peer ? p->peer->name : p->target.group->name;
+    a->started_us = clock_ms() * 1000;
+    a->connect_us = a->header_us = a->response_us = -1;
+    p->client = NULL;
+    p->failure = 0;
+    p->again = false;
+    p->tries++;
+}
+
+static int64_t elapsed_us(const proxy_t *p)
+{
+    return (int64_t)(clock_ms() * 1000 - proxy_attempt(p)->started_us);
+}
+
+static origin_t *take_idle(proxy_t *p)
+{
+    origin_t *o;
+    if (p->conf->http_version == PROXY_HTTP_10 || p->conf->protocol) return NULL;
+    while ((o = keepalive_take(p->target.group->idle, &p->peer->addr, &p->from,
+                               p->tls.ctx ? &p->tls : NULL))) {
+        /* What must not be sent twice is worth a question whether the connection still stands. */
+        if (proxy_next_idempotent(p) || origin_is_quiet(o)) return o;
+        origin_close(o);
+    }
+    return NULL;
+}
+
+static origin_t *connect_to(proxy_t *p, bool fresh, int *err)
+{
+    origin_t *o = fresh ? NULL : take_idle(p);
+    p->reused = o != NULL;
+    if (!o) {
+        proxy_watch_client(p, true);
+        o = origin_open(&p->peer->addr, &p->from, p->conf->connect_timeout, err);
+        if (o) o = proxy_announce(p, o, err);
+        if (o && p->tls.ctx) o = proxy_ssl_start(p, o, err);
+        proxy_watch_client(p, false);
+    }
+    if (o) proxy_attempt(p)->connect_us = elapsed_us(p);
+    return o;
+}
+
+static void begin_exchange(proxy_t *p, origin_t *o)
+{
+    const proxy_conf_t *c = p->conf;
+    client_t *client = p->client = client_new(p->r->pool, o);
+    size_t all = c->buffers_count * c->buffers_size;
+    client->buffer_size = p->buffering && all > c->buffer_size ? all : c->buffer_size;
+    client->head_max = c->max_header_size;
+    client->send_timeout = c->send_timeout;
+    client->read_timeout = c->read_timeout;
+    client->head_request = p->method_id == METHOD_HEAD;
+    client->interim = proxy_response_interim;
+    client->arg = p;
+}
+
+/* --- what a status means --- */
+
+static unsigned failure_of(int status)
+{
+    switch (status) {
+    case 403: return PROXY_HTTP_403;
+    case 404: return PROXY_HTTP_404;
+    case 429: return PROXY_HTTP_429;
+    case 500: return PROXY_HTTP_500;
+    case 502: return PROXY_HTTP_502;
+    case 503: return PROXY_HTTP_503;
+    case 504: return PROXY_HTTP_504;
+    default: return 0;
+    }
+}
+
+static verdict_t judge(proxy_t *p)
+{
+    int status = p->client->head.status;
+    bool upgraded = p->upgrade && header_get(&p->client->head.headers, HEADER_UPGRADE);
+    if (status == 101 && !upgraded) {
+        proxy_log(p, LOG_ERR, 0, "upstream sent invalid header: 101 to a request that asked for no "
+                                 "upgrade", reading);
+        return proxy_failure(p, PROXY_INVALID_HEADER, 502);
+    }
+    unsigned failure = failure_of(status);
+    if (!failure || !(p->again = proxy_next_may(p, failure))) return VERDICT(NEXT);
+    return proxy_failure(p, failure, status);
+}
+
+/* --- the exchange --- */
+
+/* An idle connection that the origin closed just when we took it: nothing was served yet. */
+static bool was_stale(const proxy_t *p, int err)
+{
+    const client_t *c = p->client;
+    bool closed = err == -ENODATA || err == -EPIPE || err == -ECONNRESET;
+    bool safe = client_sent(c) == 0 || (proxy_next_idempotent(p) && !p->body_begun);
+    return p->reused && closed && safe && client_received(c) == 0 && !proxy_failure_cancelled();
+}
+
+verdict_t proxy_attempt_head(proxy_t *p)
+{
+    upstream_attempt_t *a = proxy_attempt(p);
+    a->header_us = elapsed_us(p);
+    a->status = p->client->head.status;
+    p->r->upstream_headers = &p->client->head.headers;
+    return judge(p);
+}
+
+static int wait_for_head(proxy_t *p)
+{
+    proxy_watch_client(p, true);
+    int err = client_head(p->client);
+    proxy_watch_client(p, false);
+    return err;
+}
+
+static verdict_t exchange(proxy_t *p, bool *stale)
+{
+    int err = 0;
+    proxy_sent_t sent = proxy_request_send(p, p->uri, &err);
+    if (sent == PROXY_SENT_CLIENT) return body_verdict(p->r, err);
+    p->client->sent = sent == PROXY_SENT;
+    if (sent != PROXY_SENT_ERROR) err = wait_for_head(p);
+    if (err == 0) return proxy_attempt_head(p);
+    *stale = was_stale(p, err);
+    return *stale ? VERDICT(REROUTE) : proxy_failure_exchange(p, err, sent == PROXY_SENT_ERROR);
+}
+
+/* On an idle connection if there is one, and once more on a fresh one should it prove dead. */
+verdict_t proxy_attempt_ask(proxy_t *p)
+{
+    bool stale = false;
+    proxy_ssl_describe(p);
+    for (;;) {
+        int err = 0;
+        origin_t *o = connect_to(p, stale, &err);
+        if (!o) return proxy_failure_connect(p, err);
+        begin_exchange(p, o);
+        stale = false;
+        verdict_t v = exchange(p, &stale);
+        if (!stale) return v;
+        client_close(p->client);
+    }
+}
+
+/* --- the end --- */
+
+static balance_result_t result_of(const proxy_t *p, verdict_t v)
+{
+    if (p->failure & (PROXY_HTTP_403 | PROXY_HTTP_404)) return BALANCE_ABANDONED;
+    if (p->failure) return BALANCE_FAILED;
+    return v.kind == VERDICT_REFUSE && v.status == 499 ? BALANCE_ABANDONED : BALANCE_SERVED;
+}
+
+/* Connection and peer go back; of a failed exchange nothing is kept. */
+void proxy_attempt_end(proxy_t *p, verdict_t v)
+{
+    if (p->failure && !p->again) p->again = proxy_next_may(p, p->failure);
+    if (p->client && p->client->origin) {
+        proxy_response_release(p);
+        client_close(p->client);
+    }
+    if (proxy_attempt(p)->response_us < 0 && !p->r->detached)
+        proxy_attempt(p)->response_us = elapsed_us(p);
+    if (!p->failure && p->client && p->client->answered)
+        sticky_served(p->target.group, p->peer, p->r);
+    if (balance_done(&p->choice, p->peer, result_of(p, v), proxy_attempt(p)))
+        proxy_log(p, LOG_WARNING, 0, "upstream server temporarily disabled",
+                  p->client ? reading : connecting);
+    p->peer = NULL;
+}
