@@ -5,6 +5,7 @@
 
 #include "core/base/clock.h"
 #include "core/process/worker.h"
+#include "http/fetch.h"
 #include "http/h1.h"
 #include "http/http.h"
 #include "http/proxy_read.h"
@@ -222,4 +223,5 @@ void accept_cancel_all(void)
             c->protocol->cancel(c);
         else if (c->fiber) fiber_cancel(c->fiber, -ECANCELED);
     }
+    fetch_cancel_all();
 }

@@ -236,6 +236,11 @@ static void finish(request_t *r, verdict_t v)
     flow_log(r);
 }
 
+verdict_t flow_content(request_t *r)
+{
+    return run_phase(r, PHASE_CONTENT);
+}
+
 void flow_log(request_t *r)
 {
     if (r->logged) return;

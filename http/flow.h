@@ -7,6 +7,9 @@
 /* Runs the request to its end, log line included. Never fails: errors end in the reply. Suspends. */
 void flow_run(request_t *r);
 
+/* The content phase of an inner request (fetch.h). Suspends. */
+verdict_t flow_content(request_t *r);
+
 /* The log phase, once; a detached request's tunnel calls it when it ends. */
 void flow_log(request_t *r);
 

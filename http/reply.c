@@ -56,16 +56,23 @@ static void add_challenge(request_t *r)
         header_add_id(list, HEADER_WWW_AUTHENTICATE, r->challenge);
 }
 
+static int run_head_hooks(request_t *r)
+{
+    for (int (*const *h)(request_t *) = hooks_table.head; *h; h++) {
+        int err = (*h)(r);
+        if (err < 0) return err;
+    }
+    return 0;
+}
+
 int reply_start(request_t *r)
 {
     reply_t *p = &r->reply;
     set_error_status(r);
     add_challenge(r);
     p->head_only = has_no_body(r);
-    for (int (*const *h)(request_t *) = hooks_table.head; *h; h++) {
-        int err = (*h)(r);
-        if (err < 0) return err;
-    }
+    int err = r->inner ? 0 : run_head_hooks(r);
+    if (err < 0) return err;
     p->head_only = has_no_body(r); /* a hook may have made it a 304 */
     clean_fields(r);
     p->started = true;

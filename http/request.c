@@ -64,6 +64,81 @@ request_t *request_new(conn_t *conn, const sink_ops_t *sink)
     return r;
 }
 
+/* --- copies --- */
+
+str_t request_copy_text(pool_t *pool, str_t s)
+{
+    return s.p ? pool_str(pool, s) : s;
+}
+
+void request_copy_fields(pool_t *pool, const header_list_t *from, header_list_t *to)
+{
+    header_list_init(to, pool);
+    HEADER_EACH(h, from)
+        header_add_as(to, h->id, h->id ? header_name(h->id) : pool_str(pool, h->name),
+                      request_copy_text(pool, h->value));
+}
+
+static void copy_head(request_t *in, const parse_request_t *from)
+{
+    parse_request_t *to = &in->head;
+    to->line = request_copy_text(in->pool, from->line);
+    to->method = request_copy_text(in->pool, from->method);
+    to->target = request_copy_text(in->pool, from->target);
+    to->host = request_copy_text(in->pool, from->host);
+    to->framing = PARSE_NO_BODY;
+    to->content_length = 0;
+    request_copy_fields(in->pool, &from->headers, &to->headers);
+}
+
+static void copy_vars(request_t *in, const request_t *r)
+{
+    if (!r->vars_known) return;
+    unsigned count = var_count(http_conf(r->conf)->vars);
+    in->vars = POOL_ARRAY(in->pool, str_t, count);
+    in->vars_known = POOL_ARRAY(in->pool, uint8_t, count);
+    for (unsigned i = 0; i < count; i++) {
+        if (!var_known(r, i)) continue;
+        in->vars[i] = request_copy_text(in->pool, r->vars[i]);
+        in->vars_known[i] = r->vars_known[i];
+    }
+}
+
+static void copy_captures(request_t *in, const request_t *r)
+{
+    if (!r->captures) return;
+    in->captures = pool_memdup(in->pool, r->captures, sizeof(*r->captures));
+    in->captures->subject = request_copy_text(in->pool, r->captures->subject);
+}
+
+static void copy_target(request_t *in, const request_t *r)
+{
+    in->method = request_copy_text(in->pool, r->method);
+    in->uri = request_copy_text(in->pool, r->uri);
+    in->args = request_copy_text(in->pool, r->args);
+    in->host = request_copy_text(in->pool, r->host);
+    in->scheme = request_copy_text(in->pool, r->scheme);
+}
+
+request_t *request_copy(const request_t *r, const sink_ops_t *sink)
+{
+    pool_t *pool = pool_create();
+    request_t *in = POOL_NEW(pool, request_t);
+    *in = (request_t){.pool = pool, .conn = r->conn, .sink = sink, .started_ms = r->started_ms,
+                      .began_ms = r->began_ms, .serial = r->serial, .head = r->head,
+                      .method_id = r->method_id, .client = r->client, .server = r->server,
+                      .location = r->location, .reroutes = r->reroutes, .inner = true,
+                      .internal = r->internal, .uri_changed = r->uri_changed,
+                      .uri_broken = r->uri_broken, .body = {.fd = -1, .ended = true}};
+    copy_head(in, &r->head);
+    copy_target(in, r);
+    request_set_conf(in, r->conf);
+    copy_vars(in, r);
+    copy_captures(in, r);
+    reply_reset(in, 0);
+    return in;
+}
+
 str_t request_client_text(request_t *r)
 {
     char text[NET_TEXT_MAX];

@@ -81,6 +81,7 @@ struct request {
     str_t challenge;            /* WWW-Authenticate of a 401 that has none; p NULL: none */
     const header_list_t *upstream_headers; /* of the last response; for $upstream_http_ */
 
+    void *cache;                /* of modules/cache: what it found out */
     str_t named;                /* reroute target "@name"; p NULL: by URI */
     uint64_t received;          /* bytes of head and body: $request_length */
     unsigned reroutes;          /* so far; bounded */
@@ -89,6 +90,7 @@ struct request {
     bool internal;              /* since an internal redirect: `internal` locations are open */
     bool uri_changed;           /* since the head was read: a proxy may not send the raw target */
     bool uri_broken;            /* rewritten with "break": the location's name is no part of it any more */
+    bool inner;                 /* of fetch.h: content alone, no filters, no client of its own */
     bool logged;
     bool detached;              /* a tunnel has it: its end and its log line are the tunnel's */
     bool pattern_failed;        /* a regex hit a limit: nothing may be concluded from it, refuse (500) */
@@ -105,6 +107,17 @@ static inline const void *request_conf(const request_t *r, unsigned index)
 /* Made by the connection for a parsed head; ends with request_end (in the same fiber). */
 request_t *request_new(conn_t *conn, const sink_ops_t *sink);
 void request_end(request_t *r);
+
+/*
+ * A request for the same content that depends on nothing of r but its connection: it owns copies of
+ * the head, the variables that have values, the captures. No body, an empty reply. Ends with
+ * request_end (in its own fiber).
+ */
+request_t *request_copy(const request_t *r, const sink_ops_t *sink);
+
+/* Copies of a text (p NULL stays so) and of all fields of a list, in the pool. */
+str_t request_copy_text(pool_t *pool, str_t s);
+void request_copy_fields(pool_t *pool, const header_list_t *from, header_list_t *to);
 
 /* The request belongs to this server or location from now on: structs and error log. */
 void request_set_server(request_t *r, site_server_t *server);
