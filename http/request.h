@@ -15,6 +15,16 @@
 #include "http/reply.h"
 #include "http/site.h"
 
+/* What went wrong with an attempt. */
+typedef enum upstream_failure {
+    UPSTREAM_FINE,
+    UPSTREAM_ERROR,          /* no connection, or it broke */
+    UPSTREAM_TIMEOUT,
+    UPSTREAM_INVALID_HEADER,
+    UPSTREAM_STATUS,         /* an answer that counts as a failure */
+    UPSTREAM_FAILURES        /* how many kinds there are */
+} upstream_failure_t;
+
 /* What an exchange with an origin leaves for $upstream_* and the logs; one per attempt. */
 typedef struct upstream_attempt {
     str_t address;              /* "127.0.0.1:8080", "unix:/path" */
@@ -23,6 +33,7 @@ typedef struct upstream_attempt {
     int64_t connect_us, header_us, response_us; /* -1: not reached */
     uint64_t received, sent;    /* bytes */
     uint64_t length;            /* bytes of the response's body */
+    upstream_failure_t failure;
     bool redirected;            /* the next attempt belongs to another location ("; " in logs) */
 } upstream_attempt_t;
 

@@ -127,6 +127,7 @@ bool balance_done(const choice_t *c, upstream_peer_t *peer, balance_result_t res
     count(peer, -1);
     if (result == BALANCE_SERVED) forgive(peer);
     if (result == BALANCE_FAILED) rest = note_failure(c, peer, attempt);
+    if (attempt && peer->place.tally) tally_note(peer->place.tally, attempt);
     if (attempt && result != BALANCE_ABANDONED) note_latency(c, peer, result, attempt);
     upstream_wake(c->group);
     return rest;

@@ -17,7 +17,7 @@ bool choice_has_failed(const upstream_peer_t *peer)
 }
 
 /* A group of one is never given up: there is no better choice. */
-static bool rests(const upstream_t *g, const upstream_peer_t *peer)
+bool choice_rests(const upstream_t *g, const upstream_peer_t *peer)
 {
     return choice_has_failed(peer) && upstream_has_choice(g) &&
            clock_ms() - PEER_GET(peer->place.state->checked_ms) <= peer->server->fail_timeout;
@@ -32,7 +32,8 @@ bool choice_is_full(const upstream_t *g, const upstream_peer_t *peer, unsigned m
 static bool is_free(choice_t *c, const upstream_peer_t *peer)
 {
     const upstream_t *g = c->group;
-    if (was_tried(c, peer) || rests(g, peer) || (!c->take_outliers && outlier_is_out(g, peer)))
+    if (was_tried(c, peer) || choice_rests(g, peer) ||
+        (!c->take_outliers && outlier_is_out(g, peer)))
         return false;
     if (!choice_is_full(g, peer, 1)) return true;
     c->saturated = true;

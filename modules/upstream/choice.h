@@ -35,6 +35,9 @@ bool choice_fits_own(choice_t *c, const upstream_peer_t *peer);
 /* Whether it would have more than max_conns exchanges with so many more. */
 bool choice_is_full(const upstream_t *g, const upstream_peer_t *peer, unsigned more);
 
+/* It has failed too often, and its rest is not over. */
+bool choice_rests(const upstream_t *g, const upstream_peer_t *peer);
+
 /* max_fails times in a row. */
 bool choice_has_failed(const upstream_peer_t *peer);
 

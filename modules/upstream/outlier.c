@@ -50,6 +50,7 @@ static void eject(const upstream_t *g, upstream_peer_t *peer, uint64_t us, uint6
     PEER_SET(s->latency_us, 0);
     PEER_SET(s->back_ms, until);
     PEER_SET(s->out_ms, until);
+    PEER_ADD(s->ejections, 1);
     if (log)
         LOG(log, LOG_WARNING, 0,
             "upstream server " STR_FMT " of \"" STR_FMT "\" is out for %llu ms: it takes %llu ms, "

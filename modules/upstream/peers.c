@@ -1,5 +1,7 @@
 #include "modules/upstream/peers.h"
 
+#include <stdio.h>
+
 #include "core/base/hash.h"
 #include "core/process/core_conf.h"
 #include "core/process/generation.h"
@@ -18,8 +20,15 @@ size_t peers_bytes(const peers_size_t *size)
 {
     size_t cells = (size_t)size->slots * size->lanes;
     size_t n = sizeof(peers_shared_t) + size->slots * sizeof(peer_state_t) +
-               size->lanes * sizeof(uint64_t) + cells * (sizeof(uint32_t) + 1);
+               size->lanes * sizeof(uint64_t) +
+               cells * (sizeof(uint32_t) + 1 + sizeof(tally_t));
     return n + n / 32 + 12 * (size_t)SLAB_PAGE;
+}
+
+/* The zone is fresh: what no one has freed is zero without touching it. */
+static void *make_large(slab_t *slab, size_t n)
+{
+    return slab_alloc(slab, n < SLAB_PAGE ? SLAB_PAGE : n);
 }
 
 static void *make(slab_t *slab, size_t n)
@@ -42,7 +51,8 @@ void *peers_init(slab_t *slab, void *arg)
     s->owners = make(slab, size->lanes * sizeof(*s->owners));
     s->active = make(slab, cells * sizeof(*s->active));
     s->held = make(slab, cells);
-    return s->states && s->owners && s->active && s->held ? s : NULL;
+    s->tallies = make_large(slab, cells * sizeof(*s->tallies));
+    return s->states && s->owners && s->active && s->held && s->tallies ? s : NULL;
 }
 
 /*
@@ -72,6 +82,11 @@ zone_t *peers_zone(conf_t *cf, const tree_node_t *node, str_t group, unsigned se
 static uint32_t *counts_of(peers_shared_t *s, unsigned lane)
 {
     return s->active + (size_t)lane * s->slots;
+}
+
+static tally_t *tally_of(peers_shared_t *s, unsigned lane, unsigned slot)
+{
+    return s->tallies + (size_t)lane * s->slots + slot;
 }
 
 static bool lives(const peers_shared_t *s, unsigned lane)
@@ -143,6 +158,7 @@ static unsigned claim(peers_shared_t *s, uint64_t id)
     slot = free_slot(s);
     if (slot == PEER_OWN) return slot;
     s->states[slot] = (peer_state_t){0};
+    for (unsigned lane = 0; lane < s->used; lane++) *tally_of(s, lane, slot) = (tally_t){0};
     PEER_SET(s->states[slot].id, id);
     return slot;
 }
@@ -156,7 +172,8 @@ static peer_place_t find_place(peers_t *p, pool_t *pool, str_t identity)
         return (peer_place_t){.state = own, .mine = &own->active, .slot = slot};
     }
     s->held[(size_t)p->lane * s->slots + slot] = 1;
-    return (peer_place_t){&s->states[slot], counts_of(s, p->lane) + slot, slot};
+    return (peer_place_t){&s->states[slot], counts_of(s, p->lane) + slot,
+                          tally_of(s, p->lane, slot), slot};
 }
 
 /* What the line says holds until it says something else, whatever was changed meanwhile. */
@@ -180,6 +197,26 @@ void peers_leave(peers_t *p, const peer_place_t *place)
 {
     if (place->slot != PEER_OWN)
         PEER_SET(p->shared->held[(size_t)p->lane * p->shared->slots + place->slot], 0);
+}
+
+/* --- what comes to be known --- */
+
+void peers_note_error(peer_state_t *state, int err, const char *text)
+{
+    char line[sizeof(state->error)];
+    if (err) snprintf(line, sizeof(line), "%s (%d: %s)", text, err, strerrordesc_np(err));
+    else snprintf(line, sizeof(line), "%s", text);
+    memcpy(state->error, line, sizeof(line) - 1); /* the last byte is always 0 */
+    PEER_SET(state->error_ms, clock_unix_ms());
+}
+
+tally_sum_t peers_tally(const peers_t *p, const peer_place_t *place)
+{
+    tally_sum_t sum = {0};
+    unsigned used = place->slot == PEER_OWN ? 0 : PEER_GET(p->shared->used);
+    for (unsigned lane = 0; lane < used; lane++)
+        tally_add(&sum, tally_of(p->shared, lane, place->slot));
+    return sum;
 }
 
 /* --- settings --- */

@@ -22,6 +22,7 @@
 #include "core/shared/shm.h"
 #include "core/shared/zone.h"
 #include "modules/upstream/budget.h"
+#include "modules/upstream/tally.h"
 
 /* What the configuration says of a peer, and an operator may change while it serves. */
 typedef struct peer_settings {
@@ -51,6 +52,9 @@ typedef struct peer_state {
     int32_t effective;    /* weight, less what failures have taken from it */
     uint32_t active;      /* exchanges of those without a lane */
     uint32_t last_status; /* of the last failure */
+    uint32_t ejections;   /* how often it was an outlier */
+    uint64_t error_ms;    /* clock_unix_ms of the last error; 0: none */
+    char error[96];       /* what it was; always ends */
 } peer_state_t;
 
 #define PEER_GET(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
@@ -76,6 +80,7 @@ typedef struct peers_shared {
     uint64_t *owners;     /* lanes: the worker's process */
     uint32_t *active;     /* lanes x slots */
     uint8_t *held;        /* lanes x slots: a worker has a peer in the slot */
+    tally_t *tallies;     /* lanes x slots; they outlive the worker */
 } peers_shared_t;
 
 /* One worker's hands on it. Zeroed; made with peers_join. */
@@ -90,6 +95,7 @@ typedef struct peers {
 typedef struct peer_place {
     peer_state_t *state;
     uint32_t *mine;         /* this worker's exchanges with it */
+    tally_t *tally;         /* this worker's; NULL where there is no zone */
     unsigned slot;          /* PEER_OWN: not in the zone */
 } peer_place_t;
 
@@ -121,6 +127,12 @@ static inline uint64_t peers_changes(const peers_t *p)
 {
     return __atomic_load_n(&p->shared->changes, __ATOMIC_ACQUIRE);
 }
+
+/* Keeps the text, with that of the errno when it is not 0, as the peer's last error. */
+void peers_note_error(peer_state_t *state, int err, const char *text);
+
+/* What all workers, past and present, have counted. */
+tally_sum_t peers_tally(const peers_t *p, const peer_place_t *place);
 
 /* Brings up to date whose exchanges count; once before peers_active is asked. */
 void peers_look(peers_t *p);

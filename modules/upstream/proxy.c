@@ -20,6 +20,7 @@ void proxy_note_url(const proxy_t *p)
 void proxy_log(const proxy_t *p, int level, int err, const char *text, const char *doing)
 {
     const log_t *log = &p->r->log;
+    if (level <= LOG_ERR && p->peer) peers_note_error(p->peer->place.state, err, text);
     if (level > log->level) return;
     proxy_note_url(p);
     if (err)

@@ -16,10 +16,24 @@ verdict_t proxy_failure_client(proxy_t *p)
     return verdict_refuse(499, LOG_INFO, NULL);
 }
 
+static upstream_failure_t kind_of(unsigned failure)
+{
+    switch (failure) {
+    case PROXY_ERROR: return UPSTREAM_ERROR;
+    case PROXY_TIMEOUT: return UPSTREAM_TIMEOUT;
+    case PROXY_INVALID_HEADER: return UPSTREAM_INVALID_HEADER;
+    default: return UPSTREAM_STATUS;
+    }
+}
+
 verdict_t proxy_failure(proxy_t *p, unsigned failure, int status)
 {
+    upstream_failure_t kind = kind_of(failure);
     p->failure = failure;
+    proxy_attempt(p)->failure = kind;
     proxy_attempt(p)->status = status;
+    if (kind == UPSTREAM_STATUS && p->peer)
+        peers_note_error(p->peer->place.state, 0, pool_printf(p->r->pool, "status %d", status).p);
     return verdict_refuse(status, LOG_ERR, NULL);
 }
 

@@ -134,6 +134,7 @@ void proxy_target_bind(proxy_pass_t *pass)
     if (!g) {
         g = make_single(groups->pool, key, &url);
         hash_map_set(&groups->singles, key, g);
+        *VEC_PUSH(groups->pool, &groups->all) = g;
     }
     pass->target.group = g;
 }

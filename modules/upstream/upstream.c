@@ -7,6 +7,7 @@
 #include "http/http.h"
 #include "http/request.h"
 #include "http/resolve.h"
+#include "modules/upstream/upstream_status.h"
 #include "modules/upstream/upstream_vars.h"
 
 static unsigned index_;
@@ -226,8 +227,9 @@ void upstream_reorder(upstream_t *g)
     make_ring(g);
 }
 
-static void make_known_peers(upstream_t *g)
+void upstream_join(upstream_t *g)
 {
+    if (g->ready) return;
     peers_join(&g->known, g->pool, g->zone ? g->zone->root : NULL);
     VEC_EACH(upstream_server_t, s, &g->servers)
         if (!s->host.p) add_peer(g, s, &s->addr);
@@ -282,7 +284,7 @@ static bool has_peers(const upstream_t *g)
 int upstream_update(upstream_t *g, request_t *r)
 {
     int err = 0;
-    if (!g->ready) make_known_peers(g);
+    upstream_join(g);
     if (!g->has_names) return 0;
     for (unsigned i = 0; i < g->servers.n; i++) {
         upstream_server_t *s = &g->servers.v[i];
@@ -314,4 +316,5 @@ const module_t upstream_module = {
     .rows = upstream_conf_rows,
     .conf_size = sizeof(upstream_conf_t),
     .hooks = &hooks,
+    .sections = upstream_status,
 };

@@ -12,6 +12,7 @@
  *     choice.c         one request's way through the peers: whom it may ask
  *     sticky.c         clients that keep their server; sticky_conf.c: the directive;
  *                      sticky_table.c: sessions that origins gave out
+ *     tally.c          what exchanges with a peer came to; upstream_status.c: telling it all
  *     outlier.c        who takes so much longer than the others that it is out; latency.c: how long
  *
  * Groups are made while the configuration is read. Health and load of the peers of an upstream
@@ -124,6 +125,7 @@ typedef struct upstream_groups {
     pool_t *pool;
     hash_map_t by_name;       /* of blocks; lower case */
     hash_map_t singles;       /* unnamed groups under "host:port" */
+    VEC(upstream_t *) all;    /* of both kinds, in the order of the configuration */
 } upstream_groups_t;
 
 typedef struct upstream_conf {
@@ -162,6 +164,9 @@ static inline bool upstream_peer_is_backup(const upstream_peer_t *peer)
 {
     return peer->settings.flags & PEER_BACKUP;
 }
+
+/* Makes the peers whose addresses are known from the start, in each worker, if that is yet to do. */
+void upstream_join(upstream_t *g);
 
 /* Takes the peers' settings and their turns anew. */
 void upstream_reorder(upstream_t *g);

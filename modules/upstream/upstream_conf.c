@@ -236,6 +236,7 @@ static bool set_upstream(conf_t *cf, const conf_row_t *row, void *conf, const tr
     if (!scope) return false;
     upstream_t *g = upstream_group_new(cf, node, conf_get(scope, &upstream_module));
     if (!g) return false;
+    *VEC_PUSH(cf->pool, &groups->all) = g;
     if (!hash_map_set(&groups->by_name, pool_lower(cf->pool, g->name), g)) return true;
     return conf_error(cf, node, 1, NULL, "duplicate upstream \"" STR_FMT "\"", STR_ARG(g->name));
 }

@@ -1,4 +1,8 @@
 /* The status endpoint: JSON and what Prometheus reads. */
+#include <signal.h>
+
+#include "tests/e2e/hammer.h"
+#include "tests/e2e/origin.h"
 #include "tests/e2e/subject.h"
 #include "tests/e2e/wire.h"
 
@@ -82,4 +86,94 @@ E2E(status, what_is_wrong_with_the_directive)
     ran_t ran = subject_run(text("-t -c %s", file_path("bad.conf")));
     cr_assert_eq(ran.status, 1);
     assert_has(ran.output, "format=json or format=prometheus");
+}
+
+/* --- origins --- */
+
+static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+#define GROUP \
+    "upstream app { server 127.0.0.1:@a@ weight=3; server 127.0.0.1:@b@ backup; " \
+    "server 127.0.0.1:@dead@ down; } " \
+    "server { listen 127.0.0.1:@http@; location / { proxy_pass http://app; } " \
+    "location /alone { proxy_pass http://127.0.0.1:@dead2@; } location /status { status; } }"
+
+/* What is told of the server behind a port of the group. */
+static const char *about(const char *group, const char *port)
+{
+    return wire_get("http", text("/status/upstreams/%s/servers/%s", group,
+                                 harness_expand(text("127.0.0.1:@%s@", port))))->body.p;
+}
+
+E2E(status, tells_of_origins_what_all_workers_know)
+{
+    origin_start("a", origin_say, ok);
+    origin_start("b", origin_say, ok);
+    subject_http("worker_processes 3;", GROUP);
+    for (int i = 0; i < 40; i++) cr_assert_eq(wire_get("http", "/")->status, 200);
+    const char *a = about("app", "a");
+    assert_has(a, "\"state\":\"up\",\"backup\":false,\"weight\":3,\"max_conns\":0,\"active\":0,"
+                  "\"requests\":40,\"failures\":{\"all\":0,\"error\":0,\"timeout\":0,"
+                  "\"invalid_header\":0,\"status\":0},"
+                  "\"responses\":{\"1xx\":0,\"2xx\":40,\"3xx\":0,\"4xx\":0,\"5xx\":0}");
+    cr_assert_eq(number_behind(a, "received"), 40 * (sizeof(ok) - 1));
+    cr_assert_gt(number_behind(a, "sent"), 40 * 20);
+    cr_assert(!strstr(a, "\"p50_ms\":0.000"), "%s", a);
+    assert_has(a, "\"last_error\":{\"time\":null,\"text\":\"\"}");
+    assert_has(about("app", "b"), "\"state\":\"up\",\"backup\":true,");
+    assert_has(about("app", "dead"), "\"state\":\"down\",");
+    subject_reload(subject_configuration("worker_processes 2;", GROUP));
+    subject_log_await("configuration 2");
+    assert_has(about("app", "a"), "\"2xx\":40,");
+}
+
+E2E(status, tells_what_went_wrong_last)
+{
+    origin_start("b", origin_say, ok);
+    origin_start("a", origin_silent, NULL);
+    subject_http("worker_processes 2; ",
+                 "proxy_read_timeout 100ms; upstream app { server 127.0.0.1:@a@; "
+                 "server 127.0.0.1:@dead@; server 127.0.0.1:@b@ backup; } "
+                 "server { listen 127.0.0.1:@http@; location / { proxy_pass http://app; } "
+                 "location /status { status; } }");
+    for (int i = 0; i < 4; i++) cr_assert_eq(wire_get("http", "/")->status, 200);
+    const char *dead = about("app", "dead"), *a = about("app", "a");
+    assert_has(dead, "\"state\":\"resting\"");
+    assert_has(dead, "\"failures\":{\"all\":1,\"error\":1,\"timeout\":0,");
+    assert_has(dead, "\"text\":\"connect() failed (111: Connection refused)\"}");
+    assert_has(a, "\"failures\":{\"all\":1,\"error\":0,\"timeout\":1,");
+    assert_has(a, "\"text\":\"upstream timed out (110: Connection timed out)\"}");
+    cr_assert(!strstr(a, "\"time\":null"));
+}
+
+E2E(status, counts_under_load_and_kills_of_workers)
+{
+    pid_t pids[2];
+    origin_start("a", origin_say, ok);
+    origin_start("b", origin_say, ok);
+    subject_http("worker_processes 2;", GROUP);
+    hammer_t *h = hammer_start("http", 2, 2);
+    cr_assert(EVENTUALLY(hammer_answers(h) > 200));
+    unsigned long answers = hammer_stop(h).answers;
+    cr_assert_eq(subject_workers(pids, 2), 2);
+    subject_tolerate("exited on signal 9");
+    kill(pids[0], SIGKILL);
+    subject_log_await("exited on signal 9");
+    cr_assert(EVENTUALLY(subject_workers(pids, 2) == 2));
+    cr_assert_geq(number_behind(about("app", "a"), "2xx"), answers);
+}
+
+E2E(status, origins_for_prometheus)
+{
+    origin_start("a", origin_say, ok);
+    origin_start("b", origin_say, ok);
+    subject_http("", GROUP);
+    wire_get("http", "/");
+    const char *all = ask("/status", "text/plain")->body.p;
+    const char *a = harness_expand("127.0.0.1:@a@");
+    assert_has(all, text("proxyd_upstreams_servers_requests_total{upstream=\"app\",server=\"%s\"} 1\n",
+                         a));
+    assert_has(all, text("proxyd_upstreams_servers_state{upstream=\"app\",server=\"%s\","
+                         "state=\"up\"} 1\n", a));
+    assert_has(all, "# TYPE proxyd_upstreams_servers_latency_p99_seconds gauge\n");
 }
