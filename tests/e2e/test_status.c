@@ -111,6 +111,7 @@ E2E(status, tells_of_origins_what_all_workers_know)
     origin_start("b", origin_say, ok);
     subject_http("worker_processes 3;", GROUP);
     for (int i = 0; i < 40; i++) cr_assert_eq(wire_get("http", "/")->status, 200);
+    cr_assert(EVENTUALLY(number_behind(about("app", "a"), "2xx") == 40)); /* after the answer */
     const char *a = about("app", "a");
     assert_has(a, "\"state\":\"up\",\"backup\":false,\"weight\":3,\"max_conns\":0,\"active\":0,"
                   "\"requests\":40,\"failures\":{\"all\":0,\"error\":0,\"timeout\":0,"
@@ -137,6 +138,7 @@ E2E(status, tells_what_went_wrong_last)
                  "server { listen 127.0.0.1:@http@; location / { proxy_pass http://app; } "
                  "location /status { status; } }");
     for (int i = 0; i < 4; i++) cr_assert_eq(wire_get("http", "/")->status, 200);
+    cr_assert(EVENTUALLY(number_behind(about("app", "b"), "2xx") == 4));
     const char *dead = about("app", "dead"), *a = about("app", "a");
     assert_has(dead, "\"state\":\"resting\"");
     assert_has(dead, "\"failures\":{\"all\":1,\"error\":1,\"timeout\":0,");
@@ -160,7 +162,8 @@ E2E(status, counts_under_load_and_kills_of_workers)
     kill(pids[0], SIGKILL);
     subject_log_await("exited on signal 9");
     cr_assert(EVENTUALLY(subject_workers(pids, 2) == 2));
-    cr_assert_geq(number_behind(about("app", "a"), "2xx"), answers);
+    /* An answer may reach its client just before the worker that counts it is killed. */
+    cr_assert_geq(number_behind(about("app", "a"), "2xx") + 4, answers);
 }
 
 E2E(status, origins_for_prometheus)
