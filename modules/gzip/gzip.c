@@ -1,54 +1,76 @@
-/* gzip: replies are compressed for clients that take it, or decompressed for those that do not. */
+/* gzip: replies are packed in a content coding that their client takes, or unpacked from one that it
+   does not. */
 #include "modules/gzip/compress.h"
 #include "modules/gzip/gunzip.h"
 #include "modules/gzip/gzip_conf.h"
 #include "modules/gzip/policy.h"
 #include "modules/gzip/recode.h"
-#include "modules/gzip/zpool.h"
+#include "modules/gzip/whole.h"
 
 static unsigned gzip_index;
+
+/* --- the reply's head --- */
 
 static void head_of_unmodified(request_t *r, const gzip_conf_t *c)
 {
     if (recode_not_modified(r) && c->vary) recode_vary(&r->reply);
 }
 
+static void compress(request_t *r, const gzip_conf_t *c, coding_t coding)
+{
+    const gzip_coding_t *said = &c->coding[coding];
+    unsigned window = CODEC_WINDOW_LEAST;
+    while (window < 8 * sizeof(size_t) - 1 && (size_t)2 << window <= said->window) window++;
+    compress_how_t how = {.coding = coding,
+                          .level = said->level,
+                          .window = window,
+                          .whole_most = c->whole_most};
+    compress_start(r, &how);
+}
+
 static int head(request_t *r)
 {
     const gzip_conf_t *c = request_conf(r, gzip_index);
-    if (!c->gzip && !c->gunzip) return 0;
+    bool packs = c->coding[CODING_GZIP].on || c->coding[CODING_BR].on || c->coding[CODING_ZSTD].on;
+    policy_t pack = {.varies = false}, unpack = {.varies = false};
+    if (!packs && !c->gunzip) return 0;
     if (r->reply.status == 304) {
         head_of_unmodified(r, c);
-    } else if (c->gzip && policy_compresses(r, c)) {
-        if (c->vary) recode_vary(&r->reply);
-        if (policy_wanted(r, c)) compress_start(r, c->level);
-    } else if (c->gunzip && policy_decompresses(r)) {
-        if (c->vary) recode_vary(&r->reply);
-        if (policy_refused(r, c)) gunzip_start(r);
+        return 0;
     }
+    if (packs) pack = policy_compress(r, c);
+    if (c->gunzip) unpack = policy_decompress(r, c);
+    if ((pack.varies || unpack.varies) && c->vary) recode_vary(&r->reply);
+    if (pack.coding) compress(r, c, pack.coding);
+    if (unpack.coding) gunzip_start(r, unpack.coding, c->gunzip_ratio);
     return 0;
 }
 
-/* $gzip_ratio: how many times smaller, with two decimals, rounded. */
+/* --- variables --- */
+
+/* $gzip_ratio and its kin: how many times smaller, with two decimals, rounded. */
 static str_t get_ratio(request_t *r, const var_def_t *def, str_t name)
 {
     uint64_t taken, made;
-    (void)def, (void)name;
-    if (!compress_counts(r, &taken, &made) || !made) return (str_t){NULL, 0};
+    (void)name;
+    if (!compress_counts(r, (coding_t)def->data, &taken, &made) || !made) return (str_t){NULL, 0};
     uint64_t whole = taken / made, hundredths = (taken % made * 100 + made / 2) / made;
     return pool_printf(r->pool, "%llu.%02llu", (unsigned long long)(whole + hundredths / 100),
                        (unsigned long long)(hundredths % 100));
 }
 
 static const var_def_t variables[] = {
-    {"gzip_ratio", get_ratio, 0, VAR_NO_CACHE},
+    {"gzip_ratio", get_ratio, CODING_GZIP, VAR_NO_CACHE},
+    {"brotli_ratio", get_ratio, CODING_BR, VAR_NO_CACHE},
+    {"zstd_ratio", get_ratio, CODING_ZSTD, VAR_NO_CACHE},
     {NULL, NULL, 0, 0},
 };
 
 static void worker_stop(const void *main_struct)
 {
     (void)main_struct;
-    zpool_trim();
+    codec_trim();
+    whole_trim();
 }
 
 static const http_hooks_t hooks = {.head = head, .variables = variables};

@@ -1,6 +1,9 @@
 #include "modules/gzip/gzip_conf.h"
 
 #include "http/hooks.h"
+#include "modules/gzip/codec.h"
+
+enum { WHOLE_MOST = 8 << 20 };
 
 static bool add_regex(conf_t *cf, const tree_node_t *node, unsigned word, str_t source,
                       const regex_t **out)
@@ -38,6 +41,30 @@ static bool set_unused_buffers(conf_t *cf, const conf_row_t *row, void *conf,
            conf_size(cf, node, 2, node->words[2].text, 1, 0, &size);
 }
 
+/* gzip_buffers number size: the product bounds what is gathered. */
+static bool set_whole_most(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    unsigned number;
+    size_t size;
+    if (!conf_number(cf, node, 1, node->words[1].text, 1, 1024, &number) ||
+        !conf_size(cf, node, 2, node->words[2].text, 1, WHOLE_MOST, &size))
+        return false;
+    *CONF_AT(row, conf, size_t) = number * size < WHOLE_MOST ? number * size : WHOLE_MOST;
+    return true;
+}
+
+/* on | off, where this build may be without the library. */
+static bool set_coding(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    bool on, brotli = str_eq(node->words[0].text, STR("brotli"));
+    if (!conf_set_flag(cf, row, conf, node)) return false;
+    on = *CONF_AT(row, conf, bool);
+    if (!on || codec_of(brotli ? CODING_BR : CODING_ZSTD)) return true;
+    return conf_error(cf, node, 0, "build it without that option, or leave this out",
+                      "this proxyd was configured --without-" STR_FMT,
+                      STR_ARG(node->words[0].text));
+}
+
 static const conf_name_t versions[] = {{"1.0", GZIP_HTTP_10}, {"1.1", GZIP_HTTP_11}, {NULL, 0}};
 
 static const conf_name_t proxied[] = {
@@ -54,35 +81,64 @@ static const conf_name_t proxied[] = {
 };
 
 #define ALL CONF_HTTP_ALL
+#define ALL_IF (CONF_HTTP_ALL | CONF_LOCATION_IF)
 #define CONF gzip_conf_t
 #define UNUSED "accepted for nginx's sake: "
+#define USUAL "the types to compress, besides text/html; *: all. Without it: the usual types of " \
+              "text (HTML, CSS, JavaScript, JSON, XML, SVG, plain text and their kin)"
+#define MIN_LENGTH "replies whose Content-Length is less than this are left as they are"
+#define UNUSED_BUFFERS(name) \
+    CONF_CUSTOM(name, ALL, 0, 2, 2, set_unused_buffers, CONF_NO_FIELD, NULL, \
+                UNUSED "one buffer is enough")
 
 const conf_row_t gzip_conf_rows[] = {
-    CONF_FLAG("gzip", ALL | CONF_LOCATION_IF, CONF, gzip, "off",
+    CONF_FLAG("gzip", ALL_IF, CONF, coding[CODING_GZIP].on, "off",
               "compresses replies for clients that take it"),
-    CONF_NUMBER("gzip_comp_level", ALL, CONF, level, "1", 1, 9,
+    CONF_NUMBER("gzip_comp_level", ALL, CONF, coding[CODING_GZIP].level, "1", 1, 9,
                 "how hard to try: 1 is fastest, 9 makes the smallest replies"),
-    CONF_SIZE("gzip_min_length", ALL, CONF, min_length, "20", 0, 0,
-              "replies whose Content-Length is less than this are left as they are"),
-    CONF_STRS("gzip_types", ALL, CONF, types,
-              "the types to compress, besides text/html; *: all. Without it: the usual types of "
-              "text (HTML, CSS, JavaScript, JSON, XML, SVG, plain text and their kin)"),
+    CONF_SIZE("gzip_min_length", ALL, CONF, coding[CODING_GZIP].min_length, "20", 0, 0,
+              MIN_LENGTH),
+    CONF_STRS("gzip_types", ALL, CONF, coding[CODING_GZIP].types, USUAL),
     CONF_MASK("gzip_proxied", ALL, CONF, proxied, "off", proxied,
-              "which replies are compressed for a client behind a proxy (its request has Via)"),
+              "which replies are packed with gzip for a client behind a proxy (its request has Via)"),
     CONF_FLAG("gzip_vary", ALL, CONF, vary, "on",
-              "says Vary: Accept-Encoding where a reply may come compressed or not"),
+              "says Vary: Accept-Encoding where a reply may come in one coding or another"),
     CONF_ENUM("gzip_http_version", ALL, CONF, http_version, "1.1", versions,
-              "the least version of a request whose reply is compressed"),
+              "the least version of a request whose reply is packed with gzip"),
     CONF_CUSTOM("gzip_disable", ALL, CONF_MANY, 1, UINT_MAX, set_disable,
                 CONF_FIELD(CONF, disable, gzip_regexes_t), NULL,
                 "expressions for the User-Agent of clients that cannot take what they say; msie6"),
+    CONF_CUSTOM("gzip_buffers", ALL, 0, 2, 2, set_whole_most, CONF_FIELD(CONF, whole_most, size_t),
+                "32 4k",
+                "how large a reply may be to be gathered and compressed in one go, which is cheaper, "
+                "in any coding: number times size; larger ones, and what streams, go through"),
+    CONF_CUSTOM("brotli", ALL_IF, 0, 1, 1, set_coding,
+                CONF_FIELD(CONF, coding[CODING_BR].on, bool), "off",
+                "compresses replies with Brotli for clients that take it"),
+    CONF_NUMBER("brotli_comp_level", ALL, CONF, coding[CODING_BR].level, "6", 0, 11,
+                "how hard to try: 0 is fastest, 11 makes the smallest replies"),
+    CONF_SIZE("brotli_min_length", ALL, CONF, coding[CODING_BR].min_length, "20", 0, 0, MIN_LENGTH),
+    CONF_STRS("brotli_types", ALL, CONF, coding[CODING_BR].types, USUAL),
+    CONF_SIZE("brotli_window", ALL, CONF, coding[CODING_BR].window, "512k", 1024, 16 << 20,
+              "how far back repetition is looked for, as a power of two; bounds memory"),
+    CONF_CUSTOM("zstd", ALL_IF, 0, 1, 1, set_coding,
+                CONF_FIELD(CONF, coding[CODING_ZSTD].on, bool), "off",
+                "compresses replies with zstd for clients that take it"),
+    CONF_NUMBER("zstd_comp_level", ALL, CONF, coding[CODING_ZSTD].level, "3", 1, 19,
+                "how hard to try: 1 is fastest, 19 makes the smallest replies"),
+    CONF_SIZE("zstd_min_length", ALL, CONF, coding[CODING_ZSTD].min_length, "20", 0, 0, MIN_LENGTH),
+    CONF_STRS("zstd_types", ALL, CONF, coding[CODING_ZSTD].types, USUAL),
+    CONF_SIZE("zstd_window", ALL, CONF, coding[CODING_ZSTD].window, "512k", 1024, 8 << 20,
+              "how far back repetition is looked for, as a power of two; bounds memory"),
     CONF_FLAG("gunzip", ALL, CONF, gunzip, "off",
-              "decompresses replies for clients that do not take gzip"),
-    CONF_CUSTOM("gzip_buffers", ALL, 0, 2, 2, set_unused_buffers, CONF_NO_FIELD, NULL,
-                UNUSED "one buffer is enough"),
-    CONF_CUSTOM("gunzip_buffers", ALL, 0, 2, 2, set_unused_buffers, CONF_NO_FIELD, NULL,
-                UNUSED "one buffer is enough"),
-    CONF_SIZE("gzip_window", ALL, CONF, window, "32k", 512, 32768,
+              "decompresses replies for clients that do not take gzip, Brotli or zstd"),
+    CONF_NUMBER("gunzip_ratio", ALL, CONF, gunzip_ratio, "2000", 0, UINT_MAX,
+                "how many times larger than it came a reply may get when decompressed, from 1 MiB "
+                "on; 0: any number of times"),
+    UNUSED_BUFFERS("gunzip_buffers"),
+    UNUSED_BUFFERS("brotli_buffers"),
+    UNUSED_BUFFERS("zstd_buffers"),
+    CONF_SIZE("gzip_window", ALL, CONF, coding[CODING_GZIP].window, "32k", 512, 32768,
               UNUSED "the window is always the largest"),
     CONF_SIZE("gzip_hash", ALL, CONF, hash, "64k", 512, 131072,
               UNUSED "the table is always zlib's usual one"),

@@ -6,6 +6,7 @@
 
 #include "core/base/regex.h"
 #include "core/config/conf.h"
+#include "http/negotiate.h"
 
 enum { GZIP_HTTP_10, GZIP_HTTP_11 };
 
@@ -23,17 +24,26 @@ enum {
 
 typedef VEC(const regex_t *) gzip_regexes_t;
 
+/* What is said of one coding. */
+typedef struct gzip_coding {
+    bool on;
+    unsigned level;       /* of its library's scale */
+    size_t min_length;    /* bytes of a reply that is packed */
+    size_t window;        /* bytes, at least; not of gzip */
+    conf_strs_t types;    /* none: the usual ones */
+} gzip_coding_t;
+
 typedef struct gzip_conf {
-    bool gzip, gunzip;
+    gzip_coding_t coding[CODING_COUNT];
+    bool gunzip;
+    unsigned gunzip_ratio;  /* 0: no bound */
     bool vary;
-    bool no_buffer;        /* not used: see the rows */
-    unsigned level;
-    unsigned http_version; /* GZIP_HTTP_: the least that is compressed for */
-    unsigned proxied;      /* GZIP_PROXIED_; 0: off */
-    size_t min_length;
-    size_t window, hash, postpone; /* not used either */
-    conf_strs_t types;     /* none: the usual ones */
+    size_t whole_most;      /* bytes of a body that may be gathered */
+    unsigned http_version;  /* GZIP_HTTP_: the least that gzip is made for */
+    unsigned proxied;       /* GZIP_PROXIED_; 0: off */
     gzip_regexes_t disable; /* of User-Agent */
+    bool no_buffer;         /* not used: see the rows */
+    size_t hash, postpone;  /* not used either */
 } gzip_conf_t;
 
 extern const conf_row_t gzip_conf_rows[];

@@ -1,7 +1,13 @@
 #include "modules/gzip/policy.h"
 
 #include "core/base/clock.h"
-#include "http/negotiate.h"
+#include "modules/gzip/codec.h"
+
+/* What stands first is taken where a client likes several alike: zstd costs the least for what it
+   saves, and gzip saves the least. */
+static const coding_t preferred[] = {CODING_ZSTD, CODING_BR, CODING_GZIP};
+
+enum { PREFERRED = sizeof(preferred) / sizeof(preferred[0]) };
 
 /* --- the reply --- */
 
@@ -17,30 +23,32 @@ static const str_t usual_types[] = {
     STR_INIT("application/javascript"),
     STR_INIT("application/x-javascript"),
     STR_INIT("application/json"),
-    STR_INIT("application/ld+json"),
-    STR_INIT("application/geo+json"),
-    STR_INIT("application/problem+json"),
-    STR_INIT("application/manifest+json"),
+    STR_INIT("application/x-ndjson"),
     STR_INIT("application/xml"),
-    STR_INIT("application/xhtml+xml"),
-    STR_INIT("application/rss+xml"),
-    STR_INIT("application/atom+xml"),
-    STR_INIT("image/svg+xml"),
+    STR_INIT("application/yaml"),
 };
 
-static bool has_type(const str_t *types, size_t n, str_t type)
+/* Anything "+json" or "+xml" is written in it (RFC 6839): feeds, SVG, XHTML, problem details. */
+static bool is_usual(str_t type)
 {
-    for (size_t i = 0; i < n; i++)
-        if (str_ieq(types[i], type) || str_eq(types[i], STR("*"))) return true;
+    for (size_t i = 0; i < sizeof(usual_types) / sizeof(usual_types[0]); i++)
+        if (str_ieq(usual_types[i], type)) return true;
+    str_t tail = str_sub(type, str_find(type, 0, '+'), type.n);
+    return str_ieq(tail, STR("+json")) || str_ieq(tail, STR("+xml"));
+}
+
+static bool is_listed(const conf_strs_t *types, str_t type)
+{
+    for (uint32_t i = 0; i < types->n; i++)
+        if (str_ieq(types->v[i], type) || str_eq(types->v[i], STR("*"))) return true;
     return false;
 }
 
-static bool fits_type(str_t content_type, const gzip_conf_t *c)
+bool policy_fits_type(str_t content_type, const conf_strs_t *types)
 {
     str_t type = str_trim(str_sub(content_type, 0, str_find(content_type, 0, ';')));
     if (str_ieq(type, STR("text/html"))) return true;
-    return c->types.n ? has_type(c->types.v, c->types.n, type)
-                      : type.n && has_type(usual_types, sizeof(usual_types) / sizeof(str_t), type);
+    return types->n ? is_listed(types, type) : is_usual(type);
 }
 
 /* The reply's content stands for itself: no part of something, no message about something else. */
@@ -58,20 +66,10 @@ static bool may_transform(const request_t *r)
            !header_has_token(&r->head.headers, HEADER_CACHE_CONTROL, STR("no-transform"));
 }
 
-bool policy_compresses(const request_t *r, const gzip_conf_t *c)
+static bool fits(const reply_t *p, const gzip_coding_t *c)
 {
-    const reply_t *p = &r->reply;
     bool too_short = p->length == 0 || (p->length > 0 && (uint64_t)p->length < c->min_length);
-    return !too_short && fits_status(p) && fits_type(p->content_type, c) &&
-           !header_get(&p->headers, HEADER_CONTENT_ENCODING) && may_transform(r);
-}
-
-bool policy_decompresses(const request_t *r)
-{
-    const header_list_t *list = &r->reply.headers;
-    const header_t *h = header_get(list, HEADER_CONTENT_ENCODING);
-    return h && !header_next(list, HEADER_CONTENT_ENCODING, h) &&
-           negotiate_coding(h->value) == CODING_GZIP && fits_status(&r->reply) && may_transform(r);
+    return c->on && !too_short && policy_fits_type(p->content_type, &c->types);
 }
 
 /* --- the client --- */
@@ -132,20 +130,49 @@ static bool fits_proxy(const request_t *r, unsigned proxied)
     return !(proxied & GZIP_PROXIED_NO_ETAG && header_get(list, HEADER_ETAG));
 }
 
-bool policy_wanted(const request_t *r, const gzip_conf_t *c)
+/* Whether this client may have it: what gzip's directives say, which are about old proxies and agents
+   that have never heard of another coding. Chunks, which any packed reply comes in, are HTTP/1.1's. */
+static bool may_have(const request_t *r, const gzip_conf_t *c, coding_t coding)
 {
-    static const coding_t offered[] = {CODING_GZIP};
-    const header_list_t *list = &r->head.headers;
-    if (!header_get(list, HEADER_ACCEPT_ENCODING)) return false;
+    if (coding != CODING_GZIP) return r->head.minor >= 1;
     if (r->head.minor == 0 && c->http_version == GZIP_HTTP_11) return false;
-    negotiate_t n = negotiate_read(list);
-    if (negotiate_choose(&n, offered, 1) != CODING_GZIP) return false;
-    if (header_get(list, HEADER_VIA) && !fits_proxy(r, c->proxied)) return false;
+    if (header_get(&r->head.headers, HEADER_VIA) && !fits_proxy(r, c->proxied)) return false;
     return !is_disabled(r, c);
 }
 
-bool policy_refused(const request_t *r, const gzip_conf_t *c)
+policy_t policy_compress(const request_t *r, const gzip_conf_t *c)
 {
-    negotiate_t n = negotiate_read(&r->head.headers);
-    return n.weight[CODING_GZIP] == 0 || is_disabled(r, c);
+    const reply_t *p = &r->reply;
+    coding_t fitting[PREFERRED], offered[PREFERRED];
+    unsigned fit = 0, n = 0;
+    for (unsigned i = 0; i < PREFERRED; i++)
+        if (fits(p, &c->coding[preferred[i]])) fitting[fit++] = preferred[i];
+    if (!fit || !fits_status(p) || header_get(&p->headers, HEADER_CONTENT_ENCODING) ||
+        !may_transform(r))
+        return (policy_t){.varies = false};
+    negotiate_t liked = negotiate_read(&r->head.headers);
+    for (unsigned i = 0; i < fit; i++)
+        if (liked.weight[fitting[i]] && may_have(r, c, fitting[i])) offered[n++] = fitting[i];
+    return (policy_t){.coding = negotiate_choose(&liked, offered, n), .varies = true};
+}
+
+/* The one coding that a reply is in; CODING_COUNT: an unknown one, or several. */
+static coding_t coding_of(const header_list_t *list)
+{
+    const header_t *h = header_get(list, HEADER_CONTENT_ENCODING);
+    if (!h) return CODING_IDENTITY;
+    return header_next(list, HEADER_CONTENT_ENCODING, h) ? CODING_COUNT : negotiate_coding(h->value);
+}
+
+policy_t policy_decompress(const request_t *r, const gzip_conf_t *c)
+{
+    policy_t policy = {.coding = CODING_IDENTITY};
+    coding_t coding = coding_of(&r->reply.headers);
+    if (coding == CODING_IDENTITY || !codec_of(coding) || !fits_status(&r->reply) ||
+        !may_transform(r))
+        return policy;
+    policy.varies = true;
+    bool takes = negotiate_read(&r->head.headers).weight[coding] > 0;
+    if (!takes || (coding == CODING_GZIP && is_disabled(r, c))) policy.coding = coding;
+    return policy;
 }

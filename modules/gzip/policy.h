@@ -9,17 +9,23 @@
 #include "http/request.h"
 #include "modules/gzip/gzip_conf.h"
 
-/* Whether the reply is one to compress, for a client that wants it: status, type, length, not coded
-   already, no no-transform (RFC 9110 7.7). Where it is, it depends on Accept-Encoding. */
-bool policy_compresses(const request_t *r, const gzip_conf_t *c);
+typedef struct policy {
+    coding_t coding; /* CODING_IDENTITY: the reply stays as it is */
+    bool varies;     /* it depends on Accept-Encoding */
+} policy_t;
 
-/* Whether this client gets it compressed. */
-bool policy_wanted(const request_t *r, const gzip_conf_t *c);
+/*
+ * Whether the reply is packed, and in which coding: one that is switched on and fits the reply (status,
+ * type, length, not coded already, no no-transform of RFC 9110 7.7), and of those the one that the
+ * client likes best. Among equals zstd comes first, then Brotli, then gzip.
+ */
+policy_t policy_compress(const request_t *r, const gzip_conf_t *c);
 
-/* Whether the reply is gzip and nothing else, and one to decompress for a client that wants it. */
-bool policy_decompresses(const request_t *r);
+/* The same, when gunzip is on: whether the reply is in one coding that can be unpacked, which is then
+   `coding` for a client that does not take it. */
+policy_t policy_decompress(const request_t *r, const gzip_conf_t *c);
 
-/* Whether this client takes no gzip at all. */
-bool policy_refused(const request_t *r, const gzip_conf_t *c);
+/* Whether a media type (with or without parameters) is one to pack. */
+bool policy_fits_type(str_t content_type, const conf_strs_t *types);
 
 #endif

@@ -70,7 +70,7 @@ void zpool_return(zpool_state_t *s)
         destroy(s);
         return;
     }
-    int reset = s->inflates ? inflateReset(&s->z) : deflateReset(&s->z);
+    int reset = s->inflates ? inflateReset2(&s->z, GZIP_WINDOW) : deflateReset(&s->z);
     ASSERT(reset == Z_OK);
     s->next = list->first;
     list->first = s;

@@ -636,7 +636,7 @@ E2E(gunzip, a_wrong_checksum_is_not_passed_off_as_right)
     ((char *)(uintptr_t)packed.p)[packed.n - 8] ^= 1;
     start_proxy(say_packed, said(packed), "gunzip on;");
     assert_broken();
-    subject_log_await("invalid gzip data while decompressing a response");
+    subject_log_await("gzip data is invalid while decompressing a response");
 }
 
 E2E(gunzip, what_is_no_gzip_is_not_passed_off_as_such)
