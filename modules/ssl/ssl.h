@@ -23,17 +23,26 @@ typedef VEC(ssl_command_t) ssl_commands_t;
 /* What is made of a struct of directives; shared by all who share the struct. */
 typedef struct ssl_made {
     SSL_CTX *ctx; /* NULL: not needed, or no certificate and none wanted */
+    unsigned char rules[SSL_MAX_SID_CTX_LENGTH]; /* sessions of other rules are not taken up */
     bool done;    /* made, or failed and said so */
     bool failed;
 } ssl_made_t;
 
+enum { /* ssl_verify_client */
+    SSL_VERIFY_CLIENT_OFF,
+    SSL_VERIFY_CLIENT_ON,
+    SSL_VERIFY_CLIENT_OPTIONAL,
+    SSL_VERIFY_CLIENT_OPTIONAL_NO_CA,
+};
+
 typedef struct ssl_conf {
     ssl_files_t certificates, keys;
-    ssl_file_t passwords, dh;
+    ssl_file_t passwords, dh, client_ca, trusted, revoked;
     unsigned protocols;
     str_t ciphers, groups;
     ssl_commands_t commands;
     size_t buffer_size; /* the largest record */
+    unsigned verify, depth;
     bool server_order, reject;
     ssl_store_t *store; /* of the http block */
     ssl_made_t *made;

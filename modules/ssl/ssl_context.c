@@ -3,6 +3,7 @@
 #include "core/io/tls.h"
 #include "core/io/tls_ctx.h"
 #include "modules/ssl/ssl_hello.h"
+#include "modules/ssl/ssl_verify.h"
 
 static bool wrong(conf_t *cf, const tree_node_t *node, const char *what, const char *value)
 {
@@ -62,6 +63,24 @@ static bool run_commands(conf_t *cf, const ssl_conf_t *c)
     return true;
 }
 
+/* Certificates by their names, so that sessions outlive their renewal. */
+static bool digest_rules(const ssl_conf_t *c, EVP_MD_CTX *digest)
+{
+    VEC_EACH(const ssl_file_t, file, &c->certificates)
+        if (!EVP_DigestUpdate(digest, file->path, strlen(file->path) + 1)) return false;
+    return ssl_verify_digest(c, digest);
+}
+
+static bool tell_sessions_apart(conf_t *cf, const ssl_conf_t *c)
+{
+    EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    bool ok = digest && EVP_DigestInit(digest, EVP_sha256()) && digest_rules(c, digest) &&
+              EVP_DigestFinal(digest, c->made->rules, NULL) &&
+              SSL_CTX_set_session_id_context(c->made->ctx, c->made->rules, sizeof(c->made->rules));
+    EVP_MD_CTX_free(digest);
+    return ok || wrong(cf, NULL, "cannot use", "SHA-256");
+}
+
 static void set_record_size(SSL_CTX *ctx, size_t size)
 {
     size_t most = SSL3_RT_MAX_PLAIN_LENGTH, least = 512;
@@ -83,7 +102,8 @@ static bool make(conf_t *cf, const ssl_conf_t *c)
     c->made->ctx = ctx;
     set_record_size(ctx, c->buffer_size);
     ssl_hello_watch(ctx);
-    return show_certificates(cf, c) && set_algorithms(cf, c) && run_commands(cf, c);
+    return show_certificates(cf, c) && set_algorithms(cf, c) && ssl_verify_prepare(cf, c) &&
+           tell_sessions_apart(cf, c) && run_commands(cf, c);
 }
 
 bool ssl_context_make(conf_t *cf, const ssl_conf_t *c)
@@ -112,7 +132,8 @@ bool ssl_context_adopt(SSL *ssl, const ssl_conf_t *c)
     SSL_set_options(ssl, SSL_CTX_get_options(ctx));
     SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), SSL_CTX_get_verify_callback(ctx));
     SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(ctx));
-    return SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(ctx)) &&
+    return SSL_set_session_id_context(ssl, c->made->rules, sizeof(c->made->rules)) &&
+           SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(ctx)) &&
            SSL_set_max_proto_version(ssl, (int)SSL_CTX_get_max_proto_version(ctx)) &&
            adopt_groups(ssl, c);
 }

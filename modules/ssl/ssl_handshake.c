@@ -5,6 +5,7 @@
 #include "core/io/tls.h"
 #include "http/http.h"
 #include "modules/ssl/ssl_hello.h"
+#include "modules/ssl/ssl_verify.h"
 
 enum { STATUS_PLAIN_HTTP = 497 };
 
@@ -50,7 +51,8 @@ bool ssl_handshake(conn_t *c)
 
 verdict_t ssl_handshake_check(request_t *r)
 {
-    if (!conn_site(r->conn)->ssl || r->conn->secure) return VERDICT(NEXT);
+    if (!conn_site(r->conn)->ssl) return VERDICT(NEXT);
+    if (r->conn->secure) return ssl_verify_check(r);
     r->reply.close = true;
     return verdict_refuse(STATUS_PLAIN_HTTP, LOG_INFO,
                           "client sent plain HTTP request to HTTPS port");

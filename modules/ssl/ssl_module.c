@@ -4,6 +4,7 @@
 #include "modules/ssl/ssl.h"
 #include "modules/ssl/ssl_context.h"
 #include "modules/ssl/ssl_handshake.h"
+#include "modules/ssl/ssl_vars.h"
 
 unsigned ssl_index;
 
@@ -114,8 +115,16 @@ static const conf_name_t protocols[] = {
     {"SSLv2", 0},         {"SSLv3", 0},         {"TLSv1", TLS_1_0}, {"TLSv1.1", TLS_1_1},
     {"TLSv1.2", TLS_1_2}, {"TLSv1.3", TLS_1_3}, {NULL, 0}};
 
+static const conf_name_t verification[] = {{"off", SSL_VERIFY_CLIENT_OFF},
+                                           {"on", SSL_VERIFY_CLIENT_ON},
+                                           {"optional", SSL_VERIFY_CLIENT_OPTIONAL},
+                                           {"optional_no_ca", SSL_VERIFY_CLIENT_OPTIONAL_NO_CA},
+                                           {NULL, 0}};
+
 #define BOTH (CONF_HTTP | CONF_SERVER)
 #define CONF ssl_conf_t
+#define FILE_ROW(name, field, help) \
+    CONF_CUSTOM(name, BOTH, 0, 1, 1, set_file, CONF_FIELD(CONF, field, ssl_file_t), NULL, help)
 
 static const conf_row_t rows[] = {
     CONF_CUSTOM("ssl_certificate", BOTH, CONF_MANY, 1, 1, add_file,
@@ -124,9 +133,8 @@ static const conf_row_t rows[] = {
     CONF_CUSTOM("ssl_certificate_key", BOTH, CONF_MANY, 1, 1, add_file,
                 CONF_FIELD(CONF, keys, ssl_files_t), NULL,
                 "the key of the ssl_certificate in the same place"),
-    CONF_CUSTOM("ssl_password_file", BOTH, 0, 1, 1, set_file,
-                CONF_FIELD(CONF, passwords, ssl_file_t), NULL,
-                "a file of passwords, one a line, tried on ssl_certificate_key"),
+    FILE_ROW("ssl_password_file", passwords,
+             "a file of passwords, one a line, tried on ssl_certificate_key"),
     CONF_MASK("ssl_protocols", BOTH, CONF, protocols, "TLSv1.2 TLSv1.3", protocols,
               "the versions of TLS spoken to clients"),
     CONF_CUSTOM("ssl_ciphers", BOTH, 0, 1, 1, set_list, CONF_FIELD(CONF, ciphers, str_t),
@@ -137,8 +145,7 @@ static const conf_row_t rows[] = {
     CONF_CUSTOM("ssl_ecdh_curve", BOTH, 0, 1, 1, set_list, CONF_FIELD(CONF, groups, str_t), "auto",
                 "the groups for key exchange, as OpenSSL writes them; auto: " SSL_CONTEXT_GROUPS
                 ", and a hybrid post-quantum one before them if OpenSSL has it"),
-    CONF_CUSTOM("ssl_dhparam", BOTH, 0, 1, 1, set_file, CONF_FIELD(CONF, dh, ssl_file_t), NULL,
-                "a file of parameters for DHE ciphers, which are not used without"),
+    FILE_ROW("ssl_dhparam", dh, "a file of parameters for DHE ciphers, which are not used without"),
     CONF_CUSTOM("ssl_conf_command", BOTH, CONF_MANY, 2, 2, add_command,
                 CONF_FIELD(CONF, commands, ssl_commands_t), NULL,
                 "a command of OpenSSL's configuration, which has the last word"),
@@ -146,11 +153,21 @@ static const conf_row_t rows[] = {
               "the largest record sent; from 512 to 16k"),
     CONF_FLAG("ssl_reject_handshake", BOTH, CONF, reject, "off",
               "whether every handshake with this server is refused"),
+    CONF_ENUM("ssl_verify_client", BOTH, CONF, verify, "off", verification,
+              "whether a client must show a certificate that is trusted, or may, or any at all"),
+    CONF_NUMBER("ssl_verify_depth", BOTH, CONF, depth, "1", 0, 100,
+                "how many issuers may stand between a client's certificate and a trusted one"),
+    FILE_ROW("ssl_client_certificate", client_ca,
+             "a file of the certificates that those of clients are trusted by; clients are told"),
+    FILE_ROW("ssl_trusted_certificate", trusted,
+             "a file of certificates that are trusted without telling clients"),
+    FILE_ROW("ssl_crl", revoked, "a file of lists of revoked certificates of clients"),
     CONF_END,
 };
 
 static const http_hooks_t hooks = {
     .phase = {[PHASE_POST_READ] = ssl_handshake_check},
+    .variables = ssl_var_defs,
     .begin = begin,
     .finish = finish,
 };
