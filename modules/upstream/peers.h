@@ -19,6 +19,7 @@
 
 #include "core/base/clock.h"
 #include "core/config/conf.h"
+#include "core/shared/histogram.h"
 #include "core/shared/shm.h"
 #include "core/shared/zone.h"
 #include "modules/upstream/budget.h"
@@ -76,6 +77,7 @@ typedef struct peers_shared {
     uint64_t ticket;      /* turns of the round robin handed out */
     uint64_t judged_ms;   /* clock_ms when outliers were last looked for */
     budget_t budget;      /* of attempts beyond the first */
+    histogram_t times;    /* until answers began, in microseconds: proxy_hedge_after 95% */
     peer_state_t *states; /* slots */
     uint64_t *owners;     /* lanes: the worker's process */
     uint32_t *active;     /* lanes x slots */

@@ -4,6 +4,7 @@
  *     proxy_module.c     the content handler: one attempt after the other
  *     proxy_attempt.c    one attempt: connection, exchange, and what the answer means
  *     proxy_next.c       whether another one may follow
+ *     proxy_hedge.c      whether one may run beside it
  *     proxy_failure.c    what went wrong, in words
  *     proxy.c            the log, the client's leaving
  *     proxy_conf.c       the directives
@@ -55,6 +56,11 @@ enum {
 
 enum { PROXY_HTTP_10, PROXY_HTTP_11 };
 
+typedef struct proxy_hedge { /* proxy_hedge_after; both 0: off */
+    unsigned percent;
+    msec_t after;
+} proxy_hedge_t;
+
 typedef struct proxy_conf {
     proxy_pass_t *pass;              /* NULL: no proxy here */
     proxy_set_headers_t set_headers; /* proxy_set_header, as given */
@@ -68,6 +74,7 @@ typedef struct proxy_conf {
     unsigned protocol;               /* PROXY_PROTOCOL_V1 or V2; 0: none is spoken */
     unsigned next_upstream, next_tries;
     budget_limit_t budget;
+    proxy_hedge_t hedge;
     unsigned ignore_headers;
     msec_t connect_timeout, send_timeout, read_timeout, next_timeout;
     size_t buffer_size, buffers_size, max_header_size;
@@ -113,6 +120,9 @@ typedef struct proxy {
     bool reused;                /* the connection was idle before */
     bool buffering;
     bool hedge;                 /* a second attempt beside the first, in a fiber of its own */
+    bool raced;                 /* there are two: a failure of this one leaves the other */
+    /* How the head is awaited; NULL: client_head. True: *v is what has come of it all. */
+    bool (*race)(struct proxy *p, int *err, verdict_t *v);
     bool watching;              /* the client's leaving cancels the fiber */
 } proxy_t;
 

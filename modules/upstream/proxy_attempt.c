@@ -71,7 +71,7 @@ static void begin_exchange(proxy_t *p, origin_t *o)
     client->send_timeout = c->send_timeout;
     client->read_timeout = c->read_timeout;
     client->head_request = p->method_id == METHOD_HEAD;
-    client->interim = proxy_response_interim;
+    client->interim = p->hedge ? NULL : proxy_response_interim;
     client->arg = p;
 }
 
@@ -101,7 +101,8 @@ static verdict_t judge(proxy_t *p)
         return proxy_failure(p, PROXY_INVALID_HEADER, 502);
     }
     unsigned failure = failure_of(status);
-    if (!failure || !(p->again = proxy_next_may(p, failure))) return VERDICT(NEXT);
+    if (!failure || !proxy_next_wants(p, failure)) return VERDICT(NEXT);
+    if (!p->raced && !(p->again = proxy_next_may(p, failure))) return VERDICT(NEXT);
     return proxy_failure(p, failure, status);
 }
 
@@ -125,21 +126,25 @@ verdict_t proxy_attempt_head(proxy_t *p)
     return judge(p);
 }
 
-static int wait_for_head(proxy_t *p)
+/* True: the verdict has been found. */
+static bool wait_for_head(proxy_t *p, int *err, verdict_t *v)
 {
+    bool found = false;
     proxy_watch_client(p, true);
-    int err = client_head(p->client);
+    if (p->race) found = p->race(p, err, v);
+    else *err = client_head(p->client);
     proxy_watch_client(p, false);
-    return err;
+    return found;
 }
 
 static verdict_t exchange(proxy_t *p, bool *stale)
 {
     int err = 0;
+    verdict_t v;
     proxy_sent_t sent = proxy_request_send(p, p->uri, &err);
     if (sent == PROXY_SENT_CLIENT) return body_verdict(p->r, err);
     p->client->sent = sent == PROXY_SENT;
-    if (sent != PROXY_SENT_ERROR) err = wait_for_head(p);
+    if (sent != PROXY_SENT_ERROR && wait_for_head(p, &err, &v)) return v;
     if (err == 0) return proxy_attempt_head(p);
     *stale = was_stale(p, err);
     return *stale ? VERDICT(REROUTE) : proxy_failure_exchange(p, err, sent == PROXY_SENT_ERROR);
@@ -174,14 +179,13 @@ static balance_result_t result_of(const proxy_t *p, verdict_t v)
 /* Connection and peer go back; of a failed exchange nothing is kept. */
 void proxy_attempt_end(proxy_t *p, verdict_t v)
 {
-    if (p->failure && !p->again) p->again = proxy_next_may(p, p->failure);
     if (p->client && p->client->origin) {
         proxy_response_release(p);
         client_close(p->client);
     }
     if (proxy_attempt(p)->response_us < 0 && !p->r->detached)
         proxy_attempt(p)->response_us = elapsed_us(p);
-    if (!p->failure && p->client && p->client->answered)
+    if (v.kind == VERDICT_REPLIED || v.kind == VERDICT_REROUTE)
         sticky_served(p->target.group, p->peer, p->r);
     if (balance_done(&p->choice, p->peer, result_of(p, v), proxy_attempt(p)))
         proxy_log(p, LOG_WARNING, 0, "upstream server temporarily disabled",

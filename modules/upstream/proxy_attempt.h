@@ -20,8 +20,7 @@ verdict_t proxy_attempt_ask(proxy_t *p);
 verdict_t proxy_attempt_head(proxy_t *p);
 
 /*
- * Connection and peer go back; of a failed exchange nothing is kept. p->again: another attempt is to
- * follow. v: what the attempt has led to.
+ * Connection and peer go back; of a failed exchange nothing is kept. v: what the attempt has led to.
  */
 void proxy_attempt_end(proxy_t *p, verdict_t v);
 

@@ -89,11 +89,11 @@ static bool set_buffers(conf_t *cf, const conf_row_t *row, void *conf, const tre
 }
 
 /* "20%" */
-static bool set_percent(conf_t *cf, const tree_node_t *node, unsigned word, unsigned most,
-                        unsigned *out)
+static bool set_percent(conf_t *cf, const tree_node_t *node, unsigned word, unsigned least,
+                        unsigned most, unsigned *out)
 {
     str_t text = node->words[word].text;
-    return conf_number(cf, node, word, str_sub(text, 0, text.n - 1), 0, most, out);
+    return conf_number(cf, node, word, str_sub(text, 0, text.n - 1), least, most, out);
 }
 
 static bool set_budget(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
@@ -105,12 +105,23 @@ static bool set_budget(conf_t *cf, const conf_row_t *row, void *conf, const tree
     if (!str_ends(node->words[1].text, STR("%")))
         return conf_error(cf, node, 1, "for example 20% min=10, or off",
                           "invalid share \"" STR_FMT "\"", STR_ARG(node->words[1].text));
-    if (!set_percent(cf, node, 1, 1000, &limit->percent)) return false;
+    if (!set_percent(cf, node, 1, 0, 1000, &limit->percent)) return false;
     if (node->n == 2) return true;
     if (value_keyed(node->words[2].text, "min", &least))
         return conf_number(cf, node, 2, least, 0, 1000 * 1000, &limit->least);
     return conf_error(cf, node, 2, "proxy_retry_budget 20% min=10",
                       "invalid parameter \"" STR_FMT "\"", STR_ARG(node->words[2].text));
+}
+
+static bool set_hedge(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    proxy_hedge_t *hedge = CONF_AT(row, conf, proxy_hedge_t);
+    str_t word = node->words[1].text;
+    *hedge = (proxy_hedge_t){.percent = 0};
+    if (str_eq(word, STR("off"))) return true;
+    if (str_ends(word, STR("%"))) return set_percent(cf, node, 1, 1, 99, &hedge->percent);
+    return conf_msec(cf, node, 1, word, &hedge->after) &&
+           conf_bounds(cf, node, 1, hedge->after, 1, 24ull * 3600 * 1000, value_show_msec);
 }
 
 static bool set_unused_words(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
@@ -245,6 +256,10 @@ const conf_row_t proxy_conf_rows[] = {
                 "how many origins are asked at most; 0: all"),
     CONF_MSEC("proxy_next_upstream_timeout", ALL, CONF, next_timeout, "0", 0, DAY,
               "how long another origin may still be asked; 0: always"),
+    CONF_CUSTOM("proxy_hedge_after", ALL, 0, 1, 1, set_hedge,
+                CONF_FIELD(CONF, hedge, proxy_hedge_t), "off",
+                "when a GET or HEAD is sent to a second server, too, as the first takes long; the "
+                "first answer counts: off, a time, or 95%: as long as so many answers take"),
     CONF_CUSTOM("proxy_retry_budget", ALL, 0, 1, 2, set_budget,
                 CONF_FIELD(CONF, budget, budget_limit_t), "20%",
                 "how many attempts beyond the first there may be in a group: a share of its "

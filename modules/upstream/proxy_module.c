@@ -9,6 +9,8 @@
 #include "modules/upstream/proxy_conf.h"
 #include "modules/upstream/proxy_failure.h"
 #include "modules/upstream/proxy_forwards.h"
+#include "modules/upstream/proxy_hedge.h"
+#include "modules/upstream/proxy_next.h"
 #include "modules/upstream/proxy_request.h"
 #include "modules/upstream/proxy_response.h"
 #include "modules/upstream/proxy_vars.h"
@@ -24,6 +26,7 @@ static verdict_t attempt(proxy_t *p)
     if (!p->peer) return proxy_failure_no_peer(p, err);
     verdict_t v = proxy_attempt_ask(p);
     if (v.kind == VERDICT_NEXT) v = proxy_response_pass(p);
+    if (p->failure && !p->again) p->again = proxy_next_may(p, p->failure);
     proxy_attempt_end(p, v);
     return v;
 }
@@ -57,6 +60,7 @@ static verdict_t serve(proxy_t *p)
     if (v.kind != VERDICT_NEXT) return v;
     p->choice = (choice_t){.group = p->target.group, .pool = p->r->pool, .r = p->r};
     if (upstream_has_choice(p->target.group)) budget_count(&p->target.group->known.shared->budget);
+    proxy_hedge_prepare(p);
     do v = attempt(p);
     while (p->again);
     return v;

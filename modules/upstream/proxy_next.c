@@ -45,10 +45,15 @@ static bool may(proxy_t *p)
     return may_repeat(p) && within_limits(p) && balance_has_more(&p->choice) && take_budget(p);
 }
 
-bool proxy_next_may(proxy_t *p, unsigned failure)
+bool proxy_next_wants(const proxy_t *p, unsigned failure)
 {
     unsigned conditions = p->conf->next_upstream;
-    return conditions & failure && !(conditions & PROXY_OFF) && may(p);
+    return conditions & failure && !(conditions & PROXY_OFF);
+}
+
+bool proxy_next_may(proxy_t *p, unsigned failure)
+{
+    return proxy_next_wants(p, failure) && may(p);
 }
 
 bool proxy_next_may_hedge(proxy_t *p)

@@ -14,6 +14,9 @@
 /* Whether asking twice does the same as asking once (RFC 9110 9.2.2). */
 bool proxy_next_idempotent(const proxy_t *p);
 
+/* Whether the failure (a PROXY_ bit) is one of those that another origin is asked for. */
+bool proxy_next_wants(const proxy_t *p, unsigned failure);
+
 /* Whether another attempt may follow a failure (a PROXY_ bit); it is taken from the budget. */
 bool proxy_next_may(proxy_t *p, unsigned failure);
 

@@ -264,7 +264,7 @@ static verdict_t follow_redirect(proxy_t *p, str_t to)
     request_t *r = p->r;
     str_t path = str_sub(to, 0, str_find(to, 0, '?')), uri;
     str_t args = path.n < to.n ? str_sub(to, path.n + 1, to.n) : (str_t){NULL, 0};
-    proxy_attempt(p)->redirected = true;
+    r->attempts.v[r->attempts.n - 1].redirected = true;
     proxy_response_release(p);
     client_close(p->client);
     if (r->method_id != METHOD_HEAD) {
