@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "http/client_mux.h"
+
 enum { INTERIMS_MOST = 64, FILE_PIECE = 512 * 1024 };
 
 /* --- holding --- */
@@ -11,28 +13,51 @@ static void cleanup(void *arg)
     client_t *c = arg;
     client_close(c);
     buf_return(c->in);
+    if (c->stream) mux_stream_clear(c->stream);
 }
 
-client_t *client_new(pool_t *pool, origin_t *origin)
+static client_t *make(pool_t *pool)
 {
     client_t *c = POOL_NEW(pool, client_t);
     c->pool = pool;
-    c->origin = origin;
-    c->received_before = origin->stream.received;
-    c->sent_before = origin->stream.sent;
-    origin->exchanges++;
     header_list_init(&c->head.headers, pool);
     pool_defer(pool, cleanup, c);
     return c;
 }
 
+client_t *client_new(pool_t *pool, origin_t *origin)
+{
+    client_t *c = make(pool);
+    c->origin = origin;
+    c->received_before = origin->stream.received;
+    c->sent_before = origin->stream.sent;
+    origin->exchanges++;
+    return c;
+}
+
+client_t *client_new_shared(pool_t *pool, mux_t *mux)
+{
+    client_t *c = make(pool);
+    c->mux = mux;
+    c->stream = POOL_NEW(pool, mux_stream_t);
+    c->stream->pool = pool;
+    return c;
+}
+
+bool client_is_open(const client_t *c)
+{
+    return c->origin || (c->stream && !c->closed);
+}
+
 uint64_t client_received(const client_t *c)
 {
+    if (c->stream) return c->stream->received;
     return c->origin ? c->origin->stream.received - c->received_before : c->received_before;
 }
 
 uint64_t client_sent(const client_t *c)
 {
+    if (c->stream) return c->stream->sent;
     return c->origin ? c->origin->stream.sent - c->sent_before : c->sent_before;
 }
 
@@ -48,7 +73,13 @@ origin_t *client_take(client_t *c)
 
 void client_close(client_t *c)
 {
+    if (c->stream) client_mux_close(c);
     if (c->origin) origin_close(client_take(c));
+}
+
+bool client_refused(const client_t *c)
+{
+    return c->stream && c->stream->refused;
 }
 
 /* --- reading --- */
@@ -126,6 +157,7 @@ static int took(client_t *c, ssize_t got)
 
 int client_poll(client_t *c)
 {
+    if (c->stream) return client_mux_poll(c);
     stream_t *s = &c->origin->stream;
     while (!c->answered && stream_readable(s)) {
         int err = make_room(c);
@@ -137,12 +169,18 @@ int client_poll(client_t *c)
     return c->answered;
 }
 
+int client_wait(client_t *c, uint64_t timeout_ms)
+{
+    if (c->stream) return client_mux_wait(c, timeout_ms);
+    return loop_wait(&c->origin->stream.io, LOOP_READ, timeout_ms);
+}
+
 int client_head(client_t *c)
 {
     for (;;) {
         int r = client_poll(c);
         if (r != 0) return r < 0 ? r : 0;
-        r = loop_wait(&c->origin->stream.io, LOOP_READ, c->read_timeout);
+        r = client_wait(c, c->read_timeout);
         if (r < 0) return r;
     }
 }
@@ -200,6 +238,7 @@ static ssize_t next_chunked(client_t *c, str_t *piece)
 ssize_t client_next(client_t *c, str_t *piece)
 {
     if (c->ended) return 0;
+    if (c->stream) return client_mux_next(c, piece);
     if (c->head.framing == PARSE_CHUNKED) return next_chunked(c, piece);
     if (c->head.framing == PARSE_LENGTH) return next_of_length(c, piece);
     return next_until_close(c, piece);
@@ -219,11 +258,17 @@ static bool make_body_room(client_t *c)
 
 int client_fill(client_t *c)
 {
+    if (c->stream) return client_mux_fill(c);
     if (!make_body_room(c)) return -EBADMSG; /* trailers without end */
     stream_t *s = &c->origin->stream;
     int err = took(c, stream_read(s, c->in->last, buf_room(c->in), c->read_timeout));
     bool end = c->closed && c->head.framing == PARSE_UNTIL_CLOSE; /* TLS: and not cut off */
     return end ? 0 : err;
+}
+
+void client_used(client_t *c)
+{
+    if (c->stream) client_mux_used(c);
 }
 
 bool client_reusable(const client_t *c)

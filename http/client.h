@@ -1,7 +1,12 @@
 /*
- * client: one exchange with an origin over HTTP/1 (RFC 9112): request out, response in.
+ * client: one exchange with an origin: request out, response in; over HTTP/1 (RFC 9112):
  *
  *     client_new -> client_send (as often as it takes) -> client_head -> client_next / client_fill
+ *
+ * or over a stream of a shared HTTP/2 connection (RFC 9113, mux.h), where one fiber may send the
+ * body while another reads:
+ *
+ *     client_new_shared -> client_begin -> client_send_body -> client_head -> client_next ...
  *
  * The caller composes the request's bytes and lends a connection. A buffer is taken only when the
  * origin has something to say, so an exchange that waits holds none; head and body are read into
@@ -9,7 +14,7 @@
  * the pool. Nothing of a response is trusted. Errors are negative errno; of our own:
  *
  *     -ENODATA   the origin closed the connection before the message was whole
- *     -EBADMSG   what it sent is no HTTP/1 response (`why` tells)
+ *     -EBADMSG   what it sent is no response (`why` tells, or `fault`)
  *     -EMSGSIZE  its head is larger than head_max
  *     -ETIMEDOUT, -ECONNRESET, -EPIPE ..., a cancellation's reason
  *
@@ -21,11 +26,14 @@
 #include "core/base/buf.h"
 #include "http/chunk.h"
 #include "http/origin.h"
+#include "http/mux.h"
 #include "http/parse.h"
 
 typedef struct client {
     pool_t *pool;
-    origin_t *origin;           /* NULL: closed, kept or given away */
+    origin_t *origin;           /* NULL: closed, kept or given away; or shared */
+    mux_t *mux;                 /* shared: until client_begin */
+    mux_stream_t *stream;       /* NULL: not shared */
     /* Set by the caller behind client_new. */
     size_t buffer_size;         /* bytes read at once */
     size_t head_max;
@@ -38,6 +46,7 @@ typedef struct client {
     parse_response_t head;      /* when `answered` */
     header_list_t trailers;     /* behind a chunked body, when `ended` */
     parse_error_t why;          /* of -EBADMSG in the head */
+    const char *fault;          /* the same of a shared one */
     bool answered;              /* the final head is there */
     bool ended;                 /* the body has been read whole */
     bool sent;                  /* the request is out whole: the caller says so */
@@ -54,8 +63,31 @@ typedef struct client {
 /* origin belongs to the exchange from now on. All else is zero: set what the caller sets. */
 client_t *client_new(pool_t *pool, origin_t *origin);
 
-/* Closes the connection if it is still held. Also done when the pool goes. */
+/* The same on a connection that has room; nothing may suspend until client_begin. */
+client_t *client_new_shared(pool_t *pool, mux_t *mux);
+
+/* Closes the connection if it is still held, or the stream. Also done when the pool goes. */
 void client_close(client_t *c);
+bool client_is_open(const client_t *c);
+
+/*
+ * Shared: sends the head (RFC 9112's form, made by us; changed by it). ends: no body follows. 0, or
+ * -EAGAIN: this connection takes no more.
+ */
+int client_begin(client_t *c, str_t head, bool https, bool ends);
+
+/*
+ * Shared: sends a piece of the body; 1 when the origin wants no more of it, else 0 or an error.
+ * client_credit bytes would go without waiting.
+ */
+int client_send_body(client_t *c, str_t piece, bool last);
+size_t client_credit(const client_t *c);
+
+/* Shared: the exchange is over with this error, whoever waits for it. */
+void client_fail(client_t *c, int err);
+
+/* The origin has not begun to serve the request: another may be asked whatever it was. */
+bool client_refused(const client_t *c);
 
 /* The connection is the caller's again (to keep it, or for a tunnel). */
 origin_t *client_take(client_t *c);
@@ -73,12 +105,18 @@ int client_head(client_t *c);
 /* The same without waiting: 1 when it is there, 0 when not yet. */
 int client_poll(client_t *c);
 
+/* Waits until it is worth to poll again: 0, also when the fiber was woken; or an error. */
+int client_wait(client_t *c, uint64_t timeout_ms);
+
 /*
  * The next piece of the body (decoded) from what has been read: its length, 0 at the end, -EAGAIN
  * when more must be read (client_fill), which ends the life of all pieces before.
  */
 ssize_t client_next(client_t *c, str_t *piece);
 int client_fill(client_t *c);
+
+/* The pieces so far are not needed any more: the origin of a shared connection may send as much again. */
+void client_used(client_t *c);
 
 /* Whether the connection is fit for another exchange: all was sent, read, framed, and no more. */
 bool client_reusable(const client_t *c);

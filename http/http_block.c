@@ -5,6 +5,7 @@
 #include "http/accept.h"
 #include "http/http.h"
 #include "http/http_listen.h"
+#include "http/mux.h"
 #include "http/origin.h"
 #include "http/parse.h"
 #include "http/tunnel.h"
@@ -52,6 +53,7 @@ static void on_stop(void)
 {
     accept_stop_idle();
     origin_close_idle();
+    mux_stop_all();
 }
 
 static void on_cancel(void)

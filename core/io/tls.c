@@ -368,6 +368,23 @@ static bool expect_name(SSL *ssl, const tls_t *t)
     return X509_VERIFY_PARAM_set1_ip(param, (const unsigned char *)bytes.p, bytes.n);
 }
 
+static void offer_protocol(SSL *ssl, str_t protocol)
+{
+    unsigned char list[256];
+    if (!protocol.n || protocol.n >= sizeof(list)) return;
+    list[0] = (unsigned char)protocol.n;
+    memcpy(list + 1, protocol.p, protocol.n);
+    if (SSL_set_alpn_protos(ssl, list, (unsigned)protocol.n + 1)) panic("out of memory: TLS");
+}
+
+static bool has_agreed(SSL *ssl, str_t protocol)
+{
+    const unsigned char *p;
+    unsigned n;
+    SSL_get0_alpn_selected(ssl, &p, &n);
+    return !protocol.n || str_eq(str_make((const char *)p, n), protocol);
+}
+
 int tls_connect(stream_t *s, const tls_client_t *how, uint64_t timeout_ms, tls_failure_t *why)
 {
     net_addr_t addr;
@@ -379,8 +396,11 @@ int tls_connect(stream_t *s, const tls_client_t *how, uint64_t timeout_ms, tls_f
         *why = (tls_failure_t){.verify = X509_V_ERR_HOSTNAME_MISMATCH};
         return t->error = -EKEYREJECTED;
     }
+    offer_protocol(t->ssl, how->protocol);
     tls_session_offer(t->ssl, t->peer, t->name);
-    return shake_hands(t, timeout_ms, why);
+    int err = shake_hands(t, timeout_ms, why);
+    if (err == 0 && !has_agreed(t->ssl, how->protocol)) err = t->error = -EPROTONOSUPPORT;
+    return err;
 }
 
 int tls_accept(stream_t *s, SSL_CTX *ctx, buf_t *read, uint64_t timeout_ms, tls_failure_t *why)

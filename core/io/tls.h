@@ -31,6 +31,7 @@ typedef struct tls_client {
     SSL_CTX *ctx;
     str_t name;     /* whom the certificate must name: a host, or an address */
     str_t peer;     /* the address in text: sessions are kept per ctx, peer and name */
+    str_t protocol; /* to be agreed on (ALPN, RFC 7301), at most 255 bytes; empty: none is offered */
     bool send_name; /* as server name (RFC 6066; addresses are never sent) */
     bool verify;    /* the chain against the ctx's trust, and the name */
 } tls_client_t;
@@ -39,6 +40,7 @@ typedef struct tls_client {
  * Puts TLS over an open stream and shakes hands, within timeout_ms in all. 0 or
  *
  *     -EPROTO        it failed: *why
+ *     -EPROTONOSUPPORT  the protocol was not agreed on
  *     -EKEYREJECTED  the peer's certificate is not to be trusted: why->verify
  *     -ENODATA       the peer closed
  *     -ETIMEDOUT, -ECONNRESET ..., a cancellation's reason

@@ -10,6 +10,7 @@
 #include "core/config/module.h"
 #include "core/io/tls.h"
 #include "http/origin.h"
+#include "modules/upstream/sharing.h"
 
 typedef struct keepalive_conf {
     unsigned keep;     /* idle connections at most; 0: none are kept */
@@ -24,6 +25,7 @@ typedef struct keepalive { /* zero: empty */
     unsigned count;
     list_t recent; /* the most recently used first */
     list_t buckets[KEEPALIVE_BUCKETS];
+    sharing_t sharing; /* of HTTP/2: never idle for one request alone */
 } keepalive_t;
 
 /* NULL when there is none. The caller holds it then. tls NULL: a plain connection. */

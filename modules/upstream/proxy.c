@@ -29,6 +29,13 @@ void proxy_log(const proxy_t *p, int level, int err, const char *text, const cha
         log_write(log, level, 0, "%s while %s", text, doing);
 }
 
+const char *proxy_fault(const proxy_t *p)
+{
+    const char *why = p->client->fault;
+    return pool_printf(p->r->pool, "upstream sent invalid HTTP/2%s%s", why ? ": " : "",
+                       why ? why : "").p;
+}
+
 /* --- the client's leaving --- */
 
 void proxy_watch_client(proxy_t *p, bool on)

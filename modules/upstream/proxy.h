@@ -11,6 +11,8 @@
  *     proxy_target.c     proxy_pass itself: whom to ask, for which URI
  *     proxy_fields.c     header fields of the request, compiled per location
  *     proxy_announce.c   the PROXY protocol's header before all
+ *     proxy_connect.c    the connection of an attempt
+ *     proxy_upload.c     the request on its way over HTTP/2
  *     proxy_request.c    the request's head and body on their way to the origin
  *     proxy_response.c   the response's head and body on their way to the client
  *     proxy_ssl.c        https origins
@@ -54,7 +56,7 @@ enum {
     PROXY_IGNORE_OTHER = 1 << 5, /* Expires, Cache-Control, Set-Cookie, Vary: of a cache */
 };
 
-enum { PROXY_HTTP_10, PROXY_HTTP_11 };
+enum { PROXY_HTTP_10, PROXY_HTTP_11, PROXY_HTTP_2 };
 
 typedef struct proxy_hedge { /* proxy_hedge_after; both 0: off */
     unsigned percent;
@@ -77,6 +79,7 @@ typedef struct proxy_conf {
     proxy_hedge_t hedge;
     unsigned ignore_headers;
     msec_t connect_timeout, send_timeout, read_timeout, next_timeout;
+    msec_t http2_ping;               /* 0: never */
     size_t buffer_size, buffers_size, max_header_size;
     unsigned buffers_count;
     size_t unused_size;              /* of directives accepted for nginx's sake */
@@ -124,6 +127,9 @@ typedef struct proxy {
     /* How the head is awaited; NULL: client_head. True: *v is what has come of it all. */
     bool (*race)(struct proxy *p, int *err, verdict_t *v);
     bool watching;              /* the client's leaving cancels the fiber */
+    fiber_t *uploader;          /* sends the body meanwhile (proxy_upload.c); NULL: none */
+    str_t upload_first;         /* what it begins with */
+    int upload_error;           /* of body.h: the client's body could not be read; 0: none */
 } proxy_t;
 
 static inline upstream_attempt_t *proxy_attempt(const proxy_t *p)
@@ -133,6 +139,9 @@ static inline upstream_attempt_t *proxy_attempt(const proxy_t *p)
 
 /* "TEXT (111: Connection refused) while DOING": nginx's phrases, which log watchers match. */
 void proxy_log(const proxy_t *p, int level, int err, const char *text, const char *doing);
+
+/* What a shared exchange failed of with -EBADMSG, for a line of the log. */
+const char *proxy_fault(const proxy_t *p);
 
 /* For other rooms' lines: upstream: "http://..." of this attempt. */
 void proxy_note_url(const proxy_t *p);

@@ -3,11 +3,12 @@
 #include <errno.h>
 
 #include "core/base/clock.h"
-#include "modules/upstream/proxy_announce.h"
+#include "modules/upstream/proxy_connect.h"
 #include "modules/upstream/proxy_failure.h"
 #include "modules/upstream/proxy_next.h"
 #include "modules/upstream/proxy_request.h"
 #include "modules/upstream/proxy_response.h"
+#include "modules/upstream/proxy_upload.h"
 #include "modules/upstream/sticky.h"
 
 static const char *const connecting = "connecting to upstream";
@@ -33,38 +34,12 @@ static int64_t elapsed_us(const proxy_t *p)
     return (int64_t)(clock_ms() * 1000 - proxy_attempt(p)->started_us);
 }
 
-static origin_t *take_idle(proxy_t *p)
-{
-    origin_t *o;
-    if (p->conf->http_version == PROXY_HTTP_10 || p->conf->protocol) return NULL;
-    while ((o = keepalive_take(p->target.group->idle, &p->peer->addr, &p->from,
-                               p->tls.ctx ? &p->tls : NULL))) {
-        /* What must not be sent twice is worth a question whether the connection still stands. */
-        if (proxy_next_idempotent(p) || origin_is_quiet(o)) return o;
-        origin_close(o);
-    }
-    return NULL;
-}
-
-static origin_t *connect_to(proxy_t *p, bool fresh, int *err)
-{
-    origin_t *o = fresh ? NULL : take_idle(p);
-    p->reused = o != NULL;
-    if (!o) {
-        proxy_watch_client(p, true);
-        o = origin_open(&p->peer->addr, &p->from, p->conf->connect_timeout, err);
-        if (o) o = proxy_announce(p, o, err);
-        if (o && p->tls.ctx) o = proxy_ssl_start(p, o, err);
-        proxy_watch_client(p, false);
-    }
-    if (o) proxy_attempt(p)->connect_us = elapsed_us(p);
-    return o;
-}
-
-static void begin_exchange(proxy_t *p, origin_t *o)
+static bool begin_exchange(proxy_t *p, bool fresh, int *err)
 {
     const proxy_conf_t *c = p->conf;
-    client_t *client = p->client = client_new(p->r->pool, o);
+    if (!proxy_connect(p, fresh, err)) return false;
+    proxy_attempt(p)->connect_us = elapsed_us(p);
+    client_t *client = p->client;
     size_t all = c->buffers_count * c->buffers_size;
     client->buffer_size = p->buffering && all > c->buffer_size ? all : c->buffer_size;
     client->head_max = c->max_header_size;
@@ -73,6 +48,7 @@ static void begin_exchange(proxy_t *p, origin_t *o)
     client->head_request = p->method_id == METHOD_HEAD;
     client->interim = p->hedge ? NULL : proxy_response_interim;
     client->arg = p;
+    return true;
 }
 
 /* --- what a status means --- */
@@ -113,7 +89,8 @@ static bool was_stale(const proxy_t *p, int err)
 {
     const client_t *c = p->client;
     bool closed = err == -ENODATA || err == -EPIPE || err == -ECONNRESET;
-    bool safe = client_sent(c) == 0 || (proxy_next_idempotent(p) && !p->body_begun);
+    bool again = client_refused(c) || proxy_next_idempotent(p);
+    bool safe = client_sent(c) == 0 || (again && !p->body_begun);
     return p->reused && closed && safe && client_received(c) == 0 && !proxy_failure_cancelled();
 }
 
@@ -141,11 +118,15 @@ static verdict_t exchange(proxy_t *p, bool *stale)
 {
     int err = 0;
     verdict_t v;
-    proxy_sent_t sent = proxy_request_send(p, p->uri, &err);
+    bool sent_before = p->request_sent;
+    proxy_sent_t sent = p->client->stream ? proxy_upload(p, p->uri, &err)
+                                          : proxy_request_send(p, p->uri, &err);
     if (sent == PROXY_SENT_CLIENT) return body_verdict(p->r, err);
     p->client->sent = sent == PROXY_SENT;
     if (sent != PROXY_SENT_ERROR && wait_for_head(p, &err, &v)) return v;
     if (err == 0) return proxy_attempt_head(p);
+    if (p->upload_error) return body_verdict(p->r, p->upload_error);
+    if (client_refused(p->client)) p->request_sent = sent_before;
     *stale = was_stale(p, err);
     return *stale ? VERDICT(REROUTE) : proxy_failure_exchange(p, err, sent == PROXY_SENT_ERROR);
 }
@@ -157,12 +138,11 @@ verdict_t proxy_attempt_ask(proxy_t *p)
     proxy_ssl_describe(p);
     for (;;) {
         int err = 0;
-        origin_t *o = connect_to(p, stale, &err);
-        if (!o) return proxy_failure_connect(p, err);
-        begin_exchange(p, o);
+        if (!begin_exchange(p, stale, &err)) return proxy_failure_connect(p, err);
         stale = false;
         verdict_t v = exchange(p, &stale);
         if (!stale) return v;
+        proxy_upload_end(p);
         client_close(p->client);
     }
 }
@@ -179,7 +159,8 @@ static balance_result_t result_of(const proxy_t *p, verdict_t v)
 /* Connection and peer go back; of a failed exchange nothing is kept. */
 void proxy_attempt_end(proxy_t *p, verdict_t v)
 {
-    if (p->client && p->client->origin) {
+    proxy_upload_end(p);
+    if (p->client && client_is_open(p->client)) {
         proxy_response_release(p);
         client_close(p->client);
     }

@@ -183,7 +183,8 @@ static const conf_name_t ignorable[] = {
     {"Cache-Control", PROXY_IGNORE_OTHER},           {"Set-Cookie", PROXY_IGNORE_OTHER},
     {"Vary", PROXY_IGNORE_OTHER},                    {NULL, 0}};
 
-static const conf_name_t versions[] = {{"1.0", PROXY_HTTP_10}, {"1.1", PROXY_HTTP_11}, {NULL, 0}};
+static const conf_name_t versions[] = {{"1.0", PROXY_HTTP_10}, {"1.1", PROXY_HTTP_11}, {"2", PROXY_HTTP_2},
+                                         {NULL, 0}};
 
 static const conf_name_t protocols[] = {
     {"off", 0}, {"on", PROXY_PROTOCOL_V1}, {"v2", PROXY_PROTOCOL_V2}, {NULL, 0}};
@@ -223,7 +224,9 @@ const conf_row_t proxy_conf_rows[] = {
     CONF_FLAG("proxy_pass_request_body", ALL, CONF, pass_body, "on",
               "whether the client's body goes to the origin"),
     CONF_ENUM("proxy_http_version", ALL, CONF, http_version, "1.1", versions,
-              "the protocol spoken to the origin; 1.0 means no connection is kept"),
+              "the protocol spoken to the origin; 1.0: no connection is kept; 2: requests share one"),
+    CONF_MSEC("proxy_http2_ping", ALL, CONF, http2_ping, "6m", 0, DAY,
+              "how long an HTTP/2 origin may be silent until it is asked for a sign of life; 0: ever"),
     CONF_ENUM("proxy_protocol", ALL, CONF, protocol, "off", protocols,
               "whether origins are told the client in the PROXY protocol: off, on (version 1), v2"),
     CONF_CUSTOM("proxy_bind", ALL, 0, 1, 2, set_bind, CONF_FIELD(CONF, bind, text_t), NULL,

@@ -60,6 +60,10 @@ verdict_t proxy_failure_connect(proxy_t *p, int err)
 static verdict_t invalid_head(proxy_t *p)
 {
     parse_error_t why = p->client->why;
+    if (p->client->stream) {
+        proxy_log(p, LOG_ERR, 0, proxy_fault(p), reading);
+        return proxy_failure(p, PROXY_INVALID_HEADER, 502);
+    }
     bool no_http = why == PARSE_BAD_STATUS || why == PARSE_BAD_VERSION;
     str_t text = pool_printf(p->r->pool, "upstream sent %s",
                              no_http ? "no valid HTTP/1.0 header" : parse_error_text(why));

@@ -97,7 +97,7 @@ static int await_either(hedge_t *h)
     int r = 0;
     while ((r = client_poll(c)) == 0 && !h->done) {
         if (clock_ms() >= until) return -ETIMEDOUT;
-        r = loop_wait(&c->origin->stream.io, LOOP_READ, until - clock_ms());
+        r = client_wait(c, until - clock_ms());
         if (r < 0) return r;
     }
     return r;
@@ -164,7 +164,7 @@ static int await_first(proxy_t *p, uint64_t ms)
     int r = 0;
     while ((r = client_poll(p->client)) == 0) {
         if (clock_ms() >= until) return -EAGAIN;
-        r = loop_wait(&p->client->origin->stream.io, LOOP_READ, until - clock_ms());
+        r = client_wait(p->client, until - clock_ms());
         if (r < 0 && r != -ETIMEDOUT) return r;
     }
     return r < 0 ? r : 0;

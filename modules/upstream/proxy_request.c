@@ -171,7 +171,7 @@ static bool cannot_upgrade(const request_t *r)
 static bool takes_trailers(const proxy_t *p)
 {
     const parse_request_t *head = &p->r->head;
-    return p->conf->http_version == PROXY_HTTP_11 && head->minor >= 1 && p->conf->pass_headers &&
+    return p->conf->http_version != PROXY_HTTP_10 && head->minor >= 1 && p->conf->pass_headers &&
            header_has_token(&head->headers, HEADER_TE, STR("trailers"));
 }
 
@@ -180,7 +180,7 @@ static void put_connection(proxy_t *p, buf_t **b)
     const proxy_fields_t *f = &p->conf->fields;
     str_t upgrade = f->upgrade ? text_eval(f->upgrade, p->r) : STR("");
     str_t connection = f->connection ? text_eval(f->connection, p->r) : STR("");
-    if (is_h2c(upgrade) || p->conf->http_version == PROXY_HTTP_10 || cannot_upgrade(p->r))
+    if (is_h2c(upgrade) || p->conf->http_version != PROXY_HTTP_11 || cannot_upgrade(p->r))
         upgrade = STR("");
     if (!upgrade.n && str_ieq(connection, STR("upgrade"))) connection = STR("");
     if (!f->connection && p->conf->http_version == PROXY_HTTP_10) connection = STR("close");

@@ -5,6 +5,7 @@
 #include "core/base/clock.h"
 #include "http/http.h"
 #include "http/tunnel.h"
+#include "modules/upstream/proxy_upload.h"
 #include "modules/upstream/sticky.h"
 
 enum { PIECES_MOST = 8 };
@@ -15,7 +16,8 @@ void proxy_response_release(proxy_t *p)
 {
     client_t *c = p->client;
     str_t unwanted;
-    if (!c || !c->origin) return;
+    if (!c || !client_is_open(c)) return;
+    proxy_upload_end(p);
     while (c->answered && client_next(c, &unwanted) > 0) continue; /* of a body nobody gets */
     upstream_attempt_t *a = proxy_attempt(p);
     a->received = client_received(c);
@@ -170,7 +172,9 @@ static verdict_t broken(proxy_t *p, int err)
     else if (err == -ENODATA)
         proxy_log(p, LOG_ERR, 0, "upstream prematurely closed connection", reading);
     else if (err == -EBADMSG)
-        proxy_log(p, LOG_ERR, 0, "upstream sent invalid chunked response", reading);
+        proxy_log(p, LOG_ERR, 0,
+                  p->client->stream ? proxy_fault(p) : "upstream sent invalid chunked response",
+                  reading);
     else if (err == -ETIMEDOUT)
         proxy_log(p, LOG_ERR, ETIMEDOUT, "upstream timed out", reading);
     else
@@ -226,6 +230,7 @@ static verdict_t pump(proxy_t *p)
         if (ended) pass_trailers(p);
         if (ended) proxy_response_release(p); /* before a slow client makes us wait */
         err = reply_body(p->r, pieces, (unsigned)n, ended ? BODY_LAST : between(p));
+        client_used(c);
         if (err < 0) return client_failed(p, err);
         if (ended) return VERDICT(REPLIED);
     }

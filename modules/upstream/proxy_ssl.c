@@ -145,6 +145,7 @@ void proxy_ssl_describe(proxy_t *p)
     p->tls.peer = p->peer->name;
     p->tls.send_name = c->send_name;
     p->tls.verify = c->verify;
+    p->tls.protocol = p->conf->http_version == PROXY_HTTP_2 ? STR("h2") : STR("");
 }
 
 static const char *const handshaking = "SSL handshaking to upstream";
@@ -166,6 +167,9 @@ static void log_failure(const proxy_t *p, int err, const tls_failure_t *why)
 {
     if (err == -EKEYREJECTED) {
         log_untrusted(p, why);
+    } else if (err == -EPROTONOSUPPORT) {
+        proxy_log(p, LOG_ERR, 0, "upstream does not speak HTTP/2: ALPN \"h2\" was not agreed on",
+                  handshaking);
     } else if (err == -EPROTO) {
         str_t text = pool_printf(p->r->pool, "SSL_do_handshake() failed (%s)", why->text);
         proxy_log(p, LOG_ERR, 0, text.p, handshaking);
