@@ -62,6 +62,13 @@ static void on_cancel(void)
     tunnel_cancel_all();
 }
 
+/* An idle connection to an origin costs nobody anything; of a client, perhaps a request in flight. */
+static unsigned on_shortage(void)
+{
+    unsigned closed = origin_reclaim();
+    return closed ? closed : accept_reclaim();
+}
+
 bool http_block_http(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {
     (void)row;
@@ -70,7 +77,7 @@ bool http_block_http(conf_t *cf, const conf_row_t *row, void *conf, const tree_n
     c->block = POOL_NEW(cf->pool, http_block_t);
     c->vars = var_set_new(cf->pool, cf->modules);
     worker_on_stop(on_stop, on_cancel);
-    worker_on_shortage(accept_reclaim);
+    worker_on_shortage(on_shortage);
     if (!begin(cf, node)) return false;
     conf_scope_t *scope = conf_block(cf, node, CONF_HTTP, false);
     return scope && finish(cf, scope);

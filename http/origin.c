@@ -61,9 +61,12 @@ static origin_t *origin_new(const net_addr_t *to, const net_addr_t *from)
 origin_t *origin_open(const net_addr_t *to, const net_addr_t *from, uint64_t timeout_ms, int *err)
 {
     *err = -EMFILE;
+    if (!worker_has_room()) worker_reclaim();
     if (!worker_hold()) return NULL;
     origin_t *o = origin_new(to, from);
     *err = stream_connect(&o->stream, to, from, timeout_ms);
+    if ((*err == -EMFILE || *err == -ENFILE) && worker_reclaim())
+        *err = stream_connect(&o->stream, to, from, timeout_ms);
     if (*err == 0) return o;
     discard(o);
     return NULL;
@@ -97,6 +100,15 @@ void origin_resume(origin_t *o)
     o->stream.io.on_ready = NULL;
     list_remove(&o->all);
     timer_disarm(&o->idle);
+}
+
+unsigned origin_reclaim(void)
+{
+    enum { PART = 8, MOST = 32 }; /* one in so many, and not more than these */
+    unsigned idle = 0, closed = 0;
+    for (const list_t *l = resting.next; l != &resting && idle < PART * MOST; l = l->next) idle++;
+    for (; closed * PART < idle; closed++) lose(LIST_OF(resting.next, origin_t, all));
+    return closed;
 }
 
 void origin_close_idle(void)

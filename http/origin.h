@@ -28,8 +28,8 @@ struct origin {
 };
 
 /*
- * Connects. NULL and *err: negative errno; -EMFILE also when worker_connections are used up. from
- * may be NULL. Suspends.
+ * Connects. NULL and *err: negative errno; -EMFILE also when worker_connections are used up, and no
+ * connection that only idles could make room. from may be NULL. Suspends.
  */
 origin_t *origin_open(const net_addr_t *to, const net_addr_t *from, uint64_t timeout_ms, int *err);
 
@@ -43,6 +43,9 @@ void origin_rest(origin_t *o, uint64_t timeout_ms, void (*lost)(origin_t *o));
 
 /* Takes it back for an exchange. */
 void origin_resume(origin_t *o);
+
+/* Connections or descriptors run short: closes some idle ones, the longest idle first. How many. */
+unsigned origin_reclaim(void);
 
 /* The worker stops: closes all idle connections, telling their keepers. */
 void origin_close_idle(void);

@@ -35,6 +35,7 @@ static struct {
     unsigned acceptor_count;
     unsigned held;
     bool full, starved;        /* no connections left, no descriptors left: not accepting */
+    int starved_of;            /* errno of the accept that has just failed of it; 0: none has */
     bool draining;             /* retired listeners are still accepted on */
     bool fast;
     /* Orders come while the loop marks readiness: nothing may be closed then. on_turn obeys. */
@@ -94,13 +95,23 @@ static void say_full(int level, const char *remedy)
 static void relieve_shortage(void)
 {
     unsigned most = worker.core->worker_connections;
-    if (!worker.reclaim || worker.held + most / 16 < most) return;
-    if (worker.reclaim()) say_full(LOG_WARNING, ", reusing connections");
+    if (worker.held + most / 16 < most) return;
+    if (worker_reclaim()) say_full(LOG_WARNING, ", reusing connections");
+}
+
+unsigned worker_reclaim(void)
+{
+    return worker.reclaim ? worker.reclaim() : 0;
+}
+
+bool worker_has_room(void)
+{
+    return !worker.core || worker.held < worker.core->worker_connections;
 }
 
 bool worker_hold(void)
 {
-    if (worker.core && worker.held >= worker.core->worker_connections) {
+    if (!worker_has_room()) {
         say_full(LOG_ALERT, "");
         return false;
     }
@@ -153,22 +164,45 @@ static void update_watching(void)
     }
 }
 
-static void on_pause_over(struct timer *t)
+static void accept_again(void)
 {
-    (void)t;
     worker.starved = false;
     update_watching();
 }
 
-static void pause_accepting(int err)
+static void on_pause_over(struct timer *t)
+{
+    (void)t;
+    accept_again();
+}
+
+static void say_starved(int level, int err, const char *remedy)
 {
     if (clock_ms() >= worker.say_starved_from)
-        LOG(&log_main, LOG_CRIT, err, "accept4() failed, accepting again every %d ms",
-            ACCEPT_PAUSE_MS);
+        LOG(&log_main, level, err, "accept4() failed, %s", remedy);
     worker.say_starved_from = clock_ms() + SAY_STARVED_MS;
-    worker.starved = true;
+}
+
+/* In the turn after an accept has failed: makes room, or waits until others have. */
+static void relieve_starvation(void)
+{
+    int err = worker.starved_of;
+    worker.starved_of = 0;
+    if (err == 0) return;
+    if ((err == EMFILE || err == ENFILE) && worker_reclaim()) {
+        say_starved(LOG_WARNING, err, "reusing connections");
+        accept_again();
+        return;
+    }
+    say_starved(LOG_CRIT, err, "accepting again every 500 ms");
     worker.pause.fire = on_pause_over;
     timer_arm(&worker.pause, ACCEPT_PAUSE_MS);
+}
+
+static void pause_accepting(int err)
+{
+    worker.starved = true;
+    worker.starved_of = err;
     update_watching();
 }
 
@@ -379,6 +413,7 @@ static void on_channel(loop_fd_t *io, unsigned events)
 static void on_turn(void)
 {
     relieve_shortage();
+    relieve_starvation();
     if (worker.full && worker.held < worker.core->worker_connections) {
         worker.full = false;
         update_watching();

@@ -63,11 +63,18 @@ extern bool worker_stopping;
 void worker_on_stop(void (*stop)(void), void (*cancel)(void));
 
 /*
- * Called in each turn of the loop in which worker_connections are nearly used up: closes some
- * connections that only idle, so that those who are new are not kept waiting by those who are done.
- * How many it has closed.
+ * Called in each turn of the loop in which worker_connections are nearly used up, or descriptors
+ * have been: closes some connections that only idle, so that those who are new are not kept waiting
+ * by those who are done. How many it has closed.
  */
 void worker_on_shortage(unsigned (*reclaim)(void));
+
+/*
+ * The same at once, for a fiber that needs a connection or a descriptor; worker_has_room tells
+ * whether there are worker_connections left.
+ */
+unsigned worker_reclaim(void);
+bool worker_has_room(void);
 
 unsigned worker_number(void); /* the slot, from 0 */
 

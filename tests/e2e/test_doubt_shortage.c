@@ -24,6 +24,73 @@ E2E(doubt, idle_connections_make_room_for_new_ones)
     subject_log_await("32 worker_connections are not enough, reusing connections");
 }
 
+/* --- idle connections to origins --- */
+
+enum { IDLE = 16 };
+
+static void answer_together(visit_t *v)
+{
+    while (visit_request(v)) {
+        visit_gate(v);
+        visit_send(v, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }
+}
+
+/* Leaves that many of them behind. */
+static void leave_idle(origin_t *o)
+{
+    wire_t *w[IDLE];
+    for (int i = 0; i < IDLE; i++) {
+        w[i] = wire_open("http");
+        wire_send(w[i], "GET /origin HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
+    cr_assert(origin_await_connections(o, IDLE));
+    origin_open_gate(o);
+    for (int i = 0; i < IDLE; i++) cr_assert_eq(wire_reply(w[i])->status, 200);
+    for (int i = 0; i < IDLE; i++) wire_close(w[i]);
+}
+
+static void start_short(const char *main_level, unsigned connections)
+{
+    subject_start(text("%s events { worker_connections %u; } error_log @dir@/error.log info;"
+                       "http { access_log off; keepalive_timeout 1h; server {"
+                       "listen 127.0.0.1:@http@; location / { return 200 ok; }"
+                       "location /origin { proxy_pass http://127.0.0.1:@origin@; } } }",
+                       main_level, connections));
+}
+
+static void ask_on(wire_t *w, const char *path)
+{
+    wire_send(w, text("GET %s HTTP/1.1\r\nHost: h\r\n\r\n", path));
+    cr_assert_eq(wire_reply(w)->status, 200);
+}
+
+E2E(doubt, idle_connections_to_origins_make_room_before_clients)
+{
+    enum { CLIENTS = 24 };
+    wire_t *w[CLIENTS];
+    origin_t *o = origin_start("origin", answer_together, NULL);
+    start_short("", 40);
+    leave_idle(o);
+    for (int i = 0; i < CLIENTS; i++) ask_on(w[i] = wire_open("http"), "/");
+    cr_assert(origin_await_left(o, 1));
+    for (int i = 0; i < CLIENTS; i++) ask_on(w[i], "/");
+    subject_log_await("40 worker_connections are not enough, reusing connections");
+}
+
+E2E(doubt, idle_connections_give_up_their_descriptors)
+{
+    enum { CLIENTS = 60 };
+    wire_t *w[CLIENTS];
+    origin_t *o = origin_start("origin", answer_together, NULL);
+    start_short("worker_rlimit_nofile 64;", 1000);
+    leave_idle(o);
+    for (int i = 0; i < CLIENTS; i++) ask_on(w[i] = wire_open("http"), "/");
+    cr_assert(origin_await_left(o, IDLE), "all were needed");
+    subject_log_await("accept4() failed, reusing connections (24: Too many open files)");
+    ask_on(w[CLIENTS - 1], "/origin"); /* which needs one itself */
+}
+
 E2E(doubt, a_body_without_a_place_is_our_fault)
 {
     origin_start("origin", origin_echo, NULL);
