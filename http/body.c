@@ -18,7 +18,7 @@ bool body_present(const request_t *r)
 
 int64_t body_length(const request_t *r)
 {
-    if (r->head.framing == PARSE_CHUNKED) return -1;
+    if (r->head.framing == PARSE_CHUNKED || r->body.source) return -1;
     return r->head.framing == PARSE_LENGTH ? (int64_t)r->head.content_length : 0;
 }
 
@@ -52,17 +52,43 @@ static buf_t *memory_of(request_t *r, size_t capacity)
     return r->body.memory;
 }
 
+ssize_t body_pull(body_source_t *next, request_t *r, char *room, size_t n, str_t *piece)
+{
+    return next ? next->read(next, r, piece) : r->sink->read(r, room, n, piece);
+}
+
+bool body_pullable(const body_source_t *next, const request_t *r)
+{
+    return next ? next->readable(next, r) : r->sink->readable(r);
+}
+
+void body_push(request_t *r, const body_source_t *source)
+{
+    body_source_t *s = pool_memdup(r->pool, source, sizeof(*source));
+    s->next = r->body.source;
+    r->body.source = s;
+}
+
 ssize_t body_next(request_t *r, str_t *piece)
 {
     if (r->body.ended || !body_present(r)) return 0;
     if (body_declared_too_large(r)) return -EFBIG;
+    if (r->body.source) return count(r, body_pull(r->body.source, r, NULL, 0, piece));
     buf_t *b = memory_of(r, STREAM_BUFFER);
-    return count(r, r->sink->read(r, b->start, buf_capacity(b), piece));
+    return count(r, body_pull(NULL, r, b->start, buf_capacity(b), piece));
 }
 
 bool body_readable(const request_t *r)
 {
-    return r->body.ended || r->sink->readable(r);
+    return r->body.ended || body_pullable(r->body.source, r);
+}
+
+void body_replace(request_t *r, buf_t *b)
+{
+    ASSERT(r->body.gathered && r->body.fd < 0);
+    r->body.memory = b;
+    r->body.size = buf_used(b);
+    pool_defer(r->pool, return_memory, b);
 }
 
 /* --- gathering --- */
@@ -164,7 +190,8 @@ int body_gather(request_t *r)
             if (full < 0) return full;
         }
         str_t piece, room = room_of(r);
-        ssize_t got = count(r, r->sink->read(r, (char *)(uintptr_t)room.p, room.n, &piece));
+        ssize_t got =
+            count(r, body_pull(r->body.source, r, (char *)(uintptr_t)room.p, room.n, &piece));
         if (got < 0) return (int)got;
         int err = got ? keep(r, piece) : 0;
         if (err < 0) return err;
@@ -191,7 +218,7 @@ bool body_drain(request_t *r)
 static const char *too_large(const request_t *r)
 {
     bool chunked = r->head.framing == PARSE_CHUNKED;
-    uint64_t n = chunked ? r->body.size : r->head.content_length;
+    uint64_t n = body_declared_too_large(r) ? r->head.content_length : r->body.size;
     return pool_printf(r->pool, "client intended to send too large %sbody: %llu bytes",
                        chunked ? "chunked " : "", (unsigned long long)n).p;
 }
@@ -202,8 +229,12 @@ verdict_t body_verdict(request_t *r, int err)
     switch (err) {
     case -EFBIG:
         return verdict_refuse(413, LOG_ERR, too_large(r));
+    case -EOVERFLOW:
+        return verdict_refuse(413, LOG_ERR, "client sent a body that grows beyond measure");
     case -EBADMSG:
         return verdict_refuse(400, LOG_INFO, "client sent invalid chunked body");
+    case -EILSEQ:
+        return verdict_refuse(400, LOG_INFO, "client sent a body that is not in its content coding");
     case -ETIMEDOUT:
         return verdict_refuse(408, LOG_INFO, "client timed out (110: Connection timed out) while "
                                              "reading client request body");

@@ -125,14 +125,15 @@ static ssize_t read_body(request_t *r, char *room, size_t n, str_t *piece)
     return read_length(r, h, room, n, piece);
 }
 
-/* The line's end behind a chunk is no data, so the decoder is asked, not the buffer. */
+/* The end can be read at once, too. The line's end behind a chunk is no data, so the decoder is asked, not
+   the buffer. */
 static bool body_is_readable(const request_t *r)
 {
     const h1_t *h = r->sink_state;
     str_t in = buf_str(h->encoded ? h->encoded : r->conn->in), piece;
     chunk_t ahead = h->chunk;
-    if (stream_readable(&r->conn->stream)) return true;
-    if (r->head.framing != PARSE_CHUNKED) return in.n > 0;
+    if (stream_readable(&r->conn->stream) || h->body_ended) return true;
+    if (r->head.framing != PARSE_CHUNKED) return in.n > 0 || h->left == 0;
     return chunk_decode(&ahead, &in, &piece) != CHUNK_MORE;
 }
 

@@ -46,7 +46,8 @@ typedef struct sink_ops {
     /* The next piece of the request's body: its length, 0 at the end, an error of body.h. It may be
        read into `room` (n bytes) or stand in a buffer of the connection until the next call. */
     ssize_t (*read)(request_t *r, char *room, size_t n, str_t *piece);
-    bool (*readable)(const request_t *r); /* whether `read` has something without asking the client */
+    /* Whether `read` has something, if only the end, without asking the client. */
+    bool (*readable)(const request_t *r);
     /* Waits until the client has sent more, or `other` is readable. 0, or an error. Suspends. */
     int (*wait)(request_t *r, loop_fd_t *other, uint64_t timeout_ms);
     /* From now on the running fiber is cancelled (-ECONNABORTED) when the client leaves; or not. */

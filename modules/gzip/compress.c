@@ -169,7 +169,7 @@ void compress_start(request_t *r, const compress_how_t *how)
 {
     compress_t *c = POOL_NEW(r->pool, compress_t);
     *c = (compress_t){.how = *how, .length = r->reply.length, .codec = codec_of(how->coding)};
-    recode_head(&r->reply, negotiate_name(how->coding));
+    recode_head(&r->reply, how->coding);
     if (r->reply.head_only) return;
     pool_defer(r->pool, release, c);
     filter_push(r, compress_body, c);

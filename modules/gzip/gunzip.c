@@ -63,7 +63,7 @@ void gunzip_start(request_t *r, coding_t coding, unsigned ratio)
 {
     unpacker_t *u = POOL_NEW(r->pool, unpacker_t);
     *u = (unpacker_t){.coding = coding, .ratio = ratio};
-    recode_head(&r->reply, (str_t){NULL, 0});
+    recode_head(&r->reply, CODING_IDENTITY);
     if (r->reply.head_only) return;
     pool_defer(r->pool, release, u);
     filter_push(r, gunzip_body, u);

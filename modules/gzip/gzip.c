@@ -1,5 +1,7 @@
 /* gzip: replies are packed in a content coding that their client takes, or unpacked from one that it
    does not. */
+#include "modules/gzip/body_pack.h"
+#include "modules/gzip/body_unpack.h"
 #include "modules/gzip/compress.h"
 #include "modules/gzip/gunzip.h"
 #include "modules/gzip/gzip_conf.h"
@@ -16,14 +18,20 @@ static void head_of_unmodified(request_t *r, const gzip_conf_t *c)
     if (recode_not_modified(r) && c->vary) recode_vary(&r->reply);
 }
 
+/* The binary logarithm of what a window may have. */
+static unsigned window_of(const gzip_coding_t *c)
+{
+    unsigned window = CODEC_WINDOW_LEAST;
+    while (window < 8 * sizeof(size_t) - 2 && (size_t)2 << window <= c->window) window++;
+    return window;
+}
+
 static void compress(request_t *r, const gzip_conf_t *c, coding_t coding)
 {
     const gzip_coding_t *said = &c->coding[coding];
-    unsigned window = CODEC_WINDOW_LEAST;
-    while (window < 8 * sizeof(size_t) - 1 && (size_t)2 << window <= said->window) window++;
     compress_how_t how = {.coding = coding,
                           .level = said->level,
-                          .window = window,
+                          .window = window_of(said),
                           .whole_most = c->whole_most};
     compress_start(r, &how);
 }
@@ -44,6 +52,25 @@ static int head(request_t *r)
     if (pack.coding) compress(r, c, pack.coding);
     if (unpack.coding) gunzip_start(r, unpack.coding, c->gunzip_ratio);
     return 0;
+}
+
+/* --- the request's body --- */
+
+/* Early: before anybody reads the body. */
+static verdict_t unpack_body(request_t *r)
+{
+    const gzip_conf_t *c = request_conf(r, gzip_index);
+    return c->body_unpack ? body_unpack_start(r, c->body_ratio) : VERDICT(NEXT);
+}
+
+/* Late: whoever looks at the body on the way sees it plain. */
+static verdict_t pack_body(request_t *r)
+{
+    const gzip_conf_t *c = request_conf(r, gzip_index);
+    const gzip_coding_t *said = &c->coding[c->body_pack];
+    if (c->body_pack && policy_packs_body(r, said))
+        body_pack_start(r, (coding_t)c->body_pack, said->level, window_of(said));
+    return VERDICT(NEXT);
 }
 
 /* --- variables --- */
@@ -73,7 +100,11 @@ static void worker_stop(const void *main_struct)
     whole_trim();
 }
 
-static const http_hooks_t hooks = {.head = head, .variables = variables};
+static const http_hooks_t hooks = {
+    .phase = {[PHASE_LIMIT] = unpack_body, [PHASE_CONTENT] = pack_body},
+    .head = head,
+    .variables = variables,
+};
 
 const module_t gzip_module = {
     .name = "gzip",

@@ -53,16 +53,34 @@ static bool set_whole_most(conf_t *cf, const conf_row_t *row, void *conf, const 
     return true;
 }
 
-/* on | off, where this build may be without the library. */
+/* A build may be without the library. */
+static bool check_codec(conf_t *cf, const tree_node_t *node, unsigned word, coding_t coding)
+{
+    const char *library = coding == CODING_BR ? "brotli" : "zstd";
+    return codec_of(coding) ||
+           conf_error(cf, node, word, "build it without that option, or leave this out",
+                      "this proxyd was configured --without-%s", library);
+}
+
+/* brotli, zstd on | off */
 static bool set_coding(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {
-    bool on, brotli = str_eq(node->words[0].text, STR("brotli"));
+    bool brotli = str_eq(node->words[0].text, STR("brotli"));
     if (!conf_set_flag(cf, row, conf, node)) return false;
-    on = *CONF_AT(row, conf, bool);
-    if (!on || codec_of(brotli ? CODING_BR : CODING_ZSTD)) return true;
-    return conf_error(cf, node, 0, "build it without that option, or leave this out",
-                      "this proxyd was configured --without-" STR_FMT,
-                      STR_ARG(node->words[0].text));
+    return !*CONF_AT(row, conf, bool) || check_codec(cf, node, 0, brotli ? CODING_BR : CODING_ZSTD);
+}
+
+static const conf_name_t packings[] = {{"off", CODING_IDENTITY},
+                                       {"gzip", CODING_GZIP},
+                                       {"br", CODING_BR},
+                                       {"zstd", CODING_ZSTD},
+                                       {NULL, 0}};
+
+static bool set_body_pack(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    if (!conf_set_enum(cf, row, conf, node)) return false;
+    coding_t coding = (coding_t)*CONF_AT(row, conf, unsigned);
+    return coding == CODING_IDENTITY || check_codec(cf, node, 1, coding);
 }
 
 static const conf_name_t versions[] = {{"1.0", GZIP_HTTP_10}, {"1.1", GZIP_HTTP_11}, {NULL, 0}};
@@ -135,6 +153,16 @@ const conf_row_t gzip_conf_rows[] = {
     CONF_NUMBER("gunzip_ratio", ALL, CONF, gunzip_ratio, "2000", 0, UINT_MAX,
                 "how many times larger than it came a reply may get when decompressed, from 1 MiB "
                 "on; 0: any number of times"),
+    CONF_FLAG("client_body_decompress", ALL, CONF, body_unpack, "off",
+              "unpacks request bodies in gzip, deflate, br or zstd, so that the origin gets them "
+              "plain; client_max_body_size holds for both forms"),
+    CONF_NUMBER("client_body_decompress_ratio", ALL, CONF, body_ratio, "200", 0, UINT_MAX,
+                "how many times larger than it came a request body may get when unpacked, from 1 "
+                "MiB on; 0: any number of times"),
+    {"proxy_request_compress", ALL, 0, 1, 1, set_body_pack, CONF_FIELD(CONF, body_pack, unsigned),
+     "off", 0, 0, packings,
+     "packs request bodies for origins that take that; which, and how well, is said by types, "
+     "min_length and comp_level of the coding. Not together with proxy_set_body"},
     UNUSED_BUFFERS("gunzip_buffers"),
     UNUSED_BUFFERS("brotli_buffers"),
     UNUSED_BUFFERS("zstd_buffers"),

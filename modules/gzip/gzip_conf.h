@@ -37,6 +37,9 @@ typedef struct gzip_conf {
     gzip_coding_t coding[CODING_COUNT];
     bool gunzip;
     unsigned gunzip_ratio;  /* 0: no bound */
+    bool body_unpack;       /* client_body_decompress */
+    unsigned body_ratio;    /* 0: no bound */
+    unsigned body_pack;     /* proxy_request_compress: coding_t */
     bool vary;
     size_t whole_most;      /* bytes of a body that may be gathered */
     unsigned http_version;  /* GZIP_HTTP_: the least that gzip is made for */

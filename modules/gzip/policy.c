@@ -2,6 +2,7 @@
 
 #include "core/base/clock.h"
 #include "modules/gzip/codec.h"
+#include "modules/gzip/recode.h"
 
 /* What stands first is taken where a client likes several alike: zstd costs the least for what it
    saves, and gzip saves the least. */
@@ -44,7 +45,7 @@ static bool is_listed(const conf_strs_t *types, str_t type)
     return false;
 }
 
-bool policy_fits_type(str_t content_type, const conf_strs_t *types)
+static bool fits_type(str_t content_type, const conf_strs_t *types)
 {
     str_t type = str_trim(str_sub(content_type, 0, str_find(content_type, 0, ';')));
     if (str_ieq(type, STR("text/html"))) return true;
@@ -69,7 +70,7 @@ static bool may_transform(const request_t *r)
 static bool fits(const reply_t *p, const gzip_coding_t *c)
 {
     bool too_short = p->length == 0 || (p->length > 0 && (uint64_t)p->length < c->min_length);
-    return c->on && !too_short && policy_fits_type(p->content_type, &c->types);
+    return c->on && !too_short && fits_type(p->content_type, &c->types);
 }
 
 /* --- the client --- */
@@ -156,18 +157,21 @@ policy_t policy_compress(const request_t *r, const gzip_conf_t *c)
     return (policy_t){.coding = negotiate_choose(&liked, offered, n), .varies = true};
 }
 
-/* The one coding that a reply is in; CODING_COUNT: an unknown one, or several. */
-static coding_t coding_of(const header_list_t *list)
+bool policy_packs_body(const request_t *r, const gzip_coding_t *c)
 {
-    const header_t *h = header_get(list, HEADER_CONTENT_ENCODING);
-    if (!h) return CODING_IDENTITY;
-    return header_next(list, HEADER_CONTENT_ENCODING, h) ? CODING_COUNT : negotiate_coding(h->value);
+    const header_list_t *list = &r->head.headers;
+    int64_t length = r->body.gathered ? (int64_t)r->body.size : body_length(r);
+    bool too_short = length >= 0 && (uint64_t)length < c->min_length;
+    return body_present(r) && !too_short && !header_get(list, HEADER_CONTENT_ENCODING) &&
+           !header_get(list, HEADER_CONTENT_RANGE) &&
+           !header_has_token(list, HEADER_CACHE_CONTROL, STR("no-transform")) &&
+           fits_type(header_value(list, HEADER_CONTENT_TYPE), &c->types);
 }
 
 policy_t policy_decompress(const request_t *r, const gzip_conf_t *c)
 {
     policy_t policy = {.coding = CODING_IDENTITY};
-    coding_t coding = coding_of(&r->reply.headers);
+    coding_t coding = recode_coding(&r->reply.headers);
     if (coding == CODING_IDENTITY || !codec_of(coding) || !fits_status(&r->reply) ||
         !may_transform(r))
         return policy;

@@ -1,5 +1,5 @@
 /*
- * policy: whether a reply is to be compressed or decompressed.
+ * policy: whether a reply, or a request's body, is to be compressed or decompressed.
  *
  * Decided from the heads of request and reply and the configuration alone. Nothing suspends.
  */
@@ -25,7 +25,7 @@ policy_t policy_compress(const request_t *r, const gzip_conf_t *c);
    `coding` for a client that does not take it. */
 policy_t policy_decompress(const request_t *r, const gzip_conf_t *c);
 
-/* Whether a media type (with or without parameters) is one to pack. */
-bool policy_fits_type(str_t content_type, const conf_strs_t *types);
+/* Whether a request's body is one to pack towards the origin: type and length, not coded already. */
+bool policy_packs_body(const request_t *r, const gzip_coding_t *c);
 
 #endif

@@ -1,5 +1,21 @@
 #include "modules/gzip/recode.h"
 
+coding_t recode_coding(const header_list_t *list)
+{
+    const header_t *h = header_get(list, HEADER_CONTENT_ENCODING);
+    if (!h) return CODING_IDENTITY;
+    return header_next(list, HEADER_CONTENT_ENCODING, h) ? CODING_COUNT : negotiate_coding(h->value);
+}
+
+void recode_fields(header_list_t *list, coding_t coding)
+{
+    static const str_t digests[] = {STR_INIT("Content-MD5"), STR_INIT("Content-Digest"),
+                                    STR_INIT("Repr-Digest"), STR_INIT("Digest")};
+    header_set(list, HEADER_CONTENT_ENCODING, negotiate_name(coding));
+    for (size_t i = 0; i < sizeof(digests) / sizeof(digests[0]); i++)
+        header_remove_named(list, digests[i]);
+}
+
 void recode_vary(reply_t *p)
 {
     if (header_has_token(&p->headers, HEADER_VARY, STR("Accept-Encoding")) ||
@@ -18,15 +34,11 @@ static void weaken(header_list_t *list)
                                          : (str_t){NULL, 0});
 }
 
-void recode_head(reply_t *p, str_t coding)
+void recode_head(reply_t *p, coding_t coding)
 {
-    static const str_t digests[] = {STR_INIT("Content-MD5"), STR_INIT("Content-Digest"),
-                                    STR_INIT("Repr-Digest"), STR_INIT("Digest")};
     p->length = REPLY_LENGTH_UNKNOWN;
-    header_set(&p->headers, HEADER_CONTENT_ENCODING, coding);
+    recode_fields(&p->headers, coding);
     header_remove(&p->headers, HEADER_ACCEPT_RANGES);
-    for (size_t i = 0; i < sizeof(digests) / sizeof(digests[0]); i++)
-        header_remove_named(&p->headers, digests[i]);
     weaken(&p->headers);
 }
 
