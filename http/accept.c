@@ -7,6 +7,7 @@
 #include "core/process/worker.h"
 #include "http/fetch.h"
 #include "http/h1.h"
+#include "http/h2.h"
 #include "http/http.h"
 #include "http/proxy_read.h"
 
@@ -91,13 +92,15 @@ static bool greet(conn_t *c, bool *keep)
     if (!address->ssl || c->secure) return true;
     conn_gauge(c, &worker_counters->reading);
     *keep = address->shake_hands(c);
-    return *keep && more_follows(c);
+    return *keep && (more_follows(c) || c->http2);
 }
 
-/* The protocol that has been agreed on. */
+/* The protocol that has been agreed on, or that the client begins with. */
 static bool serve_requests(conn_t *c)
 {
-    return h1_serve(c);
+    if (!c->http2 && (c->requests || !h2_has_preface(c))) return h1_serve(c);
+    h2_begin(c);
+    return true;
 }
 
 static void serve(void *arg)
@@ -105,7 +108,7 @@ static void serve(void *arg)
     conn_t *c = arg;
     bool keep = false;
     if (greet(c, &keep)) keep = serve_requests(c);
-    if (c->detached) return;
+    if (c->detached || c->protocol) return;
     if (keep && !worker_stopping) {
         become_idle(c);
         return;

@@ -68,20 +68,18 @@ static bool may_keep_alive(const request_t *r, const h1_t *h)
 /* How the end of the body is told (RFC 9112 section 6). */
 static void set_framing(request_t *r, h1_t *h)
 {
-    const reply_t *p = &r->reply;
-    bool bodiless = p->head_only;
-    h->counted = bodiless || p->length >= 0;
-    h->reply_left = bodiless || p->length < 0 ? 0 : (uint64_t)p->length;
-    h->chunked = !h->counted && r->head.minor >= 1 && http_conf(r->conf)->chunked_transfer_encoding;
-    if (!h->counted && !h->chunked) h->keep_alive = false;
+    reply_count_begin(r);
+    h->chunked = !r->reply.counted && r->head.minor >= 1 &&
+                 http_conf(r->conf)->chunked_transfer_encoding;
+    if (!r->reply.counted && !h->chunked) h->keep_alive = false;
 }
 
 static void put_framing(buf_t *b, const request_t *r, const h1_t *h)
 {
     const reply_t *p = &r->reply;
     char digits[20];
-    if (p->status == 204 || p->status < 200) return; /* RFC 9110 8.6 */
-    if (p->length >= 0 && !(p->status == 304 && p->length == 0))
+    if (p->status == 204 || p->status < 200) return;
+    if (reply_tells_length(r))
         put_field(b, STR("Content-Length"), str_make(digits, str_put_u64(digits, (uint64_t)p->length)));
     else if (h->chunked)
         buf_put(b, STR("Transfer-Encoding: chunked\r\n"));
@@ -99,12 +97,6 @@ static void put_connection(buf_t *b, const request_t *r, const h1_t *h)
     buf_put(b, STR("\r\n"));
 }
 
-static str_t server_name(const request_t *r)
-{
-    if (r->reply.server.p) return r->reply.server;
-    return http_conf(r->conf)->server_tokens ? STR("proxyd/" PROXYD_VERSION) : STR("proxyd");
-}
-
 int h1_reply_head(request_t *r)
 {
     h1_t *h = r->sink_state;
@@ -114,7 +106,7 @@ int h1_reply_head(request_t *r)
     size_t size = head_size(p);
     buf_t *b = h->out = buf_take(size > OUT_BUFFER ? size : OUT_BUFFER);
     put_status_line(b, p->status, p->reason);
-    put_field(b, STR("Server"), server_name(r));
+    put_field(b, STR("Server"), reply_server(r));
     put_field(b, STR("Date"), p->date.p ? p->date : clock_http_date());
     if (p->content_type.p) put_field(b, STR("Content-Type"), p->content_type);
     put_framing(b, r, h);
@@ -242,15 +234,6 @@ static int add_chunked(batch_t *batch, const piece_t *pieces, unsigned n, uint64
     return err == 0 && last ? add_last_chunk(batch) : err;
 }
 
-/* The declared length must be what is sent, or the client would take a part for the whole. */
-static int check_length(h1_t *h, uint64_t size, bool last)
-{
-    if (!h->counted) return 0;
-    if (size > h->reply_left || (last && size < h->reply_left)) return -EPROTO;
-    h->reply_left -= size;
-    return 0;
-}
-
 /* $bytes_sent and $body_bytes_sent: what is on the wire, also of a reply that broke off. */
 static void count_sent(request_t *r, const h1_t *h)
 {
@@ -266,7 +249,7 @@ int h1_reply_body(request_t *r, const piece_t *pieces, unsigned n, unsigned flag
     batch_t batch = {.r = r, .h = h};
     uint64_t size = total(pieces, n);
     bool last = flags & BODY_LAST;
-    int err = check_length(h, r->reply.head_only ? 0 : size, last);
+    int err = reply_count(r, r->reply.head_only ? 0 : size, last);
     if (err < 0 || (!size && !flags)) return err;
     if (h->out) err = add_memory(&batch, h->out->pos, buf_used(h->out));
     if (err == 0)
@@ -296,6 +279,6 @@ void h1_reply_abort(request_t *r)
     h1_t *h = r->sink_state;
     h->keep_alive = false;
     /* Where closing would mean "that was all", only a reset tells that it was not. */
-    bool ends_by_close = r->reply.started && !h->counted && !h->chunked;
+    bool ends_by_close = r->reply.started && !r->reply.counted && !h->chunked;
     if (r->reply.head_sent && ends_by_close) r->conn->reset = true;
 }

@@ -21,8 +21,6 @@ typedef struct h1 {
     /* the reply */
     bool keep_alive;     /* the connection can go on after this exchange */
     bool chunked;
-    bool counted;        /* reply_left is meant */
-    uint64_t reply_left; /* of the declared length */
     buf_t *out;          /* the head, until it is sent */
     uint64_t sent_before; /* the stream's counter when the request began, and behind the head */
     uint64_t head_end;

@@ -41,7 +41,7 @@ typedef struct http_conf {
     str_t client_body_temp_path;
     bool ignore_invalid_headers, underscores_in_headers, merge_slashes;
     bool server_tokens, chunked_transfer_encoding, tcp_nodelay, tcp_nopush;
-    bool http2;                       /* server: offered in handshakes */
+    bool http2;                       /* offered in handshakes; begun with by clients without TLS */
     bool internal;                    /* location */
     bool server_name_in_redirect, port_in_redirect, absolute_redirect;
     bool recursive_error_pages;

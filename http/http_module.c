@@ -90,13 +90,6 @@ static bool set_error_page(conf_t *cf, const conf_row_t *row, void *conf, const 
     return true;
 }
 
-static bool set_http2(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
-{
-    if (!conf_set_flag(cf, row, conf, node)) return false;
-    return !((http_conf_t *)conf)->http2 ||
-           conf_error(cf, node, 1, "leave it out", "HTTP/2 is not supported by this build");
-}
-
 static bool check(conf_t *cf, void *conf)
 {
     http_conf_t *c = conf;
@@ -192,8 +185,6 @@ static const conf_row_t rows[] = {
     CONF_CUSTOM("client_body_temp_path", ALL, 0, 1, 4, set_temp_path,
                 CONF_FIELD(CONF, client_body_temp_path, str_t), PROXYD_CLIENT_BODY_TEMP_PATH,
                 "where large request bodies are kept while they are needed"),
-    CONF_CUSTOM("http2", CONF_HTTP | CONF_SERVER, 0, 1, 1, set_http2, CONF_FIELD(CONF, http2, bool),
-                "off", "whether HTTP/2 is offered to clients"),
     CONF_FLAG("merge_slashes", CONF_HTTP | CONF_SERVER, CONF, merge_slashes, "on",
               "whether several slashes in a URI count as one"),
     CONF_FLAG("ignore_invalid_headers", CONF_HTTP | CONF_SERVER, CONF, ignore_invalid_headers, "on",
@@ -226,6 +217,8 @@ static const conf_row_t rows[] = {
                 "name servers for origins given by name"),
     CONF_MSEC("resolver_timeout", ALL, CONF, resolver_timeout, "30s", 1, HOUR,
               "the longest a name may take to resolve"),
+    CONF_FLAG("http2", CONF_HTTP | CONF_SERVER, CONF, http2, "off",
+              "whether HTTP/2 is spoken: over TLS when the client offers it, else when it begins so"),
     HASH_SIZE("server_names_hash_max_size", CONF_HTTP),
     HASH_SIZE("server_names_hash_bucket_size", CONF_HTTP),
     HASH_SIZE("variables_hash_max_size", CONF_HTTP),

@@ -326,6 +326,30 @@ parse_error_t parse_request(const char *p, size_t n, parse_request_t *out, size_
     return e;
 }
 
+static parse_error_t judge_fields(const header_list_t *list)
+{
+    if (list->n > PARSE_FIELDS_MAX) return PARSE_TOO_MANY_FIELDS;
+    HEADER_EACH(h, list)
+    {
+        if (!parse_is_token(h->name)) return PARSE_BAD_NAME;
+        if (!parse_is_field_value(h->value)) return PARSE_BAD_VALUE;
+    }
+    return PARSE_OK;
+}
+
+parse_error_t parse_request_parts(parse_request_t *r)
+{
+    const char *target = r->target.p, *end = target + r->target.n;
+    r->host = (str_t){NULL, 0};
+    r->minor = 1;
+    if (r->method.n > PARSE_METHOD_MAX || !parse_is_token(r->method)) return PARSE_BAD_METHOD;
+    r->method_id = parse_method(r->method);
+    if (r->target.n == 0 || scan_target(target, target, end) != end) return PARSE_BAD_TARGET;
+    parse_error_t e = judge_target(r);
+    if (e == PARSE_OK) e = judge_fields(&r->headers);
+    return e == PARSE_OK ? judge_request(r) : e;
+}
+
 parse_error_t parse_response(const char *p, size_t n, parse_response_t *out, size_t *used)
 {
     cursor_t c = {p, p, p + n};

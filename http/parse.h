@@ -113,6 +113,13 @@ parse_error_t parse_more(const char *p, size_t n, size_t *from);
  */
 parse_error_t parse_trailers(const char *p, size_t n, header_list_t *out, size_t *used);
 
+/*
+ * Judges by the same rules a request whose method, target and fields came in another way than as
+ * text (HTTP/2), and sets what follows from them: method_id, host, framing, content_length. A Host
+ * must be among the fields unless the target has it.
+ */
+parse_error_t parse_request_parts(parse_request_t *r);
+
 /* What was wrong, to follow "client sent " or "upstream sent " in the log: "invalid method". */
 const char *parse_error_text(parse_error_t e);
 

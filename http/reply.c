@@ -108,6 +108,39 @@ void reply_abort(request_t *r)
     r->sink->abort(r);
 }
 
+/* --- for connections --- */
+
+void reply_count_begin(request_t *r)
+{
+    reply_t *p = &r->reply;
+    p->counted = p->head_only || p->length >= 0;
+    p->left = p->head_only || p->length < 0 ? 0 : (uint64_t)p->length;
+}
+
+int reply_count(request_t *r, uint64_t size, bool last)
+{
+    reply_t *p = &r->reply;
+    if (!p->counted) return 0;
+    if (size > p->left || (last && size < p->left)) return -EPROTO;
+    p->left -= size;
+    return 0;
+}
+
+bool reply_tells_length(const request_t *r)
+{
+    const reply_t *p = &r->reply;
+    if (p->status == 204 || p->status < 200) return false;
+    return p->length >= 0 && !(p->status == 304 && p->length == 0);
+}
+
+str_t reply_server(const request_t *r)
+{
+    if (r->reply.server.p) return r->reply.server;
+    return http_conf(r->conf)->server_tokens ? STR("proxyd/" PROXYD_VERSION) : STR("proxyd");
+}
+
+/* --- whole replies --- */
+
 verdict_t reply_send(request_t *r, const piece_t *body, unsigned n)
 {
     int64_t length = 0;

@@ -27,12 +27,14 @@ typedef struct reply {
     uint64_t limit_rate;      /* bytes per second of the body, 0: unlimited; counts when */
     bool limit_rate_set;      /* $limit_rate or X-Accel-Limit-Rate was, over limit_rate */
     filter_t *filters;
+    uint64_t left;            /* of the declared length, while `counted`: for the connection's use */
     uint64_t body_sent;       /* bytes of body on the wire, with its framing: $body_bytes_sent */
     uint64_t bytes_sent;      /* and of heads: $bytes_sent */
     bool head_only;           /* HEAD, 204, 304: the body is dropped here */
     bool started;             /* reply_start has run */
     bool head_sent;           /* some of it has left: no other status is possible any more */
     bool finished, aborted;
+    bool counted;
     bool close;               /* close the connection after it */
     bool error_page;          /* being served by error_page */
 } reply_t;
@@ -58,6 +60,15 @@ verdict_t reply_text(request_t *r, int status, str_t content_type, str_t body);
 verdict_t reply_redirect(request_t *r, int status, str_t location); /* with the standard page */
 verdict_t reply_page(request_t *r, int status);  /* the built-in page of a status */
 verdict_t reply_own_page(request_t *r); /* the same for r->reply as it is, with its headers */
+
+/* For connections. What was declared must be what is sent, or a client would take a part for the whole:
+   begin with the head, count every piece of the body. 0, or -EPROTO. */
+void reply_count_begin(request_t *r);
+int reply_count(request_t *r, uint64_t size, bool last);
+
+/* Whether Content-Length is part of the head (RFC 9110 8.6); and the value of Server. */
+bool reply_tells_length(const request_t *r);
+str_t reply_server(const request_t *r);
 
 /* Writes head and body as one, sends, ends: for handlers that have it all. */
 verdict_t reply_send(request_t *r, const piece_t *body, unsigned n);

@@ -106,6 +106,13 @@ GETTER(get_server_protocol)
     return r->head.minor ? STR("HTTP/1.1") : STR("HTTP/1.0");
 }
 
+GETTER(get_http2)
+{
+    UNUSED(def, name);
+    if (!r->head.http2) return STR("");
+    return str_eq(r->scheme, STR("https")) ? STR("h2") : STR("h2c");
+}
+
 GETTER(get_https)
 {
     UNUSED(def, name);
@@ -343,6 +350,7 @@ const var_def_t var_core_defs[] = {
     {"https", get_https, 0, VAR_NO_CACHE},
     {"server_name", get_server_name, 0, VAR_NO_CACHE},
     {"server_protocol", get_server_protocol, 0, VAR_NO_CACHE},
+    {"http2", get_http2, 0, VAR_NO_CACHE},
     {"request_id", get_request_id, 0, 0},
 
     {"http_", var_field_http, 0, VAR_PREFIX},

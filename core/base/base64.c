@@ -28,3 +28,19 @@ bool base64_decode(pool_t *pool, str_t s, str_t *out)
     *out = str_make(bytes, length);
     return true;
 }
+
+str_t base64_encode(pool_t *pool, str_t s)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char *out = pool_bytes(pool, (s.n + 2) / 3 * 4);
+    size_t length = 0;
+    for (size_t i = 0; i < s.n; i += 3) {
+        size_t have = s.n - i < 3 ? s.n - i : 3;
+        unsigned bits = 0;
+        for (size_t k = 0; k < 3; k++)
+            bits = bits << 8 | (k < have ? (unsigned char)s.p[i + k] : 0u);
+        for (size_t k = 0; k < 4; k++)
+            out[length++] = k <= have ? digits[bits >> (18 - 6 * k) & 63] : '=';
+    }
+    return str_make(out, length);
+}

@@ -7,4 +7,7 @@
 /* The bytes that s stands for, in the pool; padding may be missing. False: s is not base64. */
 bool base64_decode(pool_t *pool, str_t s, str_t *out);
 
+/* s in base64, padded, in the pool. */
+str_t base64_encode(pool_t *pool, str_t s);
+
 #endif
