@@ -8,7 +8,7 @@
 #include "modules/upstream/proxy_upload.h"
 #include "modules/upstream/sticky.h"
 
-enum { PIECES_MOST = 8 };
+enum { PIECES_MOST = 8, HEAD_PATIENCE_MS = 10 };
 
 /* --- the end of an exchange --- */
 
@@ -162,6 +162,23 @@ static int fill(proxy_t *p)
     return err;
 }
 
+/*
+ * Nothing of the body has come yet: the head goes with the first of it, when that comes soon. That
+ * of an answer that is told as it goes, at once. 0, or what the client's connection failed of.
+ */
+static int show_head(proxy_t *p)
+{
+    client_t *c = p->client;
+    int waited = -ETIMEDOUT;
+    if (p->r->reply.head_sent || (c->origin && stream_readable(&c->origin->stream))) return 0;
+    if (p->buffering) {
+        proxy_watch_client(p, true);
+        waited = client_wait(c, HEAD_PATIENCE_MS);
+        proxy_watch_client(p, false);
+    }
+    return waited == -ETIMEDOUT ? reply_body(p->r, NULL, 0, BODY_FLUSH) : 0;
+}
+
 static const char *const reading = "reading upstream";
 
 /* The head is out: whatever is wrong now can only break the reply off. */
@@ -223,9 +240,11 @@ static verdict_t pump(proxy_t *p)
         piece_t pieces[PIECES_MOST];
         bool ended;
         int n = collect(c, pieces, &ended), err = n < 0 ? n : 0;
-        if (n == 0 && !ended) err = fill(p);
+        bool more = n == 0 && !ended;
+        if (more && (err = show_head(p)) < 0) return client_failed(p, err);
+        if (more) err = fill(p);
         if (err < 0) return broken(p, err);
-        if (n == 0 && !ended) continue;
+        if (more) continue;
         for (int i = 0; i < n; i++) proxy_attempt(p)->length += pieces[i].n;
         if (ended) pass_trailers(p);
         if (ended) proxy_response_release(p); /* before a slow client makes us wait */
@@ -251,12 +270,20 @@ static verdict_t reply(proxy_t *p)
 
 /* --- X-Accel --- */
 
+static bool is_event_stream(const header_list_t *list)
+{
+    static const str_t type = STR_INIT("text/event-stream");
+    str_t given = header_value(list, HEADER_CONTENT_TYPE);
+    return str_istarts(given, type) && (given.n == type.n || strchr("; \t", given.p[type.n]));
+}
+
 static void heed_accel(proxy_t *p)
 {
     const header_list_t *list = &p->client->head.headers;
     unsigned ignored = p->conf->ignore_headers;
     str_t buffering = header_value(list, HEADER_X_ACCEL_BUFFERING);
     str_t rate = header_value(list, HEADER_X_ACCEL_LIMIT_RATE);
+    if (is_event_stream(list)) p->buffering = false;
     if (!(ignored & PROXY_IGNORE_BUFFERING)) {
         if (str_ieq(buffering, STR("no"))) p->buffering = false;
         if (str_ieq(buffering, STR("yes"))) p->buffering = true;

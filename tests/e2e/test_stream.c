@@ -1,0 +1,215 @@
+/* Answers that are told as they go reach the client as they come, without being told to. */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <zlib.h>
+
+#include "tests/e2e/origin.h"
+#include "tests/e2e/peer.h"
+#include "tests/e2e/subject.h"
+#include "tests/e2e/wire.h"
+
+/* --- an origin that says one thing at a time, when it is told --- */
+
+static _Atomic int told;
+
+typedef struct script {
+    const char *head;
+    bool chunked;
+} script_t;
+
+static bool is_told(int n)
+{
+    for (int64_t until = now_ms() + PATIENCE_MS; told < n && now_ms() < until;) pause_ms(2);
+    return told >= n;
+}
+
+static void say_event(visit_t *v, bool chunked, int n)
+{
+    char event[64], out[96];
+    int size = snprintf(event, sizeof(event), "data: %d\n\n", n);
+    snprintf(out, sizeof(out), "%x\r\n%s\r\n", (unsigned)size, event);
+    visit_send(v, chunked ? out : event);
+}
+
+enum { EVENTS = 3 };
+
+static void tell(visit_t *v)
+{
+    const script_t *s = visit_arg(v);
+    if (!visit_request(v)) return;
+    visit_send(v, s->head);
+    for (int i = 1; i <= EVENTS && is_told(i); i++) say_event(v, s->chunked, i);
+    if (s->chunked) visit_send(v, "0\r\n\r\n");
+}
+
+/* --- a client that looks what has come --- */
+
+/* Reads until the text has come. */
+static const char *read_to(wire_t *w, const char *end)
+{
+    char *seen = pool_zalloc(harness_pool, 4096);
+    size_t n = 0;
+    while (!strstr(seen, end)) {
+        cr_assert(n < 4000 && wire_readable(w, PATIENCE_MS), "no \"%s\" in:\n%s", end, seen);
+        str_t byte = wire_bytes(w, 1);
+        seen[n++] = byte.p[0];
+    }
+    return seen;
+}
+
+static void start(const char *location)
+{
+    subject_http("", text("server { listen 127.0.0.1:@http@; location / { %s"
+                          " proxy_pass http://127.0.0.1:@origin@; } }", location));
+}
+
+/* The head comes before the first event, and each event before the next is said. */
+static void assert_streams(const script_t *s)
+{
+    told = 0;
+    origin_start("origin", tell, s);
+    start("");
+    wire_t *w = wire_open("http");
+    wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    const char *head = read_to(w, "\r\n\r\n");
+    assert_has(head, "HTTP/1.1 200");
+    for (int i = 1; i <= EVENTS; i++) {
+        cr_assert(!wire_readable(w, 20));
+        told = i;
+        read_to(w, text("data: %d\n\n", i));
+        if (strstr(head, "chunked")) read_to(w, "\r\n");
+    }
+}
+
+E2E(stream, events)
+{
+    assert_streams(&(script_t){"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                               "Transfer-Encoding: chunked\r\n\r\n", true});
+}
+
+E2E(stream, events_until_the_connection_ends)
+{
+    assert_streams(&(script_t){"HTTP/1.0 200 OK\r\nContent-Type: text/event-stream;x=y\r\n\r\n",
+                               false});
+}
+
+E2E(stream, events_of_a_length_known_before)
+{
+    assert_streams(&(script_t){"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                               "Content-Length: 27\r\n\r\n", false});
+}
+
+E2E(stream, whatever_comes_in_chunks)
+{
+    assert_streams(&(script_t){"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+                               "Transfer-Encoding: chunked\r\n\r\n", true});
+}
+
+E2E(stream, what_is_slow)
+{
+    assert_streams(&(script_t){"HTTP/1.1 200 OK\r\nContent-Length: 27\r\n\r\n", false});
+}
+
+E2E(stream, to_an_old_client)
+{
+    origin_t *o = origin_start("origin", tell,
+                               &(script_t){"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                                           "Transfer-Encoding: chunked\r\n\r\n", true});
+    told = 0;
+    start("");
+    wire_t *w = wire_open("http");
+    wire_send(w, "GET / HTTP/1.0\r\n\r\n");
+    origin_head(o, 0);
+    read_to(w, "\r\n\r\n");
+    for (told = 1; told <= EVENTS; told++) read_to(w, text("data: %d\n\n", told));
+    cr_assert(wire_closed(w));
+}
+
+/* --- compressed --- */
+
+/* What the bytes of a gzip stream that have come so far stand for. */
+typedef struct unpacked {
+    z_stream z;
+    char text[4096];
+} unpacked_t;
+
+static void unpack(unpacked_t *u, str_t in)
+{
+    u->z.next_in = (unsigned char *)(uintptr_t)in.p;
+    u->z.avail_in = (unsigned)in.n;
+    u->z.next_out = (unsigned char *)u->text + u->z.total_out;
+    u->z.avail_out = (unsigned)(sizeof(u->text) - 1 - u->z.total_out);
+    int r = inflate(&u->z, Z_SYNC_FLUSH);
+    cr_assert(r == Z_OK || r == Z_STREAM_END || r == Z_BUF_ERROR);
+    u->text[u->z.total_out] = '\0';
+}
+
+static str_t read_chunk(wire_t *w)
+{
+    uint64_t n;
+    const char *size = read_to(w, "\r\n");
+    cr_assert(str_hex_to_u64(str_make(size, strlen(size) - 2), &n));
+    str_t chunk = wire_bytes(w, n);
+    read_to(w, "\r\n");
+    return chunk;
+}
+
+static void assert_streams_compressed(const script_t *s)
+{
+    unpacked_t *u = POOL_NEW(harness_pool, unpacked_t);
+    cr_assert_eq(inflateInit2(&u->z, 16 + MAX_WBITS), Z_OK);
+    told = 0;
+    origin_start("origin", tell, s);
+    start("gzip on; gzip_types *; gzip_min_length 0;");
+    wire_t *w = wire_open("http");
+    wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n");
+    assert_has(read_to(w, "\r\n\r\n"), "Content-Encoding: gzip\r\n");
+    for (int i = 1; i <= EVENTS; i++) {
+        told = i;
+        while (!strstr(u->text, text("data: %d\n\n", i))) unpack(u, read_chunk(w));
+    }
+    inflateEnd(&u->z);
+}
+
+E2E(stream, events_through_gzip)
+{
+    assert_streams_compressed(&(script_t){"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                                          "Transfer-Encoding: chunked\r\n\r\n", true});
+}
+
+E2E(stream, unbuffered_through_gzip)
+{
+    assert_streams_compressed(&(script_t){"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+                                          "X-Accel-Buffering: no\r\nContent-Length: 27\r\n\r\n",
+                                          false});
+}
+
+/* --- a real one --- */
+
+static const char node_script[] =
+    "const http = require('http'); let clients = [], n = 0;"
+    "http.createServer((q, s) => {"
+    "  if (q.url == '/next') { n++; for (const c of clients) c.write(`data: ${n}\\n\\n`);"
+    "    return s.end(String(clients.length)); }"
+    "  s.writeHead(200, {'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache'});"
+    "  s.flushHeaders(); clients.push(s);"
+    "}).listen(@node@, '127.0.0.1');";
+
+E2E(stream, events_of_node)
+{
+    enum { CLIENTS = 4 };
+    wire_t *w[CLIENTS];
+    peer_node("node", node_script);
+    subject_http("worker_processes 2;",
+                 "server { listen 127.0.0.1:@http@;"
+                 "location / { proxy_pass http://127.0.0.1:@node@; } }");
+    for (int i = 0; i < CLIENTS; i++) {
+        w[i] = wire_open("http");
+        wire_send(w[i], "GET /events HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_has(read_to(w[i], "\r\n\r\n"), "text/event-stream");
+    }
+    for (int n = 1; n <= 3; n++) {
+        assert_text(wire_get("http", "/next")->body.p, text("%d", CLIENTS));
+        for (int i = 0; i < CLIENTS; i++) read_to(w[i], text("data: %d\n\n", n));
+    }
+}
