@@ -56,7 +56,7 @@ void bell_ring(uint32_t mask)
         if (mask) hear(NULL, 0);
         return;
     }
-    for (; mask; mask &= mask - 1) ring((unsigned)__builtin_ctz(mask));
+    for (mask &= (1u << BELLS) - 1; mask; mask &= mask - 1) ring((unsigned)__builtin_ctz(mask));
 }
 
 int bell_listen(bell_ear_t *ear)
