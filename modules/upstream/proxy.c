@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-unsigned proxy_index;
+unsigned proxy_index, grpc_index;
 
 /* --- the log --- */
 
@@ -12,9 +12,10 @@ void proxy_note_url(const proxy_t *p)
     request_t *r = p->r;
     str_t name = p->peer ? p->peer->name : p->target.group->name;
     bool local = str_starts(name, STR("unix:"));
-    r->upstream_url = pool_printf(r->pool, "http%s://" STR_FMT "%s" STR_FMT,
-                                  p->target.tls ? "s" : "", STR_ARG(name), local ? ":" : "",
-                                  STR_ARG(p->uri));
+    const proxy_schemes_t *schemes = p->conf->pass->schemes;
+    str_t scheme = p->target.tls ? schemes->secure : schemes->plain;
+    r->upstream_url = pool_printf(r->pool, STR_FMT STR_FMT "%s" STR_FMT, STR_ARG(scheme),
+                                  STR_ARG(name), local ? ":" : "", STR_ARG(p->uri));
 }
 
 void proxy_log(const proxy_t *p, int level, int err, const char *text, const char *doing)

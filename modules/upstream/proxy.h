@@ -7,7 +7,8 @@
  *     proxy_hedge.c      whether one may run beside it
  *     proxy_failure.c    what went wrong, in words
  *     proxy.c            the log, the client's leaving
- *     proxy_conf.c       the directives
+ *     proxy_conf.c       the directives; grpc_conf.c those of grpc_pass, which is no other thing;
+ *     proxy_rows.c       and what both have in common
  *     proxy_target.c     proxy_pass itself: whom to ask, for which URI
  *     proxy_fields.c     header fields of the request, compiled per location
  *     proxy_announce.c   the PROXY protocol's header before all
@@ -87,12 +88,15 @@ typedef struct proxy_conf {
     bool unused_flag;
     conf_strs_t unused_words;
     bool buffering, request_buffering, pass_headers, pass_body;
-    bool intercept_errors, ignore_client_abort;
+    bool intercept_errors, ignore_client_abort, socket_keepalive;
     struct proxy_passes *passes;     /* all of the http block, to be bound at its end */
 } proxy_conf_t;
 
 extern unsigned proxy_index;
 extern const module_t proxy_module;
+
+extern unsigned grpc_index;
+extern const module_t grpc_module;
 
 /* One request's passage to its origin. */
 typedef struct proxy {

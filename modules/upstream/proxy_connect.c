@@ -5,10 +5,17 @@
 #include "modules/upstream/proxy_announce.h"
 #include "modules/upstream/proxy_next.h"
 
+static void keep_alive(const origin_t *o)
+{
+    int on = 1;
+    setsockopt(o->stream.io.fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
 static origin_t *open_origin(proxy_t *p, int *err)
 {
     proxy_watch_client(p, true);
     origin_t *o = origin_open(&p->peer->addr, &p->from, p->conf->connect_timeout, err);
+    if (o && p->conf->socket_keepalive) keep_alive(o);
     if (o) o = proxy_announce(p, o, err);
     if (o && p->tls.ctx) o = proxy_ssl_start(p, o, err);
     proxy_watch_client(p, false);

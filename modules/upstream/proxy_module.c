@@ -1,10 +1,11 @@
 /*
- * proxy_module: proxy_pass as content: a peer, an attempt with it, and the next one should it fail. One
+ * proxy_module: proxy_pass and grpc_pass as content: a peer, an attempt with it, and the next one should it fail. One
  * attempt after the other in the request's fiber.
  */
 #include "core/base/clock.h"
 #include "http/http.h"
 #include "http/resolve.h"
+#include "modules/upstream/grpc_conf.h"
 #include "modules/upstream/proxy_attempt.h"
 #include "modules/upstream/proxy_conf.h"
 #include "modules/upstream/proxy_failure.h"
@@ -66,9 +67,8 @@ static verdict_t serve(proxy_t *p)
     return v;
 }
 
-static verdict_t proxy_content(request_t *r)
+static verdict_t pass(request_t *r, const proxy_conf_t *c)
 {
-    const proxy_conf_t *c = request_conf(r, proxy_index);
     if (!c->pass) return VERDICT(NEXT);
     verdict_t v = proxy_forwards_check(r);
     if (v.kind != VERDICT_NEXT) return v;
@@ -81,7 +81,17 @@ static verdict_t proxy_content(request_t *r)
     return serve(p);
 }
 
-/* --- the module --- */
+static verdict_t proxy_content(request_t *r)
+{
+    return pass(r, request_conf(r, proxy_index));
+}
+
+static verdict_t grpc_content(request_t *r)
+{
+    return pass(r, request_conf(r, grpc_index));
+}
+
+/* --- the modules --- */
 
 static void worker_stop(const void *conf)
 {
@@ -106,4 +116,19 @@ const module_t proxy_module = {
     .check = proxy_conf_check,
     .worker_stop = worker_stop,
     .hooks = &hooks,
+};
+
+static const http_hooks_t grpc_hooks = {
+    .phase = {[PHASE_CONTENT] = grpc_content},
+    .begin = grpc_conf_begin,
+    .finish = grpc_conf_finish,
+};
+
+const module_t grpc_module = {
+    .name = "grpc",
+    .index = &grpc_index,
+    .rows = grpc_conf_rows,
+    .conf_size = sizeof(proxy_conf_t),
+    .check = grpc_conf_check,
+    .hooks = &grpc_hooks,
 };

@@ -35,9 +35,10 @@ struct proxy_ssl_conf {
     named_file_t trusted, revoked, certificate, key, passwords;
     commands_t commands;
     made_t *made;
+    const char *prefix; /* of the directives: "proxy" */
 };
 
-static unsigned index_;
+static unsigned proxy_index_, grpc_index_;
 
 /* --- the context --- */
 
@@ -48,15 +49,24 @@ static bool wrong(conf_t *cf, const tree_node_t *node, const char *what, const c
     return conf_error(cf, node, node ? 1 : 0, NULL, "%s \"%s\" (%s)", what, value, reason);
 }
 
+/* A text with the directives' prefix. */
+static const char *hint(conf_t *cf, const proxy_ssl_conf_t *c, const char *fmt)
+{
+    str_t text = str_of(fmt), before = str_sub(text, 0, str_search(text, STR("%s")));
+    str_t after = str_sub(text, before.n + 2, text.n);
+    return pool_printf(cf->pool, STR_FMT "%s" STR_FMT, STR_ARG(before), c->prefix,
+                       STR_ARG(after)).p;
+}
+
 static bool set_identity(conf_t *cf, const proxy_ssl_conf_t *c, SSL_CTX *ctx)
 {
     tls_passwords_t passwords = {.n = 0};
     tls_identity_t id = {.cert = NULL};
     if (!c->certificate.path) return true;
     if (!c->key.path)
-        return conf_error(cf, c->certificate.node, 1, "add proxy_ssl_certificate_key",
-                          "no \"proxy_ssl_certificate_key\" is defined for certificate \"%s\"",
-                          c->certificate.path);
+        return conf_error(cf, c->certificate.node, 1, hint(cf, c, "add %s_ssl_certificate_key"),
+                          "no \"%s_ssl_certificate_key\" is defined for certificate \"%s\"",
+                          c->prefix, c->certificate.path);
     if (c->passwords.path && !tls_identity_read_passwords(cf->pool, c->passwords.path, &passwords))
         return conf_error(cf, c->passwords.node, 1, NULL, "cannot read \"%s\" (%d: %s)",
                           c->passwords.path, errno, strerror(errno));
@@ -75,9 +85,9 @@ static bool set_trust(conf_t *cf, const proxy_ssl_conf_t *c, SSL_CTX *ctx, const
     if (!c->verify) return true;
     if (!c->trusted.path)
         return conf_error(cf, pass, 0,
-                          "for example proxy_ssl_trusted_certificate "
-                          "/etc/ssl/certs/ca-certificates.crt;",
-                          "no proxy_ssl_trusted_certificate for proxy_ssl_verify");
+                          hint(cf, c, "for example %s_ssl_trusted_certificate "
+                                      "/etc/ssl/certs/ca-certificates.crt;"),
+                          "no %s_ssl_trusted_certificate for %s_ssl_verify", c->prefix, c->prefix);
     if (!tls_ctx_trust(ctx, c->trusted.path, c->depth))
         return wrong(cf, c->trusted.node, "cannot load trusted certificates", c->trusted.path);
     return !c->revoked.path || tls_ctx_revoked(ctx, c->revoked.path) ||
@@ -88,7 +98,8 @@ static bool run_commands(conf_t *cf, const proxy_ssl_conf_t *c, SSL_CTX *ctx)
 {
     VEC_EACH(const command_t, command, &c->commands)
         if (!tls_ctx_command(ctx, command->name, command->value))
-            return wrong(cf, command->node, "proxy_ssl_conf_command failed for", command->name);
+            return wrong(cf, command->node, hint(cf, c, "%s_ssl_conf_command failed for"),
+                         command->name);
     return true;
 }
 
@@ -104,7 +115,7 @@ static bool make(conf_t *cf, const proxy_ssl_conf_t *c, const tree_node_t *pass)
     pool_defer(cf->pool, free_ctx, ctx);
     c->made->ctx = ctx;
     if (!tls_ctx_ciphers(ctx, c->ciphers.p))
-        return wrong(cf, pass, "proxy_ssl_ciphers: no ciphers in", c->ciphers.p);
+        return wrong(cf, pass, hint(cf, c, "%s_ssl_ciphers: no ciphers in"), c->ciphers.p);
     if (c->reuse) tls_reuse_sessions(ctx);
     return set_identity(cf, c, ctx) && set_trust(cf, c, ctx, pass) && run_commands(cf, c, ctx);
 }
@@ -113,12 +124,16 @@ bool proxy_ssl_prepare(conf_t *cf, const proxy_pass_t *pass)
 {
     const proxy_ssl_conf_t *c = pass->ssl;
     bool constant = text_is_constant(&pass->text);
-    bool certain = str_istarts(pass->text.source, STR("https://"));
-    if (!c || str_istarts(pass->text.source, STR("http://")) || (constant && !certain)) return true;
+    const str_t *secure = &pass->schemes->secure;
+    bool certain = str_istarts(pass->text.source, *secure);
+    bool plain = str_istarts(pass->text.source, pass->schemes->plain);
+    if (!c || plain || (constant && !certain)) return true;
     if (certain && !c->verify)
         conf_warn(cf, pass->node, 1,
-                  "proxy_ssl_verify on; and proxy_ssl_trusted_certificate FILE;",
-                  "the certificate of the https origin is not verified");
+                  pool_printf(cf->pool, "%s_ssl_verify on; and %s_ssl_trusted_certificate FILE;",
+                              c->prefix, c->prefix).p,
+                  "the certificate of the %.*s origin is not verified",
+                  (int)secure->n - 3, secure->p);
     if (!c->made->ctx && !c->made->failed) c->made->failed = !make(cf, c, pass->node);
     return !c->made->failed;
 }
@@ -220,13 +235,24 @@ static bool set_ciphers(conf_t *cf, const conf_row_t *row, void *conf, const tre
 }
 
 /* Each struct of directives has a context of its own. */
-static bool check(conf_t *cf, void *conf)
+static bool check(conf_t *cf, proxy_ssl_conf_t *c, const char *prefix)
 {
-    proxy_ssl_conf_t *c = conf;
     c->made = POOL_NEW(cf->pool, made_t);
+    c->prefix = prefix;
     if (c->protocols) return true;
-    return conf_error(cf, conf_node(cf, "proxy_ssl_protocols"), 1, "TLSv1.2 TLSv1.3",
-                      "proxy_ssl_protocols names no protocol that can be spoken");
+    const char *name = hint(cf, c, "%s_ssl_protocols");
+    return conf_error(cf, conf_node(cf, name), 1, "TLSv1.2 TLSv1.3",
+                      "%s names no protocol that can be spoken", name);
+}
+
+static bool check_proxy(conf_t *cf, void *conf)
+{
+    return check(cf, conf, "proxy");
+}
+
+static bool check_grpc(conf_t *cf, void *conf)
+{
+    return check(cf, conf, "grpc");
 }
 
 static const conf_name_t protocols[] = {
@@ -238,38 +264,48 @@ static const conf_name_t protocols[] = {
 #define FILE_ROW(name, field, help) \
     CONF_CUSTOM(name, ALL, 0, 1, 1, set_file, CONF_FIELD(CONF, field, named_file_t), NULL, help)
 
-static const conf_row_t rows[] = {
-    CONF_FLAG("proxy_ssl_verify", ALL, CONF, verify, "off",
-              "whether the certificate of an https origin must be trusted and bear its name"),
-    CONF_NUMBER("proxy_ssl_verify_depth", ALL, CONF, depth, "1", 0, 100,
-                "how many issuers may stand between an origin's certificate and a trusted one"),
-    FILE_ROW("proxy_ssl_trusted_certificate", trusted,
-             "a file of the certificates that are trusted with proxy_ssl_verify"),
-    FILE_ROW("proxy_ssl_crl", revoked, "a file of lists of revoked certificates"),
-    CONF_TEXT("proxy_ssl_name", ALL, CONF, name, NULL,
-              "the name an https origin is verified against, and asked for; else its host"),
-    CONF_FLAG("proxy_ssl_server_name", ALL, CONF, send_name, "off",
-              "whether the name is sent to the origin (SNI)"),
-    CONF_MASK("proxy_ssl_protocols", ALL, CONF, protocols, "TLSv1.2 TLSv1.3", protocols,
-              "the protocols spoken to https origins"),
-    CONF_CUSTOM("proxy_ssl_ciphers", ALL, 0, 1, 1, set_ciphers, CONF_FIELD(CONF, ciphers, str_t),
-                "DEFAULT", "the ciphers of TLS 1.2 for https origins, as OpenSSL writes them"),
-    CONF_CUSTOM("proxy_ssl_conf_command", ALL, CONF_MANY, 2, 2, set_command,
-                CONF_FIELD(CONF, commands, commands_t), NULL,
-                "a command of OpenSSL's configuration for connections to https origins"),
-    FILE_ROW("proxy_ssl_certificate", certificate, "the certificate shown to https origins"),
-    FILE_ROW("proxy_ssl_certificate_key", key, "the key of proxy_ssl_certificate"),
-    FILE_ROW("proxy_ssl_password_file", passwords,
-             "a file of passwords, one a line, for proxy_ssl_certificate_key"),
-    CONF_FLAG("proxy_ssl_session_reuse", ALL, CONF, reuse, "on",
-              "whether handshakes take up earlier sessions"),
-    CONF_END,
-};
+#define ROWS(PREFIX) \
+    CONF_FLAG(PREFIX "_ssl_verify", ALL, CONF, verify, "off", \
+              "whether the certificate of an https origin must be trusted and bear its name"), \
+    CONF_NUMBER(PREFIX "_ssl_verify_depth", ALL, CONF, depth, "1", 0, 100, \
+                "how many issuers may stand between an origin's certificate and a trusted one"), \
+    FILE_ROW(PREFIX "_ssl_trusted_certificate", trusted, \
+             "a file of the certificates that are trusted with " PREFIX "_ssl_verify"), \
+    FILE_ROW(PREFIX "_ssl_crl", revoked, "a file of lists of revoked certificates"), \
+    CONF_TEXT(PREFIX "_ssl_name", ALL, CONF, name, NULL, \
+              "the name an https origin is verified against, and asked for; else its host"), \
+    CONF_FLAG(PREFIX "_ssl_server_name", ALL, CONF, send_name, "off", \
+              "whether the name is sent to the origin (SNI)"), \
+    CONF_MASK(PREFIX "_ssl_protocols", ALL, CONF, protocols, "TLSv1.2 TLSv1.3", protocols, \
+              "the protocols spoken to https origins"), \
+    CONF_CUSTOM(PREFIX "_ssl_ciphers", ALL, 0, 1, 1, set_ciphers, \
+                CONF_FIELD(CONF, ciphers, str_t), "DEFAULT", \
+                "the ciphers of TLS 1.2 for https origins, as OpenSSL writes them"), \
+    CONF_CUSTOM(PREFIX "_ssl_conf_command", ALL, CONF_MANY, 2, 2, set_command, \
+                CONF_FIELD(CONF, commands, commands_t), NULL, \
+                "a command of OpenSSL's configuration for connections to https origins"), \
+    FILE_ROW(PREFIX "_ssl_certificate", certificate, "the certificate shown to https origins"), \
+    FILE_ROW(PREFIX "_ssl_certificate_key", key, "the key of " PREFIX "_ssl_certificate"), \
+    FILE_ROW(PREFIX "_ssl_password_file", passwords, \
+             "a file of passwords, one a line, for " PREFIX "_ssl_certificate_key"), \
+    CONF_FLAG(PREFIX "_ssl_session_reuse", ALL, CONF, reuse, "on", \
+              "whether handshakes take up earlier sessions")
+
+static const conf_row_t proxy_rows[] = {ROWS("proxy"), CONF_END};
+static const conf_row_t grpc_rows[] = {ROWS("grpc"), CONF_END};
 
 const module_t proxy_ssl_module = {
     .name = "proxy_ssl",
-    .index = &index_,
-    .rows = rows,
+    .index = &proxy_index_,
+    .rows = proxy_rows,
     .conf_size = sizeof(proxy_ssl_conf_t),
-    .check = check,
+    .check = check_proxy,
+};
+
+const module_t grpc_ssl_module = {
+    .name = "grpc_ssl",
+    .index = &grpc_index_,
+    .rows = grpc_rows,
+    .conf_size = sizeof(proxy_ssl_conf_t),
+    .check = check_grpc,
 };

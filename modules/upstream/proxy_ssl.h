@@ -1,5 +1,5 @@
 /*
- * proxy_ssl: https origins: the proxy_ssl_ directives and the handshake.
+ * proxy_ssl: https origins: the proxy_ssl_ and grpc_ssl_ directives and the handshake.
  *
  * A context is made per block that sets one of the directives, and only where a proxy_pass may lead
  * to an https origin. Sessions are kept by each worker, per address and name.
@@ -15,7 +15,7 @@ typedef struct proxy proxy_t;
 typedef struct proxy_pass proxy_pass_t;
 typedef struct proxy_ssl_conf proxy_ssl_conf_t;
 
-extern const module_t proxy_ssl_module;
+extern const module_t proxy_ssl_module, grpc_ssl_module;
 
 /*
  * The http block has been read: what the pass needs to reach https origins. Warns of one that will

@@ -73,29 +73,32 @@ static bool parse_host(str_t rest, url_t *out)
 }
 
 /* NULL, or what is wrong. */
-static const char *parse_url(str_t text, url_t *out)
+static const char *parse_url(str_t text, const proxy_schemes_t *schemes, url_t *out)
 {
-    *out = (url_t){.target.tls = str_istarts(text, STR("https://"))};
-    if (!out->target.tls && !str_istarts(text, STR("http://"))) return "invalid URL prefix";
-    str_t rest = str_sub(text, out->target.tls ? 8 : 7, text.n);
+    *out = (url_t){.target.tls = str_istarts(text, schemes->secure)};
+    bool plain = str_istarts(text, schemes->plain);
+    if (!out->target.tls && !plain && !schemes->optional) return "invalid URL prefix";
+    size_t skip = out->target.tls ? schemes->secure.n : plain ? schemes->plain.n : 0;
+    str_t rest = str_sub(text, skip, text.n);
     bool ok = str_starts(rest, STR("unix:")) ? parse_unix(rest, out) : parse_host(rest, out);
     return ok ? NULL : "invalid host in URL";
 }
 
 /* --- the directive --- */
 
-bool proxy_target_parse(conf_t *cf, const tree_node_t *node, proxy_pass_t *out)
+bool proxy_target_parse(conf_t *cf, const tree_node_t *node, const proxy_schemes_t *schemes,
+                        proxy_pass_t *out)
 {
-    static const char hint[] = "for example http://127.0.0.1:8080, https://app.internal/, "
-                               "http://unix:/run/app.sock:/";
     url_t url;
     str_t text = node->words[1].text;
     out->node = node;
+    out->schemes = schemes;
     out->groups = upstream_groups(cf);
     if (!text_compile(cf, node, 1, text, &out->text)) return false;
     if (!text_is_constant(&out->text)) return true;
-    const char *why = parse_url(text, &url);
-    if (why) return conf_error(cf, node, 1, hint, "proxy_pass: %s", why);
+    const char *why = parse_url(text, schemes, &url);
+    if (why)
+        return conf_error(cf, node, 1, schemes->hint, "%s: %s", schemes->directive, why);
     out->target = url.target;
     out->slashed = pool_concat(cf->pool, text, STR("/"));
     return true;
@@ -127,7 +130,7 @@ void proxy_target_bind(proxy_pass_t *pass)
     url_t url;
     upstream_groups_t *groups = pass->groups;
     if (!text_is_constant(&pass->text)) return;
-    parse_url(pass->text.source, &url);
+    parse_url(pass->text.source, pass->schemes, &url);
     upstream_t *g = block_of(groups, &url);
     str_t key = g ? STR("") : single_key(groups->pool, &url);
     if (!g) g = hash_map_get(&groups->singles, key);
@@ -143,7 +146,7 @@ static bool evaluate(const proxy_pass_t *pass, request_t *r, proxy_target_t *out
 {
     url_t url;
     str_t text = text_eval(&pass->text, r);
-    const char *why = parse_url(text, &url);
+    const char *why = parse_url(text, pass->schemes, &url);
     if (why) {
         LOG(&r->log, LOG_ERR, 0, "%s in upstream \"" STR_FMT "\"", why, STR_ARG(text));
         return false;

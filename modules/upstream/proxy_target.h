@@ -2,6 +2,7 @@
  * proxy_target: the value of proxy_pass: whom to ask, and for which URI.
  *
  *     http[s]://host:port[/uri]  http://upstream[/uri]  http://unix:/path[:/uri]  any with $variables
+ *     [grpc[s]://]host:port      and so on, without a URI: of grpc_pass
  */
 #ifndef MODULES_UPSTREAM_PROXY_TARGET_H
 #define MODULES_UPSTREAM_PROXY_TARGET_H
@@ -19,7 +20,16 @@ typedef struct proxy_target {
     bool tls;       /* https */
 } proxy_target_t;
 
+/* How a directive's URLs begin. */
+typedef struct proxy_schemes {
+    str_t plain, secure;
+    const char *directive;
+    bool optional;             /* without any it is `plain` */
+    const char *hint;
+} proxy_schemes_t;
+
 typedef struct proxy_pass {
+    const proxy_schemes_t *schemes;
     text_t text;
     proxy_target_t target;     /* when the text is constant; its group is set when all are known */
     str_t slashed;             /* the constant text with "/" behind it */
@@ -29,7 +39,8 @@ typedef struct proxy_pass {
 } proxy_pass_t;
 
 /* Parses the directive's word. False: said. */
-bool proxy_target_parse(conf_t *cf, const tree_node_t *node, proxy_pass_t *out);
+bool proxy_target_parse(conf_t *cf, const tree_node_t *node, const proxy_schemes_t *schemes,
+                        proxy_pass_t *out);
 
 /* When the http block has been read whole: finds or makes the groups of all constant targets. */
 void proxy_target_bind(proxy_pass_t *pass);
