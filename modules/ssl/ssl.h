@@ -10,8 +10,10 @@
 
 #include <openssl/ssl.h>
 
+#include "core/shared/zone.h"
 #include "http/request.h"
 #include "modules/ssl/ssl_certificate.h"
+#include "modules/ssl/ssl_ticket_keys.h"
 
 typedef struct ssl_command {
     const char *name, *value;
@@ -23,7 +25,9 @@ typedef VEC(ssl_command_t) ssl_commands_t;
 /* What is made of a struct of directives; shared by all who share the struct. */
 typedef struct ssl_made {
     SSL_CTX *ctx; /* NULL: not needed, or no certificate and none wanted */
+    const char *groups;
     unsigned char rules[SSL_MAX_SID_CTX_LENGTH]; /* sessions of other rules are not taken up */
+    ssl_ticket_keys_t ticket_keys; /* from files; none: the ring's */
     bool done;    /* made, or failed and said so */
     bool failed;
 } ssl_made_t;
@@ -43,6 +47,11 @@ typedef struct ssl_conf {
     ssl_commands_t commands;
     size_t buffer_size; /* the largest record */
     unsigned verify, depth;
+    zone_t *session_zone;     /* ssl_session_cache shared:; NULL: none */
+    unsigned session_builtin; /* sessions of the worker's own cache; 0: none */
+    bool session_off, tickets;
+    msec_t session_timeout;
+    ssl_files_t ticket_keys;
     bool server_order, reject;
     ssl_store_t *store; /* of the http block */
     ssl_made_t *made;

@@ -10,6 +10,7 @@
 #include "core/base/hash.h"
 #include "core/config/conf.h"
 #include "core/io/tls_identity.h"
+#include "core/shared/zone.h"
 
 /* A file that a directive names. */
 typedef struct ssl_file {
@@ -28,6 +29,7 @@ typedef struct ssl_store {
     pool_t *pool;
     hash_map_t known; /* by both paths */
     VEC(ssl_certificate_t *) all;
+    zone_t *ring; /* of ticket keys */
 } ssl_store_t;
 
 ssl_store_t *ssl_store_new(pool_t *pool);

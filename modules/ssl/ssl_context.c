@@ -3,6 +3,7 @@
 #include "core/io/tls.h"
 #include "core/io/tls_ctx.h"
 #include "modules/ssl/ssl_hello.h"
+#include "modules/ssl/ssl_session.h"
 #include "modules/ssl/ssl_verify.h"
 
 static bool wrong(conf_t *cf, const tree_node_t *node, const char *what, const char *value)
@@ -35,12 +36,15 @@ static bool show_certificates(conf_t *cf, const ssl_conf_t *c)
 
 static bool set_groups(conf_t *cf, const ssl_conf_t *c)
 {
+    ssl_made_t *made = c->made;
+    made->groups = c->groups.p;
     if (!str_eq(c->groups, STR("auto")))
-        return tls_ctx_groups(c->made->ctx, c->groups.p) ||
-               wrong(cf, NULL, "ssl_ecdh_curve: no groups in", c->groups.p);
-    return tls_ctx_groups(c->made->ctx, SSL_CONTEXT_GROUPS_HYBRID) ||
-           tls_ctx_groups(c->made->ctx, SSL_CONTEXT_GROUPS) ||
-           wrong(cf, NULL, "no groups in", SSL_CONTEXT_GROUPS);
+        return tls_ctx_groups(made->ctx, made->groups) ||
+               wrong(cf, NULL, "ssl_ecdh_curve: no groups in", made->groups);
+    made->groups = SSL_CONTEXT_GROUPS_HYBRID;
+    if (tls_ctx_groups(made->ctx, made->groups)) return true;
+    made->groups = SSL_CONTEXT_GROUPS;
+    return tls_ctx_groups(made->ctx, made->groups) || wrong(cf, NULL, "no groups in", made->groups);
 }
 
 static bool set_algorithms(conf_t *cf, const ssl_conf_t *c)
@@ -103,7 +107,7 @@ static bool make(conf_t *cf, const ssl_conf_t *c)
     set_record_size(ctx, c->buffer_size);
     ssl_hello_watch(ctx);
     return show_certificates(cf, c) && set_algorithms(cf, c) && ssl_verify_prepare(cf, c) &&
-           tell_sessions_apart(cf, c) && run_commands(cf, c);
+           tell_sessions_apart(cf, c) && ssl_session_prepare(cf, c) && run_commands(cf, c);
 }
 
 bool ssl_context_make(conf_t *cf, const ssl_conf_t *c)
@@ -115,13 +119,6 @@ bool ssl_context_make(conf_t *cf, const ssl_conf_t *c)
 }
 
 /* --- taking another's place --- */
-
-static bool adopt_groups(SSL *ssl, const ssl_conf_t *c)
-{
-    if (!str_eq(c->groups, STR("auto"))) return SSL_set1_groups_list(ssl, c->groups.p) == 1;
-    return SSL_set1_groups_list(ssl, SSL_CONTEXT_GROUPS_HYBRID) == 1 ||
-           SSL_set1_groups_list(ssl, SSL_CONTEXT_GROUPS) == 1;
-}
 
 bool ssl_context_adopt(SSL *ssl, const ssl_conf_t *c)
 {
@@ -135,5 +132,5 @@ bool ssl_context_adopt(SSL *ssl, const ssl_conf_t *c)
     return SSL_set_session_id_context(ssl, c->made->rules, sizeof(c->made->rules)) &&
            SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(ctx)) &&
            SSL_set_max_proto_version(ssl, (int)SSL_CTX_get_max_proto_version(ctx)) &&
-           adopt_groups(ssl, c);
+           SSL_set1_groups_list(ssl, c->made->groups);
 }

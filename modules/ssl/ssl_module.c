@@ -4,6 +4,7 @@
 #include "modules/ssl/ssl.h"
 #include "modules/ssl/ssl_context.h"
 #include "modules/ssl/ssl_handshake.h"
+#include "modules/ssl/ssl_session.h"
 #include "modules/ssl/ssl_vars.h"
 
 unsigned ssl_index;
@@ -40,16 +41,28 @@ static bool serves(conf_t *cf, str_t name)
     return false;
 }
 
+static msec_t longest_session(const site_address_t *address)
+{
+    msec_t longest = 0;
+    VEC_EACH(site_server_t *const, it, &address->servers)
+        if (ssl_conf(*it)->session_timeout > longest) longest = ssl_conf(*it)->session_timeout;
+    return longest;
+}
+
 static bool finish(conf_t *cf)
 {
     bool ok = true;
+    msec_t longest = 0;
+    const ssl_conf_t *c = conf_get(cf->scope, &ssl_module);
     VEC_EACH(listen_t *const, it, http_addresses_read(cf)) {
         site_address_t *address = (*it)->data;
-        if (address->ssl) ok = prepare_address(cf, address) && ok;
+        if (!address->ssl) continue;
+        ok = prepare_address(cf, address) && ok;
+        msec_t here = longest_session(address);
+        if (here > longest) longest = here;
     }
-    const ssl_conf_t *c = conf_get(cf->scope, &ssl_module);
     ssl_certificate_check_names(cf, c->store, serves);
-    return ok;
+    return (!longest || ssl_session_share_keys(cf, c->store, longest)) && ok;
 }
 
 static bool begin(conf_t *cf, const tree_node_t *http)
@@ -162,6 +175,18 @@ static const conf_row_t rows[] = {
     FILE_ROW("ssl_trusted_certificate", trusted,
              "a file of certificates that are trusted without telling clients"),
     FILE_ROW("ssl_crl", revoked, "a file of lists of revoked certificates of clients"),
+    CONF_CUSTOM("ssl_session_cache", BOTH, 0, 1, 2, ssl_session_set_cache,
+                CONF_FIELD(CONF, session_zone, zone_t *), "none",
+                "where sessions are kept for clients without tickets: off, none, builtin[:SESSIONS], "
+                "shared:NAME:SIZE (320 bytes each)"),
+    CONF_MSEC("ssl_session_timeout", BOTH, CONF, session_timeout, "5m", 1000, 7 * 24 * 3600 * 1000ull,
+              "how long a client may come back to a session"),
+    CONF_FLAG("ssl_session_tickets", BOTH, CONF, tickets, "on",
+              "whether clients are given their sessions to keep, sealed with a key"),
+    CONF_CUSTOM("ssl_session_ticket_key", BOTH, CONF_MANY, 1, 1, add_file,
+                CONF_FIELD(CONF, ticket_keys, ssl_files_t), NULL,
+                "a file of 48 or 80 random bytes to seal tickets with, the others open them; without, "
+                "keys are made and changed by themselves"),
     CONF_END,
 };
 

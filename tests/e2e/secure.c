@@ -2,8 +2,11 @@
 
 #include <netinet/in.h>
 #include <openssl/err.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "core/io/net.h"
 
 static int dial(const char *port)
 {
@@ -12,6 +15,7 @@ static int dial(const char *port)
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    net_nodelay(fd);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0, "connect to @%s@", port);
     return fd;
@@ -62,6 +66,7 @@ secure_t *secure_open(const secure_how_t *how)
 {
     secure_t *s = calloc(1, sizeof(*s));
     SSL_CTX *ctx = context(how);
+    signal(SIGPIPE, SIG_IGN);
     s->fd = dial(how->port);
     s->ssl = SSL_new(ctx);
     SSL_CTX_free(ctx);
