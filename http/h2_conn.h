@@ -72,7 +72,8 @@ struct h2_stream {
     h2_head_t head;
     request_t *r;             /* NULL: not begun */
     fiber_t *fiber;
-    fiber_t *waiting;         /* the fiber, while it waits for the client */
+    fiber_t *waiting;         /* the fiber, while it waits for the client to take the reply */
+    fiber_t *listening;       /* the one that waits for more of the body: it, or one beside it */
     int err;                  /* negative errno: the client has left */
     /* the request's body */
     buf_t *in;                /* came and was not asked for; NULL: nothing */

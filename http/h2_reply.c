@@ -326,7 +326,7 @@ static ssize_t read_request(request_t *r, char *room, size_t n, str_t *piece)
     (void)room, (void)n;
     int err = ask_for_body(r, s);
     while (!s->in && !s->ended && err == 0)
-        err = h2_stream_wait(s, http_conf(r->conf)->client_body_timeout);
+        err = h2_stream_listen(s, http_conf(r->conf)->client_body_timeout);
     if (!s->in && err < 0) return err == -ETIMEDOUT || err == -ECANCELED ? err : -ECONNRESET;
     *piece = h2_stream_take(s);
     r->received += piece->n;
@@ -344,7 +344,7 @@ static int wait_readable(request_t *r, loop_fd_t *other, uint64_t timeout_ms)
     h2_stream_t *s = r->sink_state;
     if (readable(r) || other->ready & LOOP_READ) return 0;
     other->reader = fiber_self();
-    int err = h2_stream_wait(s, timeout_ms);
+    int err = h2_stream_listen(s, timeout_ms);
     other->reader = NULL;
     return err;
 }

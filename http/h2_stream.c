@@ -76,18 +76,29 @@ void h2_stream_release(h2_stream_t *s)
 
 /* --- waiting --- */
 
-int h2_stream_wait(h2_stream_t *s, uint64_t timeout_ms)
+static int wait(const h2_stream_t *s, fiber_t **who, uint64_t timeout_ms)
 {
     if (s->err) return s->err;
-    s->waiting = fiber_self();
+    *who = fiber_self();
     int err = fiber_suspend(timeout_ms);
-    s->waiting = NULL;
+    *who = NULL;
     return err < 0 ? err : s->err;
+}
+
+int h2_stream_wait(h2_stream_t *s, uint64_t timeout_ms)
+{
+    return wait(s, &s->waiting, timeout_ms);
+}
+
+int h2_stream_listen(h2_stream_t *s, uint64_t timeout_ms)
+{
+    return wait(s, &s->listening, timeout_ms);
 }
 
 void h2_stream_wake(h2_stream_t *s)
 {
     if (s->waiting) fiber_wake(s->waiting);
+    if (s->listening) fiber_wake(s->listening);
     if (s->notice) s->notice(s);
 }
 

@@ -24,8 +24,10 @@ void h2_stream_end_body(h2_stream_t *s);
 /* nghttp2 has closed it: code of RFC 9113 section 7. It may be gone when this returns. */
 void h2_stream_closed(h2_stream_t *s, uint32_t code);
 
-/* Waits for the client. 0 (look again), or an error. Suspends. */
+/* Waits for the client: to take the reply, or to say more; one fiber each. 0 (look again), or an
+   error. Suspends. */
 int h2_stream_wait(h2_stream_t *s, uint64_t timeout_ms);
+int h2_stream_listen(h2_stream_t *s, uint64_t timeout_ms);
 void h2_stream_wake(h2_stream_t *s);
 
 /* Tells the client that the stream is over. */
