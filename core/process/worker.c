@@ -20,6 +20,7 @@ enum {
     ACCEPT_PAUSE_MS = 500,  /* when descriptors have run out */
     SAY_STARVED_MS = 10000, /* without running out, after which it is said again */
     UNWIND_TURNS = 16,      /* of the loop, for cancelled fibers to end */
+    STOPPERS_MAX = 8,       /* worker_on_stop */
 };
 
 typedef struct acceptor {
@@ -44,7 +45,10 @@ static struct {
     uint64_t said_full_ms, say_starved_from;
     loop_fd_t signals, channel;
     struct timer pause, drain, shutdown;
-    void (*stop)(void), (*cancel)(void);
+    struct {
+        void (*stop)(void), (*cancel)(void);
+    } ends[STOPPERS_MAX];
+    unsigned end_count;
     unsigned (*reclaim)(void);
 } worker;
 
@@ -62,8 +66,11 @@ unsigned worker_number(void)
 
 void worker_on_stop(void (*stop)(void), void (*cancel)(void))
 {
-    worker.stop = stop;
-    worker.cancel = cancel;
+    for (unsigned i = 0; i < worker.end_count; i++)
+        if (worker.ends[i].stop == stop) return;
+    ASSERT(worker.end_count < STOPPERS_MAX);
+    worker.ends[worker.end_count].stop = stop;
+    worker.ends[worker.end_count++].cancel = cancel;
 }
 
 void worker_on_shortage(unsigned (*reclaim)(void))
@@ -320,6 +327,12 @@ static void stop_helpers(void)
     for (const helper_t *h = worker.role.generation->helpers.first; h; h = h->next) h->stop(h->arg);
 }
 
+static void tell_stop(void)
+{
+    for (unsigned i = 0; i < worker.end_count; i++) worker.ends[i].stop();
+    stop_helpers();
+}
+
 static void stop_gracefully(void)
 {
     LOG(&log_main, LOG_NOTICE, 0, "gracefully shutting down");
@@ -330,17 +343,16 @@ static void stop_gracefully(void)
     worker.shutdown.fire = on_shutdown_timeout;
     if (worker.core->worker_shutdown_timeout)
         timer_arm(&worker.shutdown, worker.core->worker_shutdown_timeout);
-    if (worker.stop) worker.stop();
-    stop_helpers();
+    tell_stop();
 }
 
 /* Requests are cut off; their fibers still end by their own error paths. */
 static void unwind(void)
 {
-    if (!worker_stopping && worker.stop) worker.stop();
-    if (!worker_stopping) stop_helpers();
+    bool told = worker_stopping;
     worker_stopping = true;
-    if (worker.cancel) worker.cancel();
+    if (!told) tell_stop();
+    for (unsigned i = 0; i < worker.end_count; i++) worker.ends[i].cancel();
     for (int i = 0; i < UNWIND_TURNS && fiber_count() > 0; i++) loop_turn(0);
 }
 

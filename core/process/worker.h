@@ -58,7 +58,8 @@ extern bool worker_stopping;
 
 /*
  * Called when the worker begins to stop gracefully (close what idles). `cancel` is called when
- * worker_shutdown_timeout has passed (cancel every request). One registration per floor: http's.
+ * worker_shutdown_timeout has passed (cancel every request). A few may register, each once, and
+ * are called in that order.
  */
 void worker_on_stop(void (*stop)(void), void (*cancel)(void));
 

@@ -83,6 +83,7 @@ static bool note_failure(const choice_t *c, upstream_peer_t *peer, const upstrea
     peer_state_t *state = peer->place.state;
     unsigned fails = PEER_ADD(state->fails, 1) + 1;
     PEER_ADD(state->failures, 1);
+    PEER_SET(state->check_passes, 0);
     PEER_SET(state->failed_ms, clock_ms());
     PEER_SET(state->checked_ms, clock_ms());
     if (a) PEER_SET(state->last_status, (uint32_t)a->status);

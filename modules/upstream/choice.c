@@ -47,5 +47,5 @@ bool choice_fits(choice_t *c, const upstream_peer_t *peer, bool backup)
 
 bool choice_fits_own(choice_t *c, const upstream_peer_t *peer)
 {
-    return !peer->gone && !(peer->settings.flags & PEER_DOWN) && is_free(c, peer);
+    return !peer->gone && peer->healthy && !(peer->settings.flags & PEER_DOWN) && is_free(c, peer);
 }

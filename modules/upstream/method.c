@@ -1,10 +1,8 @@
 #include "modules/upstream/method.h"
 
-#include <unistd.h>
-
-#include "core/base/clock.h"
 #include "modules/upstream/keyed.h"
 #include "modules/upstream/latency.h"
+#include "modules/upstream/lot.h"
 #include "modules/upstream/weight.h"
 
 /* --- turns --- */
@@ -104,17 +102,6 @@ static upstream_peer_t *by_load(choice_t *c, bool backup)
 
 /* --- chance --- */
 
-/* xorshift64 (Marsaglia 2003): to spread load, not to keep secrets. */
-static uint32_t random_number(void)
-{
-    static uint64_t state;
-    if (!state) state = clock_us_now() ^ (uint64_t)getpid() << 32 ^ 0x9e3779b97f4a7c15ull;
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint32_t)(state >> 32);
-}
-
 /* By weight, for each stands in the schedule as often. */
 static upstream_peer_t *by_chance(choice_t *c, bool backup, const upstream_peer_t *but)
 {
@@ -122,10 +109,9 @@ static upstream_peer_t *by_chance(choice_t *c, bool backup, const upstream_peer_
     enum { TRIES = 20 };
     const schedule_t *s = &g->turns[backup];
     for (unsigned i = 0; i < TRIES && s->turns.n; i++) {
-        unsigned turn = (unsigned)((uint64_t)random_number() * s->turns.n >> 32);
-        upstream_peer_t *peer = g->peers.v[s->turns.v[turn]];
+        upstream_peer_t *peer = g->peers.v[s->turns.v[lot_below(s->turns.n)]];
         if (peer == but || !choice_fits(c, peer, backup)) continue;
-        if (weight_takes(peer, random_number())) return peer;
+        if (weight_takes(peer, lot_draw())) return peer;
     }
     return NULL;
 }

@@ -235,3 +235,37 @@ void peers_set(peers_shared_t *s, peer_state_t *state, const peer_settings_t *se
     PEER_SET(state->effective, (int32_t)settings->weight);
     __atomic_fetch_add(&s->changes, 1, __ATOMIC_RELEASE);
 }
+
+void peers_set_health(peers_shared_t *s, peer_state_t *state, uint32_t health)
+{
+    PEER_SET(state->health, health);
+    __atomic_fetch_add(&s->changes, 1, __ATOMIC_RELEASE);
+}
+
+/* --- what one does for all --- */
+
+static uint64_t name_of(const peers_t *p)
+{
+    return (uint64_t)(p->lane + 1) << 32 | (uint32_t)worker_row_owner(p->lane);
+}
+
+static bool is_alive(uint64_t keeper)
+{
+    return keeper && (uint32_t)keeper == (uint32_t)worker_row_owner((unsigned)(keeper >> 32) - 1);
+}
+
+bool peers_claim(peers_t *p)
+{
+    uint64_t before = PEER_GET(p->shared->keeper), mine = name_of(p);
+    if (before == mine) return true;
+    return !is_alive(before) &&
+           __atomic_compare_exchange_n(&p->shared->keeper, &before, mine, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_RELAXED);
+}
+
+void peers_disclaim(peers_t *p)
+{
+    uint64_t mine = name_of(p);
+    __atomic_compare_exchange_n(&p->shared->keeper, &mine, 0, false, __ATOMIC_ACQ_REL,
+                                __ATOMIC_RELAXED);
+}

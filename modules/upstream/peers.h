@@ -38,6 +38,8 @@ enum {
     PEER_BACKUP = 1 << 2, /* is asked when no other can be */
 };
 
+enum { PEER_UNCHECKED, PEER_HEALTHY, PEER_UNHEALTHY };
+
 typedef struct peer_state {
     uint64_t id;          /* 0: a free slot */
     peer_settings_t settings;   /* in force: peers_settings, peers_set */
@@ -49,6 +51,8 @@ typedef struct peer_state {
     uint64_t out_ms;      /* an outlier is out until then; 0: it is in */
     uint64_t latency_us;  /* peak-sensitive moving average; 0: not known */
     uint64_t latency_ms;  /* clock_ms of it */
+    uint32_t health;      /* PEER_UNCHECKED ...: as the active checks found it */
+    uint32_t check_fails, check_passes; /* of them, in a row; a failed exchange ends passes, too */
     uint32_t fails;       /* in a row */
     int32_t effective;    /* weight, less what failures have taken from it */
     uint32_t active;      /* exchanges of those without a lane */
@@ -75,6 +79,7 @@ typedef struct peers_shared {
     unsigned used;        /* no lane from this one on was ever joined */
     uint64_t changes;     /* how often settings of some peer were changed */
     uint64_t ticket;      /* turns of the round robin handed out */
+    uint64_t keeper;      /* of peers_claim: lane + 1, and the process; 0: nobody */
     uint64_t judged_ms;   /* clock_ms when outliers were last looked for */
     budget_t budget;      /* of attempts beyond the first */
     histogram_t times;    /* until answers began, in microseconds: proxy_hedge_after 95% */
@@ -123,6 +128,16 @@ void peers_leave(peers_t *p, const peer_place_t *place);
 /* What is in force, and what shall be from now on. The latter forgets failures' cost in weight. */
 peer_settings_t peers_settings(const peer_state_t *state);
 void peers_set(peers_shared_t *s, peer_state_t *state, const peer_settings_t *settings);
+
+/* What the checks found, for all workers at once. */
+void peers_set_health(peers_shared_t *s, peer_state_t *state, uint32_t health);
+
+/*
+ * What must be done once for the group is done by one worker: true when it is this one, from now on
+ * or still. It stays so until peers_disclaim or the worker's death.
+ */
+bool peers_claim(peers_t *p);
+void peers_disclaim(peers_t *p);
 
 /* Moves on with each change of what all workers must see; ordered before the settings are read. */
 static inline uint64_t peers_changes(const peers_t *p)

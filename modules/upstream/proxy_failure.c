@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "modules/upstream/excuse.h"
+
 static const char *const connecting = "connecting to upstream";
 static const char *const handshaking = "SSL handshaking to upstream";
 static const char *const sending_request = "sending request to upstream";
@@ -97,7 +99,9 @@ verdict_t proxy_failure_no_peer(proxy_t *p, int err)
     const char *why = err == -EAGAIN      ? "upstream queue is full"
                       : err == -ETIMEDOUT ? "upstream queue timed out"
                                           : "no live upstreams";
-    proxy_log(p, LOG_ERR, 0, why, connecting);
+    str_t doing = pool_printf(p->r->pool, "%s (" STR_FMT ")", connecting,
+                              STR_ARG(excuse_of(&p->choice)));
+    proxy_log(p, LOG_ERR, 0, why, doing.p);
     proxy_attempt(p)->status = 502;
     return verdict_refuse(502, LOG_ERR, NULL);
 }

@@ -149,18 +149,29 @@ static str_t bare_host(str_t name)
     return host.n > 2 && host.p[0] == '[' ? str_sub(host, 1, host.n - 1) : host;
 }
 
+static tls_client_t describe(const proxy_ssl_conf_t *c, str_t name, str_t peer)
+{
+    return (tls_client_t){.ctx = c->made->ctx, .name = bare_host(name), .peer = peer,
+                          .send_name = c->send_name, .verify = c->verify};
+}
+
 void proxy_ssl_describe(proxy_t *p)
 {
     const proxy_ssl_conf_t *c = p->conf->pass->ssl;
     p->tls.ctx = NULL;
     p->handshaking = false;
     if (!p->target.tls) return;
-    p->tls.ctx = c->made->ctx;
-    p->tls.name = bare_host(c->name.set ? text_eval(&c->name, p->r) : p->target.host);
-    p->tls.peer = p->peer->name;
-    p->tls.send_name = c->send_name;
-    p->tls.verify = c->verify;
+    p->tls = describe(c, c->name.set ? text_eval(&c->name, p->r) : p->target.host, p->peer->name);
     p->tls.protocol = p->conf->http_version == PROXY_HTTP_2 ? STR("h2") : STR("");
+}
+
+void proxy_ssl_describe_pass(const proxy_pass_t *pass, str_t peer, tls_client_t *tls)
+{
+    const text_t *name = &pass->ssl->name;
+    bool known = name->set && text_is_constant(name);
+    tls->ctx = NULL;
+    if (pass->target.tls)
+        *tls = describe(pass->ssl, known ? name->source : pass->target.host, peer);
 }
 
 static const char *const handshaking = "SSL handshaking to upstream";

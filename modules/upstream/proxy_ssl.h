@@ -26,6 +26,9 @@ bool proxy_ssl_prepare(conf_t *cf, const proxy_pass_t *pass);
 /* Before an attempt, its peer being known: p->tls; its ctx is NULL for a plain origin. */
 void proxy_ssl_describe(proxy_t *p);
 
+/* The same without a request (health checks): a name that depends on one is the pass's host. */
+void proxy_ssl_describe_pass(const proxy_pass_t *pass, str_t peer, tls_client_t *tls);
+
 /*
  * Shakes hands on a fresh connection. The connection, or NULL with *err: it is closed, and why is
  * logged but for -ETIMEDOUT and a cancellation. Suspends.

@@ -189,6 +189,12 @@ static void sort_peers(upstream_t *g)
     }
 }
 
+static bool is_healthy(const upstream_policy_t *policy, const peer_state_t *state)
+{
+    uint32_t health = policy->checked ? PEER_GET(state->health) : PEER_HEALTHY;
+    return health == PEER_HEALTHY || (health == PEER_UNCHECKED && !policy->mandatory);
+}
+
 static void take_settings(upstream_t *g)
 {
     g->limited = false;
@@ -197,7 +203,9 @@ static void take_settings(upstream_t *g)
     {
         upstream_peer_t *peer = *it;
         peer->settings = peers_settings(peer->place.state);
-        peer->serves = !peer->gone && !(peer->settings.flags & (PEER_DOWN | PEER_DRAIN));
+        peer->healthy = is_healthy(&g->policy, peer->place.state);
+        peer->serves = !peer->gone && peer->healthy &&
+                       !(peer->settings.flags & (PEER_DOWN | PEER_DRAIN));
         g->limited |= peer->settings.max_conns > 0;
     }
 }

@@ -5,6 +5,7 @@
  *     upstream.c       groups, and their peers as names are resolved
  *     upstream_conf.c  the directives inside upstream { }
  *     peers.c          what all workers know of a peer, in shared memory
+ *     health.c         active checks
  *     waiting.c        requests that wait since all peers have max_conns
  *     balance.c        which peer is asked, what became of it, who has to rest
  *     method.c         the balancing methods; keyed.c: those that go by a key
@@ -46,10 +47,13 @@ typedef struct upstream_peer {
     str_t name;               /* "127.0.0.1:8080", "unix:/path" */
     peer_place_t place;       /* what all workers know of it */
     peer_settings_t settings; /* in force, as of upstream_refresh */
+    bool healthy;             /* as far as health checks know; likewise */
     bool serves;              /* requests are sent to it at all; likewise */
     uint64_t credit;          /* turns of the round robin that it may use (method.c) */
     unsigned cost;            /* of one of them */
-    unsigned users;           /* exchanges of this worker that hold it */
+    unsigned users;           /* exchanges of this worker that hold it, and checks */
+    uint64_t check_ms;        /* when this worker is to check its health next (health.c) */
+    bool checking;
     bool gone;                /* not among its name's addresses any more */
     char token[UPSTREAM_TOKEN + 1]; /* what its clients' cookie holds; "": not made yet */
     struct upstream_peer *next; /* of the servers of this name: UPSTREAM_RING */
@@ -96,6 +100,7 @@ typedef struct upstream_policy {
     unsigned outlier_factor;  /* times the median of latencies; 0: none is an outlier */
     unsigned outlier_share;   /* percent of the peers that may be out at once */
     msec_t outlier_least, outlier_time;
+    bool checked, mandatory;  /* there is a health_check; only peers that passed it are asked */
 } upstream_policy_t;
 
 struct upstream {

@@ -7,6 +7,7 @@ const char *upstream_status_of(const upstream_t *g, const upstream_peer_t *peer)
 {
     if (peer->settings.flags & PEER_DOWN) return "down";
     if (peer->settings.flags & PEER_DRAIN) return "draining";
+    if (!peer->healthy) return "unhealthy";
     if (outlier_is_out(g, peer)) return "ejected";
     if (choice_rests(g, peer)) return "resting";
     return "up";

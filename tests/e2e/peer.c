@@ -16,7 +16,7 @@ static bool accepts(uint16_t port)
     return ok;
 }
 
-static void start(const char *name, const char *const argv[])
+static pid_t start(const char *name, const char *const argv[])
 {
     const char *output = file_path(text("%s.txt", name));
     int status;
@@ -24,9 +24,10 @@ static void start(const char *name, const char *const argv[])
     bool up = EVENTUALLY(accepts(harness_port(name)) || keeper_wait(pid, 0, &status));
     cr_assert(up && !keeper_wait(pid, 0, &status), "%s does not start:\n%s", argv[0],
               file_read(output));
+    return pid;
 }
 
-void peer_python(const char *name, const char *directory)
+pid_t peer_python(const char *name, const char *directory)
 {
     const char *python = access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : "python3";
     const char *argv[] = {python,
@@ -39,18 +40,18 @@ void peer_python(const char *name, const char *directory)
                           file_path(directory),
                           text("%u", harness_port(name)),
                           NULL};
-    start(name, argv);
+    return start(name, argv);
 }
 
-void peer_node(const char *name, const char *script)
+pid_t peer_node(const char *name, const char *script)
 {
     const char *file = text("%s.js", name);
     const char *argv[] = {"node", file_path(file), NULL};
     file_write(file, script);
-    start(name, argv);
+    return start(name, argv);
 }
 
-void peer_nginx(const char *name, const char *http)
+pid_t peer_nginx(const char *name, const char *http)
 {
     const char *file = text("%s.conf", name), *log = file_path(text("%s.log", name));
     const char *program = access("/usr/sbin/nginx", X_OK) == 0 ? "/usr/sbin/nginx" : "nginx";
@@ -61,5 +62,5 @@ void peer_nginx(const char *name, const char *http)
                           "proxy_temp_path @dir@/%s-proxy; fastcgi_temp_path @dir@/%s-fcgi;\n"
                           "uwsgi_temp_path @dir@/%s-uwsgi; scgi_temp_path @dir@/%s-scgi;\n%s\n}\n",
                           name, log, name, name, name, name, name, http));
-    start(name, argv);
+    return start(name, argv);
 }

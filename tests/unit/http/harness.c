@@ -8,12 +8,12 @@
 
 extern const module_t http_module, rewrite_module, map_module, split_clients_module, geo_module;
 extern const module_t access_module, auth_basic_module, realip_module;
-extern const module_t proxy_module, proxy_ssl_module, upstream_module;
+extern const module_t proxy_module, proxy_ssl_module, upstream_module, health_module;
 
 static const module_t *const list[] = {&http_module, &rewrite_module, &map_module,
                                        &split_clients_module, &geo_module, &access_module,
                                        &auth_basic_module, &realip_module, &proxy_module,
-                                       &proxy_ssl_module, &upstream_module, NULL};
+                                       &proxy_ssl_module, &upstream_module, &health_module, NULL};
 
 static harness_t *of(const request_t *r)
 {

@@ -1,0 +1,311 @@
+/* Active checks: servers that die, hang, talk nonsense, and come back; real ones among them. */
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+
+#include "tests/e2e/certify.h"
+#include "tests/e2e/origin.h"
+#include "tests/e2e/peer.h"
+#include "tests/e2e/subject.h"
+#include "tests/e2e/wire.h"
+
+static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+static const char ill[] = "HTTP/1.1 503 Not Now\r\nContent-Length: 0\r\n\r\n";
+
+/* --- servers that are what the test wants them to be --- */
+
+static _Atomic int state;       /* of whom: below */
+static _Atomic unsigned checks; /* that they got */
+static _Atomic bool failing;    /* requests */
+
+enum { WELL, ILL, SILENT, GARBAGE, CLOSING };
+
+/* Checks are answered by state, requests are served unless told otherwise. */
+static void moody(visit_t *v)
+{
+    while (visit_request(v)) {
+        bool check = visit_target_is(v, "/health");
+        checks += check;
+        if (!check && failing) return;
+        if (!check || state == WELL) visit_send(v, ok);
+        else if (state == ILL) visit_send(v, ill);
+        else if (state == SILENT) visit_await_left(v);
+        else if (state == GARBAGE) visit_send(v, "SSH-2.0-OpenSSH_9.2\r\n");
+        if (check && state != WELL && state != ILL) return;
+    }
+}
+
+static void start(const char *main_level, const char *group)
+{
+    subject_http(main_level, text("upstream u { server 127.0.0.1:@moody@ %s }"
+                                  "server { listen 127.0.0.1:@http@;"
+                                  " location / { proxy_pass http://u; } }", group));
+}
+
+/* How many of n requests the moody one gets. */
+static unsigned asked(origin_t *moody_one, unsigned n)
+{
+    unsigned before = origin_requests(moody_one) - checks;
+    for (unsigned i = 0; i < n; i++) cr_assert_eq(wire_get("http", "/")->status, 200);
+    return origin_requests(moody_one) - checks - before;
+}
+
+static bool is_out(origin_t *moody_one)
+{
+    return asked(moody_one, 4) == 0;
+}
+
+#define CHECK "health_check uri=/health interval=50ms timeout=200ms"
+
+E2E(health, a_server_that_is_ill_gets_no_requests_until_it_is_well)
+{
+    origin_t *m = origin_start("moody", moody, NULL);
+    origin_start("other", origin_say, ok);
+    start("worker_processes 2;", "; server 127.0.0.1:@other@; " CHECK ";");
+    cr_assert_eq(asked(m, 8), 4);
+    for (unsigned round = 1; round <= 2; round++) {
+        state = ILL;
+        subject_log_await("of \"u\" is unhealthy: it answers 503");
+        cr_assert(EVENTUALLY(is_out(m)));
+        unsigned seen = checks;
+        cr_assert(EVENTUALLY(checks > seen + 5), "it is still checked");
+        cr_assert_eq(subject_log_count("is unhealthy"), round, "said once");
+        state = WELL;
+        cr_assert(EVENTUALLY(subject_log_count("is healthy again") == round));
+        cr_assert(EVENTUALLY(!is_out(m)));
+    }
+}
+
+E2E(health, fails_and_passes_are_counted_in_a_row)
+{
+    origin_t *m = origin_start("moody", moody, NULL);
+    origin_start("other", origin_say, ok);
+    state = ILL;
+    start("", "; server 127.0.0.1:@other@; health_check uri=/health interval=20ms fails=4 "
+              "passes=6;");
+    subject_log_await("is unhealthy");
+    cr_assert_eq(checks, 4);
+    cr_assert(is_out(m));
+    state = WELL;
+    unsigned before = checks;
+    subject_log_await("is healthy again");
+    cr_assert(checks - before >= 6, "after %u", checks - before);
+}
+
+E2E(health, every_way_to_be_ill_is_told)
+{
+    static const struct {
+        int state;
+        const char *told;
+    } ways[] = {
+        {SILENT, "is unhealthy: it takes too long"},
+        {GARBAGE, "is unhealthy: it answers with no valid HTTP"},
+        {CLOSING, "is unhealthy: it closes the connection"},
+    };
+    origin_t *m = origin_start("moody", moody, NULL);
+    origin_start("other", origin_say, ok);
+    start("", "; server 127.0.0.1:@other@; server 127.0.0.1:@dead@; " CHECK ";");
+    subject_log_await("is unhealthy: 111: Connection refused");
+    for (unsigned i = 0; i < 3; i++) {
+        state = ways[i].state;
+        subject_log_await(ways[i].told);
+        cr_assert(EVENTUALLY(is_out(m)));
+        state = WELL;
+        cr_assert(EVENTUALLY(subject_log_count("is healthy again") == i + 1));
+    }
+}
+
+/* --- who checks --- */
+
+E2E(health, one_worker_checks_for_all)
+{
+    origin_start("moody", moody, NULL);
+    start("worker_processes 4;", "; health_check uri=/health interval=100ms;");
+    cr_assert(EVENTUALLY(checks >= 2));
+    unsigned before = checks;
+    int64_t began = now_ms();
+    pause_ms(1000);
+    int64_t most = (now_ms() - began) / 100 + 2;
+    cr_assert(checks - before <= most, "%u checks, not %u", checks - before, (unsigned)most);
+}
+
+E2E(health, another_worker_checks_when_the_first_is_killed)
+{
+    enum { WORKERS = 3 };
+    pid_t pids[WORKERS], now[WORKERS];
+    origin_start("moody", moody, NULL);
+    subject_tolerate("exited on signal 9");
+    subject_tolerate("workers in a row died within");
+    start("worker_processes 3;", "; health_check uri=/health interval=20ms;");
+    cr_assert(EVENTUALLY(subject_workers(pids, WORKERS) == WORKERS && checks > 0));
+    subject_log_await("serving, configuration 1");
+    for (unsigned i = 0; i < WORKERS; i++) {
+        kill(pids[i], SIGKILL);
+        cr_assert(EVENTUALLY(subject_workers(now, WORKERS) == WORKERS));
+        unsigned before = checks;
+        cr_assert(EVENTUALLY(checks > before + 3), "nobody checks any more");
+    }
+    state = ILL;
+    subject_log_await("is unhealthy: it answers 503");
+}
+
+E2E(health, what_was_found_survives_a_reload)
+{
+    origin_t *m = origin_start("moody", moody, NULL);
+    origin_start("other", origin_say, ok);
+    start("worker_processes 2;", "; server 127.0.0.1:@other@; " CHECK ";");
+    state = ILL;
+    subject_log_await("is unhealthy");
+    cr_assert(EVENTUALLY(is_out(m)));
+    subject_reload(subject_configuration(
+        "worker_processes 2;",
+        "upstream u { server 127.0.0.1:@moody@; server 127.0.0.1:@other@; " CHECK " fails=1000; }"
+        "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } }"));
+    subject_log_await("serving, configuration 2");
+    cr_assert(is_out(m));
+    unsigned before = checks;
+    cr_assert(EVENTUALLY(checks > before + 3));
+    cr_assert_eq(subject_log_count("is unhealthy"), 1);
+    state = WELL;
+    subject_log_await("is healthy again");
+    cr_assert(EVENTUALLY(!is_out(m)));
+}
+
+/* --- what is asked --- */
+
+E2E(health, only_who_has_passed_is_asked_if_the_check_is_mandatory)
+{
+    origin_t *m = origin_start("moody", moody, NULL);
+    state = SILENT;
+    start("", "; health_check uri=/health interval=50ms timeout=60s mandatory;");
+    cr_assert(EVENTUALLY(checks == 1));
+    cr_assert_eq(wire_get("http", "/")->status, 502);
+    subject_log_await("no live upstreams while connecting to upstream (127.0.0.1:");
+    cr_assert_eq(subject_log_count("is unhealthy"), 1, "in the reason alone");
+    cr_assert_eq(origin_requests(m), 1);
+}
+
+E2E(health, a_location_lends_its_host_and_fields)
+{
+    origin_t *m = origin_start("moody", moody, NULL);
+    subject_http("", "upstream u { server 127.0.0.1:@moody@; }"
+                     "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u;"
+                     " proxy_set_header Host app.test; proxy_set_header X-Check yes;"
+                     " proxy_set_header X-Client $remote_addr;"
+                     " health_check uri=/health?a=b interval=50ms; } }");
+    assert_text(origin_field(m, 0, "Host"), "app.test");
+    assert_text(origin_field(m, 0, "X-Check"), "yes");
+    cr_assert_null(origin_field(m, 0, "X-Client"));
+    cr_assert(strncmp(origin_head(m, 0), "GET /health?a=b HTTP/1.1\r\n", 26) == 0);
+}
+
+E2E(health, a_check_may_be_of_another_port_or_of_the_connection_alone)
+{
+    origin_t *side = origin_start("side", origin_silent, NULL);
+    origin_start("moody", moody, NULL);
+    start("", "; health_check port=@side@ type=tcp interval=50ms;");
+    cr_assert(origin_await_connections(side, 3));
+    cr_assert_eq(wire_get("http", "/")->status, 200);
+    origin_stop(side);
+    subject_log_await("is unhealthy: 111: Connection refused");
+    cr_assert_eq(wire_get("http", "/")->status, 502);
+}
+
+/* --- real servers --- */
+
+E2E(health, match_looks_at_status_fields_and_body_of_nginx)
+{
+    peer_nginx("nginx", "server { listen 127.0.0.1:@nginx@; default_type text/html;"
+                        " location = /a { add_header X-Ready yes; return 200 'all is ok'; }"
+                        " location = /b { add_header X-Ready yes; return 201 'all is ok'; }"
+                        " location = /c { return 200 'all is ok'; }"
+                        " location = /d { add_header X-Ready yes; return 200 'all is lost'; }"
+                        " location / { return 200 served; } }");
+    subject_http("", "match good { status 200 300-399; header Content-Type = text/html;"
+                     " header X-Ready; header ! X-Gone; header Server !~ apache; body ~ \"ok\"; }"
+                     "upstream a { server 127.0.0.1:@nginx@; health_check uri=/a match=good; }"
+                     "upstream b { server 127.0.0.1:@nginx@; health_check uri=/b match=good; }"
+                     "upstream c { server 127.0.0.1:@nginx@; health_check uri=/c match=good; }"
+                     "upstream d { server 127.0.0.1:@nginx@; health_check uri=/d match=good; }"
+                     "server { listen 127.0.0.1:@http@; location / { proxy_pass http://a; } }");
+    subject_log_await("of \"b\" is unhealthy: it answers 201");
+    subject_log_await("of \"c\" is unhealthy: a header field is not as it should be");
+    subject_log_await("of \"d\" is unhealthy: the body is not as it should be");
+    cr_assert_eq(subject_log_count("of \"a\" is unhealthy"), 0);
+    assert_text(wire_get("http", "/")->body.p, "served");
+}
+
+/* nginx takes connections with a PROXY protocol header and over TLS alone. */
+E2E(health, checks_come_as_requests_do)
+{
+    certify("ca", NULL, "");
+    certify("leaf", "ca", " -addext subjectAltName=DNS:origin.test");
+    peer_nginx("nginx", "log_format l '$request_uri $ssl_server_name';"
+                        "server { access_log @dir@/seen.log l; listen 127.0.0.1:@nginx@ ssl proxy_protocol;"
+                        " ssl_certificate @dir@/leaf.pem; ssl_certificate_key @dir@/leaf.key;"
+                        " location / { return 200 served; } }");
+    subject_http("", "upstream u { server 127.0.0.1:@nginx@; health_check uri=/health "
+                     "interval=50ms; }"
+                     "upstream v { server 127.0.0.1:@nginx@; health_check uri=/other; }"
+                     "server { listen 127.0.0.1:@http@; proxy_protocol on; proxy_ssl_verify on;"
+                     " proxy_ssl_trusted_certificate @dir@/ca.pem; proxy_ssl_server_name on;"
+                     " location / { proxy_pass https://u; proxy_ssl_name origin.test; }"
+                     " location /v { proxy_pass https://v; proxy_ssl_name wrong.test; } }");
+    subject_log_await("of \"v\" is unhealthy: the TLS handshake fails");
+    cr_assert(EVENTUALLY(strstr(file_read(file_path("seen.log")), "/health origin.test")));
+    cr_assert_eq(subject_log_count("of \"u\" is unhealthy"), 0);
+    assert_text(wire_get("http", "/")->body.p, "served");
+}
+
+/* Both die, and one comes back. */
+E2E(health, all_are_down_and_one_comes_back_within_an_interval)
+{
+    file_write("www/index.html", "here");
+    pid_t one = peer_python("one", "www"), two = peer_python("two", "www");
+    subject_http("worker_processes 2;",
+                 "upstream u { server 127.0.0.1:@one@ fail_timeout=600s;"
+                 " server 127.0.0.1:@two@ fail_timeout=600s; health_check interval=100ms; }"
+                 "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } }");
+    assert_text(wire_get("http", "/")->body.p, "here");
+    kill(one, SIGKILL);
+    kill(two, SIGKILL);
+    cr_assert(EVENTUALLY(subject_log_count("is unhealthy: 111: Connection refused") == 2));
+    cr_assert_eq(wire_get("http", "/")->status, 502);
+    subject_log_await(text("no live upstreams while connecting to upstream (127.0.0.1:%u is "
+                           "unhealthy: 111: Connection refused; 127.0.0.1:%u is unhealthy: 111: "
+                           "Connection refused), client", harness_port("one"),
+                           harness_port("two")));
+    peer_python("two", "www");
+    subject_log_await("is healthy again");
+    cr_assert_eq(wire_get("http", "/")->status, 200);
+}
+
+/* It takes connections, but nobody is there. */
+E2E(health, a_stopped_server_is_ill_and_one_that_goes_on_is_not)
+{
+    file_write("www/index.html", "here");
+    pid_t one = peer_python("one", "www");
+    peer_python("two", "www");
+    subject_http("", "upstream u { server 127.0.0.1:@one@; server 127.0.0.1:@two@;"
+                     " health_check interval=50ms timeout=300ms; }"
+                     "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } }");
+    kill(one, SIGSTOP);
+    subject_log_await(text("%u of \"u\" is unhealthy: it takes too long", harness_port("one")));
+    for (int i = 0; i < 6; i++) assert_text(wire_get("http", "/")->body.p, "here");
+    kill(one, SIGCONT);
+    subject_log_await("is healthy again");
+}
+
+/* What requests failed of is over when checks pass since, though none of them ever failed. */
+E2E(health, a_rest_ends_when_checks_pass)
+{
+    origin_t *m = origin_start("moody", moody, NULL);
+    origin_start("other", origin_say, ok);
+    failing = true;
+    start("", "fail_timeout=600s; server 127.0.0.1:@other@; " CHECK ";");
+    cr_assert(EVENTUALLY(wire_get("http", "/")->status == 200 &&
+                         subject_log_count("temporarily disabled") > 0));
+    failing = false;
+    cr_assert(EVENTUALLY(!is_out(m)), "it rests for ten minutes");
+    cr_assert_eq(subject_log_count("is unhealthy"), 0);
+}
