@@ -7,6 +7,7 @@ to a server's processes, so that a busy machine changes the figures but hardly t
 """
 import argparse
 import ctypes
+import gzip
 import http.client
 import json
 import os
@@ -312,10 +313,10 @@ def sbin_path():
     return os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
 
 
-def fetch(port, path):
+def fetch(port, path, **fields):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.request("GET", path)
+        connection.request("GET", path, headers=fields)
         return connection.getresponse().read()
     except http.client.HTTPException as e:
         raise OSError(str(e)) from e
@@ -325,16 +326,31 @@ def fetch(port, path):
 
 # ---- the measurements: each returns {key: number} for one server in one round --------------------
 
+def packed_length(bench, port, scenario):
+    """How long the answer is in the coding that is asked for, once it was seen to be the right one."""
+    packed = fetch(port, scenario["path"], **{"Accept-Encoding": scenario["accept"]})
+    try:
+        if gzip.decompress(packed) == fetch(bench.origin_port, scenario["path"]):
+            return len(packed)
+    except OSError as e:
+        raise Failed(f"no gzip: {e}") from e
+    raise Failed("wrong content")
+
+
 def measure_cpu(bench, name, scenario):
     """CPU microseconds per request."""
     path = scenario["path"]
     if name == "origin":
         path = path.replace("/static", "")
-    options = ["--path", path, "--conns", scenario["conns"], "--expect", scenario["size"],
-               *scenario.get("options", [])]
+    options = ["--path", path, "--conns", scenario["conns"], *scenario.get("options", [])]
     process, port = bench.start(name, scenario["extra"])
     try:
-        bench.load(port, *options, "--seconds", bench.seconds / 4, "--verify")
+        size, verify = scenario["size"], ["--verify"]
+        if scenario["accept"]:
+            size, verify = packed_length(bench, port, scenario), []
+            options += ["--accept", scenario["accept"]]
+        options += ["--expect", size]
+        bench.load(port, *options, "--seconds", bench.seconds / 4, *verify)
         time.sleep(0.02)
         before, ticks = process.cpu_ns(), process.user_sys_ticks()
         result = bench.load(port, *options, "--seconds", bench.seconds)
@@ -343,7 +359,7 @@ def measure_cpu(bench, name, scenario):
         user, sys_ = (b - a for a, b in zip(ticks, process.user_sys_ticks()))
     finally:
         process.stop()
-    return {"value": used / 1000 / result["requests"],
+    return {"value": used / 1000 / result["requests"], "size": size,
             "user": user / max(1, user + sys_), "busy": used / 1e9 / result["seconds"],
             "rate": result["requests"] / result["seconds"],
             "p50": result["p50"], "p99": result["p99"]}
@@ -437,10 +453,10 @@ MEMORY = ["nginx", "haproxy", "proxyd"]
 SLOW = ["direct", "relay", "nginx", "haproxy", "proxyd"]
 
 
-def cpu_scenario(what, path, size, conns, servers, targets, options=(), extra=""):
+def cpu_scenario(what, path, size, conns, servers, targets, options=(), extra="", accept=None):
     return {"what": what, "unit": "us", "measure": measure_cpu, "path": path, "size": size,
             "conns": conns, "servers": servers, "targets": targets, "options": list(options),
-            "extra": extra}
+            "extra": extra, "accept": accept}
 
 
 # targets: what proxyd is held to, as its ratio to another server in the same round
@@ -456,6 +472,9 @@ SCENARIOS = {
                              "client_body_buffer_size 128k; "),
     "post-64k-file": cpu_scenario("64 KiB POST proxied, default buffers: nginx writes it to a file",
                                   "/2", 2, 32, PROXIED, {"nginx": 0.8}, ["--post", 64 * KIB]),
+    "gzip-32k": cpu_scenario("32 KiB page proxied and packed with gzip, level 1",
+                             f"/text/{32 * KIB}", None, 16, ["nginx", "proxyd"],
+                             {"nginx": 0.4, "nginx size": 1.1}, extra="gzip on; ", accept="gzip"),
     "connect": cpu_scenario("new client connection per request, 1 KiB proxied", f"/{KIB}", KIB, 32,
                             PROXIED, {"nginx": 1.0}, ["--new", "--sources", 8]),
     "static-1k": cpu_scenario("1 KiB file", f"/static/{KIB}", KIB, 64, LOCAL, {"nginx": 1.0}),
@@ -523,7 +542,8 @@ def extra_text(rounds):
     if "busy" in first:
         return (f"user {median_of(rounds, 'user') * 100:3.0f}%  "
                 f"{median_of(rounds, 'rate'):7.0f}/s  CPU busy "
-                f"{median_of(rounds, 'busy') * 100:3.0f}%  p99 {median_of(rounds, 'p99'):.0f} us")
+                f"{median_of(rounds, 'busy') * 100:3.0f}%  p99 {median_of(rounds, 'p99'):.0f} us  "
+                f"{median_of(rounds, 'size'):.0f} bytes")
     if "quiet" in first:
         return (f"without them {median_of(rounds, 'quiet'):.0f} us  growth "
                 f"{median_of(rounds, 'growth'):.2f}  "
@@ -556,8 +576,9 @@ def print_scenario(name, results):
 
 def verdicts(name, results):
     lines = []
-    for other, limit in SCENARIOS[name]["targets"].items():
-        key = SCENARIOS[name].get("compare", {}).get(other, "value")
+    for target, limit in SCENARIOS[name]["targets"].items():
+        other, _, what = target.partition(" ")
+        key = what or SCENARIOS[name].get("compare", {}).get(other, "value")
         got = ratio(results, "proxyd", other, key)
         reached = None if got is None else round(got, 2) <= limit
         state = {None: "no figure", True: "reached", False: "NOT REACHED"}[reached]

@@ -7,7 +7,8 @@
  *     --requests N     how many in all, or --seconds S for as many as fit
  *     --new            a new connection for every request (Connection: close, waits for the end)
  *     --post S         POST with S bytes of body instead of GET
- *     --expect N       the exact length every answer's body must have
+ *     --expect N       the exact length every answer's body must have, as it comes
+ *     --accept CODING  asks for a content coding; it is not unpacked
  *     --verify         also compare every byte of the body with the origin's pattern
  *     --rate R         R requests a second on a fixed schedule; latency counts from the schedule, so
  *                      that a stall is charged to everybody who had to wait behind it
@@ -64,7 +65,7 @@ typedef struct conn {
 
 static struct {
     uint16_t port;
-    const char *path;
+    const char *path, *accept;
     uint64_t conns, requests, post, expect, rate, slow, sources;
     double seconds;
     bool fresh, verify, idle, has_expect;
@@ -555,11 +556,13 @@ static void options(int argc, char **argv)
         {"to", 1, 0, 't'},      {"path", 1, 0, 'P'},   {"conns", 1, 0, 'c'}, {"requests", 1, 0, 'r'},
         {"seconds", 1, 0, 's'}, {"new", 0, 0, 'n'},    {"post", 1, 0, 'p'},  {"expect", 1, 0, 'e'},
         {"verify", 0, 0, 'v'},  {"rate", 1, 0, 'R'},   {"slow", 1, 0, 'S'},  {"idle", 0, 0, 'i'},
-        {"sources", 1, 0, 'k'}, {0, 0, 0, 0},
+        {"sources", 1, 0, 'k'}, {"accept", 1, 0, 'a'}, {0, 0, 0, 0},
     };
     for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         if (o == 'P')
             opt.path = optarg;
+        else if (o == 'a')
+            opt.accept = optarg;
         else if (o == 's')
             opt.seconds = atof(optarg);
         else if (o == 'n')
@@ -581,14 +584,16 @@ static void options(int argc, char **argv)
 
 static void request_make(void)
 {
-    char head[1024], length[96] = "";
+    char head[1024], length[96] = "", accept[96] = "";
     if (opt.post)
         snprintf(length, sizeof(length), "Content-Type: text/plain\r\nContent-Length: %llu\r\n",
                  (unsigned long long)opt.post);
+    if (opt.accept)
+        snprintf(accept, sizeof(accept), "Accept-Encoding: %s\r\n", opt.accept);
     int n = snprintf(head, sizeof(head),
                      "%s %s HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: load/1\r\n"
-                     "Accept: */*\r\n%s%s\r\n",
-                     opt.post ? "POST" : "GET", opt.path, length,
+                     "Accept: */*\r\n%s%s%s\r\n",
+                     opt.post ? "POST" : "GET", opt.path, accept, length,
                      opt.fresh ? "Connection: close\r\n" : "");
     request_len = (uint64_t)n + opt.post;
     request = malloc(request_len);

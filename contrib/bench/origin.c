@@ -5,6 +5,7 @@
  *
  *     GET /N            200 with N bytes of the pattern (see BODY_PATTERN), one writev; with
  *                       --sendfile large bodies are not copied, as a server of files would
+ *     GET /text/N       the same with a page of text and markup, which packs about as real ones do
  *     GET /hold/N       the same, but only after somebody asked for /release
  *     GET /release      answers everything held, then itself
  *     GET /waiting      the number of requests held now, as decimal digits
@@ -33,6 +34,8 @@
 #include <unistd.h>
 
 #define BODY_MAX (64u << 20)
+#define TEXT_MAX (1u << 20)
+#define WORDS 3000u
 #define BODY_PATTERN "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY" /* 61: prime */
 #define HEAD_MAX 8192
 #define EVENTS 512
@@ -54,6 +57,7 @@ typedef struct conn {
 typedef struct {
     uint32_t size, len;
     bool last; /* of its connection */
+    bool html;
     char text[256];
 } head_t;
 
@@ -62,6 +66,7 @@ static char *body; /* also the file body_fd */
 static int body_fd;
 static bool use_sendfile;
 static size_t body_filled;
+static char text[TEXT_MAX];
 static conn_t *held_first, *dead_first;
 static uint32_t held_count;
 
@@ -78,19 +83,58 @@ static void body_fill(size_t size)
         body[body_filled] = pattern[body_filled % (sizeof(pattern) - 1)];
 }
 
+/* Pseudo-random numbers, the same every time; below n, the small ones far more often. */
+static unsigned any(void)
+{
+    static uint32_t x = 1;
+    return (x = x * 1664525u + 1013904223u) >> 8;
+}
+
+static unsigned any_skewed(unsigned n)
+{
+    double u = (any() % 65536 + 1) / 65536.0;
+    return (unsigned)(n * u * u * u) % n;
+}
+
+/* A page: words of a vocabulary in which few are frequent, in paragraphs with links. */
+static void text_fill(void)
+{
+    static const char *const syllables[] = {"a", "ber", "con", "de", "el", "for", "gra", "hi",
+                                            "in", "ka", "lo", "mi", "nen", "or", "pre", "qui",
+                                            "re", "sta", "ti", "un", "ver", "wo", "ing", "tion"};
+    static char words[WORDS][24];
+    for (unsigned i = 0; i < WORDS; i++)
+        for (unsigned k = 0, n = 1 + any() % 4; k < n; k++)
+            strcat(words[i], syllables[any() % 24]);
+    for (size_t at = 0; at < TEXT_MAX;) {
+        char piece[256];
+        const char *word = words[any_skewed(WORDS)];
+        unsigned kind = any() % 100;
+        if (kind < 2)
+            snprintf(piece, sizeof(piece), ".</p>\n<p class=\"text\">%s ", word);
+        else if (kind < 5)
+            snprintf(piece, sizeof(piece), "<a href=\"/%s/%s-%u.html\">%s %s</a>\n", word,
+                     words[any_skewed(WORDS)], any() % 1000, word, words[any_skewed(WORDS)]);
+        else
+            snprintf(piece, sizeof(piece), kind < 12 ? "%s, " : "%s ", word);
+        for (const char *p = piece; *p && at < TEXT_MAX; p++) text[at++] = *p;
+    }
+}
+
 /* The head of an answer of `size` bytes. The last few sizes are remembered. */
-static const head_t *head_for(uint32_t size, bool last)
+static const head_t *head_for(uint32_t size, bool last, bool html)
 {
     static head_t cache[16];
     head_t *h = &cache[(size ^ size >> 10 ^ size >> 16) % 16];
-    if (h->len == 0 || h->size != size || h->last != last) {
+    if (h->len == 0 || h->size != size || h->last != last || h->html != html) {
         h->size = size;
         h->last = last;
+        h->html = html;
         h->len = (uint32_t)snprintf(h->text, sizeof(h->text),
                                     "HTTP/1.1 200 OK\r\nServer: origin\r\n"
                                     "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
-                                    "Content-Type: text/plain\r\nContent-Length: %u\r\n%s\r\n",
-                                    size, last ? "Connection: close\r\n" : "");
+                                    "Content-Type: text/%s\r\nContent-Length: %u\r\n%s\r\n",
+                                    html ? "html" : "plain", size, last ? "Connection: close\r\n" : "");
     }
     return h;
 }
@@ -121,7 +165,8 @@ static ssize_t conn_sendfile(conn_t *c)
 static ssize_t conn_write(conn_t *c)
 {
     bool first = c->out[0].iov_len == 0;
-    if (!use_sendfile || c->out[1].iov_len < SENDFILE_MIN)
+    bool in_file = (char *)c->out[1].iov_base >= body && (char *)c->out[1].iov_base < body + BODY_MAX;
+    if (!use_sendfile || !in_file || c->out[1].iov_len < SENDFILE_MIN)
         return writev(c->fd, c->out + first, 2 - first);
     if (first)
         return conn_sendfile(c);
@@ -151,11 +196,11 @@ static bool conn_flush(conn_t *c)
     return !c->close_after;
 }
 
-static bool conn_answer(conn_t *c, const char *text, uint32_t size)
+static bool conn_answer(conn_t *c, const char *content, uint32_t size)
 {
-    const head_t *h = head_for(size, c->close_after);
+    const head_t *h = head_for(size, c->close_after, content == text);
     c->out[0] = (struct iovec){(char *)h->text, h->len};
-    c->out[1] = (struct iovec){(char *)text, size};
+    c->out[1] = (struct iovec){(char *)content, size};
     return conn_flush(c);
 }
 
@@ -207,12 +252,15 @@ static bool conn_route(conn_t *c, const char *path)
         release_all();
         return conn_answer(c, c->small, 0);
     }
-    bool hold = path_is(path, "/hold/");
-    const char *digits = path + (hold ? strlen("/hold/") : 1);
+    bool hold = path_is(path, "/hold/"), page = path_is(path, "/text/");
+    const char *digits = path + (hold || page ? strlen("/hold/") : 1);
     char *end;
     unsigned long size = strtoul(digits, &end, 10);
     if (end == digits || *end != ' ' || size > BODY_MAX)
         return conn_refuse(c, "404 Not Found");
+    if (page)
+        return size > TEXT_MAX ? conn_refuse(c, "404 Not Found")
+                               : conn_answer(c, text, (uint32_t)size);
     if (!hold)
         return conn_answer_pattern(c, (uint32_t)size);
     c->held = true;
@@ -395,6 +443,7 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN);
     body_map();
+    text_fill();
     ep = epoll_create1(EPOLL_CLOEXEC);
     int listener = listen_on(port);
     static struct epoll_event ev[EVENTS];

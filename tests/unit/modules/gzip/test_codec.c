@@ -335,6 +335,19 @@ Test(codec, whole_bodies_come_back_and_are_no_larger)
     }
 }
 
+Test(codec, what_is_packed_once_may_cost_more)
+{
+    str_t all = str_make(sample, LENGTH);
+    size_t before = LENGTH;
+    for (unsigned level = 9; level <= WHOLE_LEVEL_MOST; level++) {
+        buf_t *whole = whole_pack(CODING_GZIP, level, 15, all);
+        assert_unpacks(CODING_GZIP, buf_str(whole), LENGTH, all);
+        cr_expect_leq(buf_used(whole), before);
+        before = buf_used(whole);
+        buf_return(whole);
+    }
+}
+
 /* What cannot be packed has room, too. */
 Test(codec, noise_is_packed_whole)
 {
