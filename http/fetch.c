@@ -204,7 +204,7 @@ static void end(fetch_t *f, verdict_t v)
     list_remove(&f->link);
     request_end(in);
     worker_release();
-    advance(f, FETCH_ENDED);
+    if (f->stage != FETCH_TAKEN) advance(f, FETCH_ENDED); /* that it was taken stays news */
     free_if_over(f);
 }
 
@@ -303,16 +303,14 @@ static bool pass_body(fetch_t *f)
     return err == 0 && !(flags & BODY_LAST);
 }
 
-verdict_t fetch_relay(fetch_t *f, void (*head)(request_t *r, void *arg), void *arg)
+verdict_t fetch_relay(fetch_t *f)
 {
     request_t *out = f->outer;
     copy_reply(out, f->inner);
-    if (head) head(out, arg);
-    if (reply_start(out) < 0) {
-        reply_abort(out);
-        return VERDICT(REPLIED);
-    }
-    while (wait_for_inner(f, FETCH_RELAYED) && f->offer == OFFER_BODY)
+    int err = reply_start(out);
+    if (err == 0 && out->reply.head_only) err = reply_body(out, NULL, 0, BODY_LAST);
+    while (err == 0 && !out->reply.finished && wait_for_inner(f, FETCH_RELAYED) &&
+           f->offer == OFFER_BODY)
         if (!pass_body(f)) break;
     if (!out->reply.finished) reply_abort(out);
     return VERDICT(REPLIED);
@@ -330,7 +328,7 @@ void fetch_leave(fetch_t *f)
         detach(f);
     }
     f->outer = NULL;
-    answer_offer(f, -EPIPE);
+    if (f->offer != OFFER_NONE) answer_offer(f, -EPIPE);
     free_if_over(f);
 }
 

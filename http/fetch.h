@@ -59,9 +59,8 @@ typedef enum fetch_stage {
 /* Waits until it is plain what comes of it, and hands interim responses to the client meanwhile. */
 fetch_stage_t fetch_wait(fetch_t *f);
 
-/* Sends the relayed reply to the client. `head`, called with the outer request when its reply is
-   made and before it starts, may add to it; may be NULL. */
-verdict_t fetch_relay(fetch_t *f, void (*head)(request_t *r, void *arg), void *arg);
+/* Sends the relayed reply to the client. */
+verdict_t fetch_relay(fetch_t *f);
 
 /* What the content phase said instead of replying, made the outer request's own. */
 verdict_t fetch_verdict(fetch_t *f);

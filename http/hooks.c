@@ -27,3 +27,10 @@ void hooks_make(const module_t *const *list)
         add((*m)->hooks, n++);
     }
 }
+
+bool hooks_ask_origin(const request_t *r)
+{
+    for (const http_hooks_t *const *h = hooks_table.all; *h; h++)
+        if ((*h)->asks_origin && (*h)->asks_origin(r)) return true;
+    return false;
+}

@@ -88,6 +88,8 @@ typedef struct http_hooks {
        or a negative errno that aborts the request. */
     int (*head)(request_t *r);
     const var_def_t *variables; /* ends with name NULL */
+    /* Whether the module's PHASE_CONTENT would ask an origin, so that a cache pays. */
+    bool (*asks_origin)(const request_t *r);
     /* When an http block begins, in the scope around it: what all of the block shares. */
     bool (*begin)(conf_t *cf, const tree_node_t *http);
     /* When the http block has been read whole, in the block's scope. False: said with conf_error. */
@@ -109,5 +111,8 @@ typedef struct hooks {
 extern hooks_t hooks_table;
 
 void hooks_make(const module_t *const *list);
+
+/* Whether any module would ask an origin for the content of the request, as it is located now. */
+bool hooks_ask_origin(const request_t *r);
 
 #endif

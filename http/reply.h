@@ -14,6 +14,15 @@
 
 enum { REPLY_LENGTH_UNKNOWN = -1 };
 
+/* Fields of an origin's response that are to have no effect on a cache (proxy_ignore_headers). */
+enum {
+    REPLY_IGNORE_ACCEL_EXPIRES = 1 << 16,
+    REPLY_IGNORE_EXPIRES = 1 << 17,
+    REPLY_IGNORE_CACHE_CONTROL = 1 << 18,
+    REPLY_IGNORE_SET_COOKIE = 1 << 19,
+    REPLY_IGNORE_VARY = 1 << 20,
+};
+
 typedef struct reply {
     int status;               /* 0: nothing decided */
     str_t reason;             /* p NULL: the registered phrase */
@@ -30,6 +39,7 @@ typedef struct reply {
     uint64_t left;            /* of the declared length, while `counted`: for the connection's use */
     uint64_t body_sent;       /* bytes of body on the wire, with its framing: $body_bytes_sent */
     uint64_t bytes_sent;      /* and of heads: $bytes_sent */
+    unsigned ignored;         /* REPLY_IGNORE_ bits, of a response that came from an origin */
     bool head_only;           /* HEAD, 204, 304: the body is dropped here */
     bool started;             /* reply_start has run */
     bool head_sent;           /* some of it has left: no other status is possible any more */

@@ -47,14 +47,12 @@ enum {
     PROXY_OFF = 1 << 11,
 };
 
-/* Bits of proxy_ignore_headers. */
+/* Bits of proxy_ignore_headers, beside those for a cache (REPLY_IGNORE_). */
 enum {
     PROXY_IGNORE_REDIRECT = 1 << 0,
-    PROXY_IGNORE_EXPIRES = 1 << 1,
-    PROXY_IGNORE_LIMIT_RATE = 1 << 2,
-    PROXY_IGNORE_BUFFERING = 1 << 3,
-    PROXY_IGNORE_CHARSET = 1 << 4,
-    PROXY_IGNORE_OTHER = 1 << 5, /* Expires, Cache-Control, Set-Cookie, Vary: of a cache */
+    PROXY_IGNORE_LIMIT_RATE = 1 << 1,
+    PROXY_IGNORE_BUFFERING = 1 << 2,
+    PROXY_IGNORE_CHARSET = 1 << 3,
 };
 
 enum { PROXY_HTTP_10, PROXY_HTTP_11, PROXY_HTTP_2 };

@@ -100,8 +100,15 @@ static void worker_stop(const void *conf)
     resolve_stop();
 }
 
+static bool asks_origin(const request_t *r)
+{
+    const proxy_conf_t *c = request_conf(r, proxy_index);
+    return c->pass != NULL;
+}
+
 static const http_hooks_t hooks = {
     .phase = {[PHASE_CONTENT] = proxy_content},
+    .asks_origin = asks_origin,
     .head = proxy_response_carry,
     .variables = proxy_vars,
     .begin = proxy_conf_begin,

@@ -112,6 +112,7 @@ static void make_reply(const proxy_t *p)
     reply_reset(p->r, c->head.status);
     reply->reason = c->head.reason.n ? c->head.reason : (str_t){NULL, 0};
     reply->length = length_of(c);
+    reply->ignored = p->conf->ignore_headers;
     if (header_get(list, HEADER_CONTENT_TYPE)) reply->content_type = content_type(p);
     if (p->conf->show.n && shows(p->conf, STR("Server")))
         reply->server = header_value(list, HEADER_SERVER);

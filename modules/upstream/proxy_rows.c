@@ -133,8 +133,13 @@ const conf_name_t proxy_rows_failures[] = {
     {NULL, 0}};
 
 const conf_name_t proxy_rows_ignorable[] = {
-    {"X-Accel-Redirect", PROXY_IGNORE_REDIRECT},     {"X-Accel-Expires", PROXY_IGNORE_EXPIRES},
-    {"X-Accel-Limit-Rate", PROXY_IGNORE_LIMIT_RATE}, {"X-Accel-Buffering", PROXY_IGNORE_BUFFERING},
-    {"X-Accel-Charset", PROXY_IGNORE_CHARSET},       {"Expires", PROXY_IGNORE_OTHER},
-    {"Cache-Control", PROXY_IGNORE_OTHER},           {"Set-Cookie", PROXY_IGNORE_OTHER},
-    {"Vary", PROXY_IGNORE_OTHER},                    {NULL, 0}};
+    {"X-Accel-Redirect", PROXY_IGNORE_REDIRECT},
+    {"X-Accel-Expires", REPLY_IGNORE_ACCEL_EXPIRES},
+    {"X-Accel-Limit-Rate", PROXY_IGNORE_LIMIT_RATE},
+    {"X-Accel-Buffering", PROXY_IGNORE_BUFFERING},
+    {"X-Accel-Charset", PROXY_IGNORE_CHARSET},
+    {"Expires", REPLY_IGNORE_EXPIRES},
+    {"Cache-Control", REPLY_IGNORE_CACHE_CONTROL},
+    {"Set-Cookie", REPLY_IGNORE_SET_COOKIE},
+    {"Vary", REPLY_IGNORE_VARY},
+    {NULL, 0}};

@@ -1,0 +1,28 @@
+/*
+ * entry: what is stored of a response beside its body: what it is decided by, its status and fields.
+ *
+ * It is kept as bytes, in shared memory and in files that may be of another version of proxyd or
+ * damaged: reading checks every length. Pure.
+ */
+#ifndef MODULES_CACHE_ENTRY_H
+#define MODULES_CACHE_ENTRY_H
+
+#include "modules/cache/reuse.h"
+
+enum { ENTRY_STATUS_MAX = 999 };
+
+typedef struct entry {
+    reuse_stored_t decide;
+    str_t reason;          /* of the status line; may be empty */
+    str_t content_type;    /* p NULL: none */
+    header_list_t headers; /* without Content-Type, Content-Length, Date, Age */
+    str_t no_cache_fields; /* of Cache-Control: not to be sent without asking; "a, b" */
+} entry_t;
+
+/* The bytes, in the pool. */
+str_t entry_write(pool_t *pool, const entry_t *e);
+
+/* The list lies in the pool, all texts in `bytes`. False: they are no entry of this version. */
+bool entry_read(pool_t *pool, str_t bytes, entry_t *e);
+
+#endif
