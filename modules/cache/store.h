@@ -19,15 +19,15 @@
  *     store_key_t key = store_key(text);
  *     again:
  *     vary = store_vary(s, &key);                 which request fields select? "" mostly
- *     switch (store_open(s, &key, variant, pool, &o)) {
- *     case STORE_HIT:  o.head, o.stale: decide, then serve with store_read until 0, store_close
+ *     switch (store_open(s, &key, variant, pool, &seen)) {
+ *     case STORE_HIT:  seen.head, .stale: decide; serve with store_read until 0, store_close
  *     case STORE_PASS: lately not storable: fetch alone, for nobody
  *     case STORE_MISS: fetch:
  *     }
- *     switch (store_join(s, &key, variant, timeout, pool, &o, &fill)) {
+ *     switch (store_join(s, &key, variant, timeout, pool, &seen, &o, &fill)) {
  *     case STORE_FILLER:  fetch from the origin; end it with exactly one of the store_fill_ calls below
- *     case STORE_FOLLOWS: somebody else fetches and the head is there: o as above, store_read waits for
- *                         what is not there yet
+ *     case STORE_FOLLOWS: somebody else fetches and the head is there: serve o as above, store_read
+ *                         waits for what is not there yet
  *     case STORE_RETRY:   somebody else has fetched, or failed: goto again (bounded by the caller)
  *     case STORE_ALONE:   fetch without storing
  *     case STORE_BUSY:    somebody else fetches, and the time to wait is over
@@ -56,7 +56,7 @@ enum {
     STORE_KEY_MAX = 16 * 1024,
     STORE_VARY_MAX = 512,       /* bytes of the list of selecting fields */
     STORE_TAGS_MAX = 128,       /* tags of one response */
-    STORE_PREFIX_MAX = 1024,    /* bytes of a prefix that is purged */
+    STORE_PREFIX_MAX = 512,     /* bytes of a prefix that is purged */
 };
 
 /* --- keys --- */
@@ -79,15 +79,16 @@ typedef struct store_object {
 
     /* The store's own. */
     store_t *store;
-    store_key_t key;
-    uint64_t variant, id;
-    uint32_t entry;      /* in the index; STORE_NO_ENTRY: one that is being filled */
-    uint32_t pin;        /* the slot that holds its memory; 0: none */
-    const char *memory;  /* the body, when it is in memory */
-    off_t memory_at;     /* the same as an offset in the descriptor */
+    uint64_t key[2], variant;
+    uint64_t id;         /* 0: it is not open */
+    uint32_t version;
+    uint32_t entry;      /* in the index */
+    str_t record;        /* the bytes that the head is a slice of */
+    uint32_t pin;        /* what holds its memory; 0: it is not in memory */
+    const char *memory;  /* the body there */
     int fd;              /* the file; -1: none */
     off_t file_at;       /* of the body in it */
-    uint32_t fill, fill_turn;
+    uint32_t fill, turn; /* who fills it; 0: nobody */
 } store_object_t;
 
 typedef enum store_found {
@@ -138,11 +139,13 @@ typedef enum store_turn {
 
 /*
  * Asks for the turn to fetch key and variant. There is one filler at a time over all workers; when it
- * dies with its process one of those who wait gets the turn. Those who wait are woken by events.
- * Suspends.
+ * dies with its process one of those who wait gets the turn. Those who wait are woken by events. seen:
+ * what store_open made of it (it is closed by the caller, and stays as it was after the close): what is
+ * stored has changed since: RETRY. Suspends.
  */
 store_turn_t store_join(store_t *s, const store_key_t *key, str_t variant, uint64_t timeout_ms,
-                        pool_t *pool, store_object_t *o, store_fill_t **fill);
+                        pool_t *pool, const store_object_t *seen, store_object_t *o,
+                        store_fill_t **fill);
 
 typedef struct store_response {
     str_t head;

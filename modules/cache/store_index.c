@@ -328,7 +328,7 @@ static void assign(store_entry_t *e, const store_entry_t *from)
     store(&e->checked, from->born);
     store(&e->used, from->used);
     store(&e->memory, 0);
-    store(&e->updating, 0);
+    store(&e->requests, from->requests);
     end_change(e);
 }
 
@@ -491,6 +491,18 @@ bool store_index_thin(store_index_t *ix, const uint64_t key[2], uint16_t vary, u
     if (victim != none) remove_entry(ix, s, victim, gone);
     close_shard(s);
     return victim != none;
+}
+
+unsigned store_index_variants(store_index_t *ix, const uint64_t key[2])
+{
+    shard_t *s = shard_of(ix, key);
+    wanted_t w = {.key = key, .any = true};
+    unsigned n = 0;
+    lock(ix, s);
+    for (uint32_t i = *bucket_of(ix, s, key[1]); i != none; i = ix->entries[i].next)
+        n += is_it(&ix->entries[i], &w);
+    shm_unlock(&s->lock);
+    return n;
 }
 
 bool store_index_evict(store_index_t *ix, unsigned shard, store_entry_t *gone)

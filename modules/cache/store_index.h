@@ -50,7 +50,7 @@ typedef struct store_entry {
     uint32_t next;     /* in the chain */
     uint64_t key[2], variant;
     uint64_t id;       /* of the body: no other has had it */
-    uint64_t length;   /* of the body; requests counted */
+    uint64_t length;   /* of the body */
     uint32_t born;     /* the purge clock (store_purge) when it was asked for */
     uint32_t stored;   /* unix seconds */
     uint32_t until;    /* of a pass: unix seconds */
@@ -63,7 +63,7 @@ typedef struct store_entry {
     uint32_t checked;  /* no purge up to this one concerns it */
     uint32_t used;     /* unix seconds, give or take a sweep */
     uint32_t memory;   /* its place in memory (store_memory); 0: none */
-    uint32_t updating; /* 1 + the row of the process that writes a new head; 0: none */
+    uint32_t requests; /* of a count */
     uint32_t ahead, behind; /* in the queue */
 } store_entry_t;
 
@@ -127,6 +127,9 @@ bool store_index_thin(store_index_t *ix, const uint64_t key[2], uint16_t vary, u
 
 /* Makes one entry of the shard go, by the policy. False: it has none. */
 bool store_index_evict(store_index_t *ix, unsigned shard, store_entry_t *gone);
+
+/* How many objects are stored under the key. */
+unsigned store_index_variants(store_index_t *ix, const uint64_t key[2]);
 
 unsigned store_index_shards(const store_index_t *ix);
 

@@ -1,0 +1,384 @@
+#include "modules/cache/store_filler.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/base/buf.h"
+#include "core/base/clock.h"
+#include "core/base/crc32c.h"
+#include "core/base/list.h"
+#include "core/base/log.h"
+#include "modules/cache/store_record.h"
+
+enum {
+    BUFFER = 16 * 1024, /* of a body, before it goes to the file */
+    VARIANTS_MOST = 64, /* objects of one key */
+};
+
+struct store_fill {
+    list_t link;
+    store_t *store;
+    store_row_t *row;
+    store_key_t key;      /* its text is the fill's own */
+    char *texts;          /* NULL: no head yet. What the record's slices point into */
+    store_record_t record;
+    uint16_t vary;
+    int64_t length;       /* -1: not known */
+    uint64_t total;       /* bytes of the body so far */
+    uint64_t flushed;     /* those of them in the file */
+    buf_t *buf;           /* the others */
+    int fd;               /* the file; -1: none yet */
+    int err;              /* cannot be stored any more */
+};
+
+static list_t fills = {&fills, &fills};
+
+/* --- begin and end --- */
+
+static void *must(void *p)
+{
+    if (!p) panic("out of memory: a response that is to be stored");
+    return p;
+}
+
+store_fill_t *store_filler_new(store_t *s, const store_key_t *key, store_row_t *row)
+{
+    store_fill_t *f = must(malloc(sizeof(*f) + key->text.n));
+    *f = (store_fill_t){.store = s, .row = row, .key = *key, .fd = -1, .length = -1};
+    char *text = (char *)(f + 1);
+    if (key->text.n) memcpy(text, key->text.p, key->text.n);
+    f->key.text = str_make(text, key->text.n);
+    list_push(&fills, &f->link);
+    return f;
+}
+
+static void end(store_fill_t *f)
+{
+    if (f->fd >= 0) close(f->fd);
+    store_fills_end(f->store, f->row);
+    list_remove(&f->link);
+    buf_return(f->buf);
+    free(f->texts);
+    free(f);
+}
+
+static void drop_file(store_fill_t *f)
+{
+    if (f->fd >= 0) store_file_discard(&f->store->dir, f->record.id);
+}
+
+void store_fill_abandon(store_fill_t *f)
+{
+    STORE_COUNT(f->store, abandoned);
+    drop_file(f);
+    end(f);
+}
+
+bool store_fill_wanted(const store_fill_t *f)
+{
+    return __atomic_load_n(&f->row->waiting, __ATOMIC_SEQ_CST) != 0;
+}
+
+/* The disk may have room again later, so that storing is off for a while. */
+static int failed(store_fill_t *f, int err)
+{
+    if (err == -ENOSPC || err == -EDQUOT || err == -EROFS || err == -EIO)
+        store_zone_full(f->store, -err);
+    else
+        LOG(&log_main, LOG_ERR, -err, "a file of the cache \"%s\" cannot be written",
+            f->store->options.path.p);
+    return f->err = err;
+}
+
+/* --- the head --- */
+
+static size_t put_tags(char *out, const store_response_t *r)
+{
+    for (unsigned i = 0; i < r->tag_count; i++) {
+        uint64_t hash = store_purge_tag_hash(r->tags[i]);
+        memcpy(out + i * sizeof(hash), &hash, sizeof(hash));
+    }
+    return r->tag_count * sizeof(uint64_t);
+}
+
+/* The record with texts of its own. False: it is larger than a record may be. */
+static bool make_record(store_fill_t *f, const store_response_t *r)
+{
+    char tags[STORE_TAGS_MAX * sizeof(uint64_t)];
+    store_record_t *rec = &f->record;
+    if (r->tag_count > STORE_TAGS_MAX) return false;
+    *rec = (store_record_t){.id = store_zone_next_id(f->store),
+                            .variant = store_zone_variant(r->variant),
+                            .born = f->row->born,
+                            .stored = (uint32_t)clock_unix(),
+                            .key = f->key.text,
+                            .vary = r->vary,
+                            .head = r->head,
+                            .tags = str_make(tags, put_tags(tags, r))};
+    rec->size = store_record_size(rec);
+    if (!rec->size) return false;
+    rec->room = store_record_room(rec->size);
+    f->texts = must(malloc(rec->size));
+    store_record_put(f->texts, rec);
+    return store_record_peek(str_make(f->texts, rec->size), rec);
+}
+
+static bool too_large(const store_t *s, int64_t length)
+{
+    return s->options.max_size && length > 0 && (uint64_t)length > s->options.max_size;
+}
+
+static void tell_state(store_fill_t *f, store_row_state_t state)
+{
+    store_row_t next = {.state = state,
+                        .variant = f->record.variant,
+                        .id = f->record.id,
+                        .length = f->length,
+                        .bytes = f->flushed,
+                        .room = f->record.room,
+                        .vary = f->vary};
+    store_fills_change(f->store, f->row, &next);
+}
+
+static int flush(store_fill_t *f, str_t more);
+
+int store_fill_head(store_fill_t *f, const store_response_t *r)
+{
+    if (store_zone_is_full(f->store)) return f->err = -ENOSPC;
+    f->vary = store_zone_vary(f->store, r->vary);
+    if (f->vary == STORE_VARY_FULL || too_large(f->store, r->length) || !make_record(f, r))
+        return f->err = -EFBIG;
+    f->length = r->length;
+    tell_state(f, STORE_ROW_HEADED);
+    return store_fill_wanted(f) ? flush(f, STR("")) : 0;
+}
+
+/* --- the body --- */
+
+static off_t body_at(const store_fill_t *f)
+{
+    return 2 * (off_t)f->record.room;
+}
+
+/* Makes the file with its record and what there is of the body: one write. */
+static int write_first(store_fill_t *f, str_t body, str_t more)
+{
+    int fd = store_file_create(&f->store->dir, f->record.id);
+    if (fd < 0) return fd;
+    f->fd = fd;
+    char *rooms = must(calloc(2, f->record.room));
+    store_record_put(rooms, &f->record);
+    struct iovec iov[3] = {{rooms, (size_t)body_at(f)},
+                           {(char *)(uintptr_t)body.p, body.n},
+                           {(char *)(uintptr_t)more.p, more.n}};
+    int err = store_file_write(fd, iov, 3, 0);
+    free(rooms);
+    return err;
+}
+
+static int write_more(store_fill_t *f, str_t body, str_t more)
+{
+    struct iovec iov[2] = {{(char *)(uintptr_t)body.p, body.n},
+                           {(char *)(uintptr_t)more.p, more.n}};
+    return store_file_write(f->fd, iov, 2, body_at(f) + (off_t)f->flushed);
+}
+
+/* Writes what is buffered and more behind it; others see it. */
+static int flush(store_fill_t *f, str_t more)
+{
+    str_t body = f->buf ? buf_str(f->buf) : STR("");
+    bool first = f->fd < 0;
+    int err = first ? write_first(f, body, more) : write_more(f, body, more);
+    if (err) return failed(f, err);
+    f->flushed += body.n + more.n;
+    if (f->buf) buf_clear(f->buf);
+    if (first) tell_state(f, STORE_ROW_FILLING);
+    else store_fills_more(f->row, f->flushed);
+    return 0;
+}
+
+int store_fill_body(store_fill_t *f, str_t data)
+{
+    if (f->err) return f->err;
+    ASSERT(f->texts);
+    f->total += data.n;
+    if (f->length >= 0 && f->total > (uint64_t)f->length) return f->err = -EFBIG;
+    if (too_large(f->store, (int64_t)f->total)) return f->err = -EFBIG;
+    f->record.body_check = crc32c_add(f->record.body_check, data);
+    if (!f->buf) f->buf = buf_take(BUFFER);
+    if (data.n > buf_room(f->buf)) return flush(f, data);
+    buf_put(f->buf, data);
+    return store_fill_wanted(f) ? flush(f, STR("")) : 0;
+}
+
+void store_filler_show_wanted(void)
+{
+    LIST_EACH(it, &fills)
+    {
+        store_fill_t *f = LIST_OF(it, store_fill_t, link);
+        if (f->texts && !f->err && f->fd < 0 && store_fill_wanted(f)) flush(f, STR(""));
+    }
+}
+
+/* --- whole --- */
+
+static store_entry_t entry_of(const store_fill_t *f)
+{
+    const store_record_t *r = &f->record;
+    return (store_entry_t){.key = {f->key.hash[0], f->key.hash[1]},
+                           .variant = r->variant,
+                           .kind = STORE_KIND_OBJECT,
+                           .id = r->id,
+                           .length = r->length,
+                           .born = r->born,
+                           .stored = r->stored,
+                           .used = (uint32_t)clock_unix(),
+                           .body_at = (uint32_t)body_at(f),
+                           .vary = f->vary};
+}
+
+static int write_whole(store_fill_t *f)
+{
+    str_t body = f->buf ? buf_str(f->buf) : STR("");
+    f->record.complete = true;
+    f->record.length = f->total;
+    if (f->fd < 0) return write_first(f, body, STR(""));
+    int err = body.n ? write_more(f, body, STR("")) : 0;
+    if (err) return err;
+    store_record_put(f->texts, &f->record);
+    store_record_peek(str_make(f->texts, f->record.size), &f->record);
+    struct iovec iov = {f->texts, f->record.size};
+    return store_file_write(f->fd, &iov, 1, 0);
+}
+
+static bool was_purged(const store_fill_t *f)
+{
+    const store_record_t *r = &f->record;
+    store_suspect_t suspect = {.born = r->born,
+                               .key_hash = f->key.hash[0],
+                               .key = r->key,
+                               .tags = r->tags.p,
+                               .tag_count = store_record_tags(r)};
+    return store_purge_check(f->store->shared->purge, &suspect) != STORE_GOOD;
+}
+
+static int publish(store_fill_t *f)
+{
+    store_t *s = f->store;
+    store_file_t name = {{f->key.hash[0], f->key.hash[1]}, f->record.variant};
+    store_entry_t e = entry_of(f), gone;
+    store_put_t out;
+    int err = store_file_publish(&s->dir, f->record.id, &name);
+    if (err) return err;
+    store_index_put(s->shared->index, &e, &out);
+    store_zone_clear(s, &out.replaced, false); /* its file is this one now */
+    store_zone_clear(s, &out.evicted, true);
+    if (out.evicted.kind != STORE_KIND_FREE) STORE_COUNT(s, evicted);
+    while (store_index_thin(s->shared->index, e.key, e.vary, VARIANTS_MOST, &gone))
+        store_zone_clear(s, &gone, true);
+    return 0;
+}
+
+static int judge(const store_fill_t *f)
+{
+    if (f->err) return f->err;
+    if (!f->texts) return -EINVAL;
+    if (f->length >= 0 && f->total != (uint64_t)f->length) return -EPIPE;
+    return was_purged(f) ? -ESTALE : 0;
+}
+
+int store_fill_commit(store_fill_t *f)
+{
+    int err = judge(f);
+    if (!err && (err = write_whole(f)) != 0) failed(f, err);
+    if (!err && (err = publish(f)) != 0) failed(f, err);
+    if (err) {
+        store_fill_abandon(f);
+        return err;
+    }
+    STORE_COUNT(f->store, stored);
+    end(f);
+    return 0;
+}
+
+void store_fill_pass(store_fill_t *f, unsigned seconds)
+{
+    store_put_t out;
+    store_entry_t e = {.key = {f->key.hash[0], f->key.hash[1]},
+                       .variant = STORE_VARIANT_PASS,
+                       .kind = STORE_KIND_PASS,
+                       .used = (uint32_t)clock_unix(),
+                       .until = (uint32_t)clock_unix() + seconds};
+    store_index_put(f->store->shared->index, &e, &out);
+    store_zone_clear(f->store, &out.evicted, true);
+    drop_file(f);
+    end(f);
+}
+
+/* --- after a 304 --- */
+
+/* The stored record with another head, in memory of its own; NULL: it does not fit its room. */
+static char *renewed_record(const store_fill_t *f, const store_object_t *o, str_t head,
+                            store_record_t *r)
+{
+    if (!store_record_peek(o->record, r)) return NULL;
+    r->head = head;
+    r->version = (uint8_t)(o->version + 1);
+    r->born = f->row->born;
+    r->stored = (uint32_t)clock_unix();
+    r->size = store_record_size(r);
+    if (!r->size || r->size > r->room) return NULL;
+    char *bytes = must(malloc(r->size));
+    store_record_put(bytes, r);
+    return bytes;
+}
+
+/* Into the room that is not in use, if it still is the same body's file. */
+static int write_record(store_t *s, const store_object_t *o, const store_record_t *r, char *bytes,
+                        bool second)
+{
+    char fixed[STORE_RECORD_FIXED];
+    uint64_t id;
+    store_file_t name = {{o->key[0], o->key[1]}, o->variant};
+    int fd = store_file_open(&s->dir, &name, true);
+    if (fd < 0) return fd;
+    ssize_t n = store_file_read(fd, fixed, sizeof(fixed), second ? 0 : (off_t)r->room);
+    memcpy(&id, fixed + STORE_RECORD_ID_AT, sizeof(id));
+    struct iovec iov = {bytes, r->size};
+    int err = n != sizeof(fixed) || id != o->id ? -ESTALE : 0;
+    if (!err) err = store_file_write(fd, &iov, 1, second ? (off_t)r->room : 0);
+    close(fd);
+    return err;
+}
+
+static int renew(store_fill_t *f, store_object_t *o, str_t head)
+{
+    store_t *s = f->store;
+    store_record_t r;
+    store_entry_t e;
+    char *bytes = renewed_record(f, o, head, &r);
+    if (!bytes) return -EFBIG;
+    int err = !store_index_copy(s->shared->index, o->entry, &e) || e.id != o->id ? -ESTALE : 0;
+    bool second = !err && !(e.flags & STORE_SECOND);
+    if (!err) err = write_record(s, o, &r, bytes, second);
+    free(bytes);
+    if (err) return err;
+    uint32_t memory = e.memory;
+    e.stored = r.stored;
+    e.born = r.born;
+    e.version = r.version;
+    e.flags = (uint8_t)((e.flags & STORE_UNVERIFIED) | (second ? STORE_SECOND : 0));
+    if (!store_index_renew(s->shared->index, o->entry, &e)) return -ESTALE;
+    if (s->memory) store_memory_drop(s->memory, memory, e.id);
+    return 0;
+}
+
+int store_fill_refresh(store_fill_t *f, store_object_t *o, str_t head)
+{
+    int err = renew(f, o, head);
+    if (!err) STORE_COUNT(f->store, refreshed);
+    else store_remove(o);
+    end(f);
+    return err;
+}

@@ -1,0 +1,198 @@
+#include "modules/cache/store_zone.h"
+
+#include <errno.h>
+
+#include "core/base/clock.h"
+#include "core/base/hash.h"
+#include "core/base/log.h"
+#include "core/shared/shm.h"
+#include "modules/cache/store_fill.h"
+#include "modules/cache/store_lane.h"
+
+enum {
+    VARIES = 512,              /* lists of selecting fields */
+    TAG_PLACES_MOST = 1 << 16, /* of the table of purges; a bytes' worth of the zone each at least */
+    TAG_PLACES_LEAST = 256,
+    ZONE_PER_TAG = 128,
+};
+
+typedef struct vary_text {
+    uint32_t n;
+    char text[STORE_VARY_MAX];
+} vary_text_t;
+
+typedef struct store_varies {
+    shm_lock_t lock;
+    uint32_t count;
+    vary_text_t *texts[VARIES];
+    slab_t *slab;
+} store_varies_t;
+
+/* --- making --- */
+
+static unsigned tag_places(size_t zone)
+{
+    unsigned n = TAG_PLACES_LEAST;
+    while (n < TAG_PLACES_MOST && n < zone / ZONE_PER_TAG) n *= 2;
+    return n;
+}
+
+static void *make(slab_t *slab, size_t n)
+{
+    void *p = slab_alloc(slab, n);
+    if (p) memset(p, 0, n);
+    return p;
+}
+
+static bool make_parts(store_shared_t *sh, slab_t *slab, const store_options_t *o)
+{
+    enum { SPARE = 8 * SLAB_PAGE }; /* for lists of selecting fields */
+    sh->varies = make(slab, sizeof(*sh->varies));
+    sh->counts = make(slab, o->rows * sizeof(*sh->counts));
+    sh->purge = store_purge_init(slab, tag_places(o->keys_size));
+    sh->fills = store_fills_init(slab, o->keys_size);
+    if (!sh->varies || !sh->counts || !sh->purge || !sh->fills) return false;
+    shm_lock_init(&sh->varies->lock);
+    sh->varies->count = 1; /* 0: none */
+    sh->varies->slab = slab;
+    sh->index = store_index_init(slab, SPARE);
+    return sh->index;
+}
+
+static void *init(slab_t *slab, void *arg)
+{
+    store_shared_t *sh = make(slab, sizeof(*sh));
+    if (!sh || !make_parts(sh, slab, arg)) return NULL;
+    sh->next_id = (uint64_t)clock_unix() << 24; /* above those of earlier runs */
+    return sh;
+}
+
+bool store_zone_want(zone_set_t *set, store_t *s, const char **why)
+{
+    store_options_t *o = &s->options;
+    str_t kind = pool_printf(set->pool, "cache %u " STR_FMT, o->rows, STR_ARG(o->path));
+    s->keys = zone_want(set, o->name, o->keys_size, kind.p, init, o, why);
+    if (!s->keys || o->memory_size == 0) return s->keys;
+    str_t name = pool_printf(set->pool, STR_FMT ":memory", STR_ARG(o->name));
+    s->memory_zone = zone_want(set, name, o->memory_size, kind.p, store_memory_init, &o->rows, why);
+    if (s->memory_zone) s->memory_zone->file = true;
+    return s->memory_zone;
+}
+
+int store_enter(store_t *s)
+{
+    static store_counts_t uncounted;
+    int row = worker_row();
+    s->shared = s->keys->root;
+    s->memory = s->memory_zone ? s->memory_zone->root : NULL;
+    s->counts = row >= 0 && (unsigned)row < s->options.rows ? &s->shared->counts[row] : &uncounted;
+    if (s->memory) store_memory_join(s->memory);
+    s->dir = (store_dir_t){.path = s->options.path.p, .fd = -1};
+    memcpy(s->dir.levels, s->options.levels, sizeof(s->dir.levels));
+    int err = store_fills_enter();
+    if (!err) err = store_dir_open(&s->dir);
+    if (err)
+        LOG(&log_main, LOG_ALERT, -err, "the cache \"%s\" cannot be used", s->options.path.p);
+    s->entered = !err;
+    return err;
+}
+
+void store_leave(store_t *s)
+{
+    if (s->entered) store_dir_close(&s->dir);
+    s->entered = false;
+}
+
+/* --- lists of selecting fields --- */
+
+static uint32_t find_vary(const store_varies_t *v, str_t vary)
+{
+    for (uint32_t i = 1; i < v->count; i++)
+        if (str_eq(str_make(v->texts[i]->text, v->texts[i]->n), vary)) return i;
+    return 0;
+}
+
+static uint32_t add_vary(store_varies_t *v, str_t vary)
+{
+    if (v->count == VARIES) return STORE_VARY_FULL;
+    vary_text_t *t = slab_alloc(v->slab, offsetof(vary_text_t, text) + vary.n);
+    if (!t) return STORE_VARY_FULL;
+    memcpy(t->text, vary.p, vary.n);
+    t->n = (uint32_t)vary.n;
+    v->texts[v->count] = t;
+    __atomic_store_n(&v->count, v->count + 1, __ATOMIC_RELEASE);
+    return v->count - 1;
+}
+
+uint16_t store_zone_vary(store_t *s, str_t vary)
+{
+    store_varies_t *v = s->shared->varies;
+    if (vary.n == 0) return 0;
+    if (vary.n > STORE_VARY_MAX) return STORE_VARY_FULL;
+    if (shm_lock(&v->lock) == SHM_LOCK_RECOVER) shm_lock_repaired(&v->lock);
+    uint32_t number = find_vary(v, vary);
+    if (!number) number = add_vary(v, vary);
+    shm_unlock(&v->lock);
+    return (uint16_t)number;
+}
+
+str_t store_zone_vary_text(const store_t *s, uint16_t number)
+{
+    const store_varies_t *v = s->shared->varies;
+    if (number == 0 || number >= __atomic_load_n(&v->count, __ATOMIC_ACQUIRE)) return STR("");
+    return str_make(v->texts[number]->text, v->texts[number]->n);
+}
+
+uint64_t store_zone_variant(str_t variant)
+{
+    uint64_t wide[2];
+    if (variant.n == 0) return 0;
+    hash_wide(variant, wide);
+    return wide[0] > STORE_VARIANT_COUNT ? wide[0] : wide[0] + STORE_VARIANT_COUNT + 1;
+}
+
+/* --- ids --- */
+
+uint64_t store_zone_next_id(store_t *s)
+{
+    return __atomic_add_fetch(&s->shared->next_id, 1, __ATOMIC_RELAXED);
+}
+
+void store_zone_seen_id(store_t *s, uint64_t id)
+{
+    uint64_t now = __atomic_load_n(&s->shared->next_id, __ATOMIC_RELAXED);
+    while (now < id && !__atomic_compare_exchange_n(&s->shared->next_id, &now, id, true,
+                                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        continue;
+}
+
+/* --- a full disk --- */
+
+void store_zone_full(store_t *s, int err)
+{
+    uint64_t until = clock_ms() + STORE_FULL_MS;
+    if (__atomic_exchange_n(&s->shared->full_until, until, __ATOMIC_RELAXED) == 0)
+        LOG(&log_main, LOG_CRIT, err, "the cache \"%s\" cannot be written, storing is off for now",
+            s->options.path.p);
+}
+
+bool store_zone_is_full(store_t *s)
+{
+    uint64_t until = __atomic_load_n(&s->shared->full_until, __ATOMIC_RELAXED);
+    if (!until) return false;
+    if (clock_ms() < until) return true;
+    if (__atomic_compare_exchange_n(&s->shared->full_until, &until, 0, false, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED))
+        LOG(&log_main, LOG_NOTICE, 0, "the cache \"%s\" is written to again", s->options.path.p);
+    return false;
+}
+
+/* --- what has gone --- */
+
+void store_zone_clear(store_t *s, const store_entry_t *gone, bool file)
+{
+    if (gone->kind != STORE_KIND_OBJECT) return;
+    if (gone->memory && s->memory) store_memory_drop(s->memory, gone->memory, gone->id);
+    store_file_t f = {{gone->key[0], gone->key[1]}, gone->variant};
+    if (file) store_file_unlink(&s->dir, &f);
+}
