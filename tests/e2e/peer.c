@@ -56,7 +56,7 @@ pid_t peer_nginx(const char *name, const char *http)
     const char *file = text("%s.conf", name), *log = file_path(text("%s.log", name));
     const char *program = access("/usr/sbin/nginx", X_OK) == 0 ? "/usr/sbin/nginx" : "nginx";
     const char *argv[] = {program, "-p", harness_dir(), "-e", log, "-c", file_path(file), NULL};
-    file_write(file, text("daemon off; pid @dir@/%s.pid; error_log %s; worker_processes 1;\n"
+    file_write(file, text("daemon off; master_process off; pid @dir@/%s.pid; error_log %s;\n"
                           "events {}\n"
                           "http { access_log off; client_body_temp_path @dir@/%s-body;\n"
                           "proxy_temp_path @dir@/%s-proxy; fastcgi_temp_path @dir@/%s-fcgi;\n"

@@ -1,6 +1,7 @@
 /*
  * peer: real servers from Debian as origins. Each takes the port @name@ and is up when the call
- * returns with its process id. One that was killed may be started again on its port.
+ * returns its process id: the one process that it is, so that it can be stopped, or killed and
+ * started again on its port.
  */
 #ifndef TESTS_E2E_PEER_H
 #define TESTS_E2E_PEER_H
