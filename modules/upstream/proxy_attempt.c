@@ -9,7 +9,6 @@
 #include "modules/upstream/proxy_request.h"
 #include "modules/upstream/proxy_response.h"
 #include "modules/upstream/proxy_upload.h"
-#include "modules/upstream/sticky.h"
 
 static const char *const connecting = "connecting to upstream";
 static const char *const reading = "reading response header from upstream";
@@ -166,8 +165,6 @@ void proxy_attempt_end(proxy_t *p, verdict_t v)
     }
     if (proxy_attempt(p)->response_us < 0 && !p->r->detached)
         proxy_attempt(p)->response_us = elapsed_us(p);
-    if (v.kind == VERDICT_REPLIED || v.kind == VERDICT_REROUTE)
-        sticky_served(p->target.group, p->peer, p->r);
     if (balance_done(&p->choice, p->peer, result_of(p, v), proxy_attempt(p)))
         proxy_log(p, LOG_WARNING, 0, "upstream server temporarily disabled",
                   p->client ? reading : connecting);

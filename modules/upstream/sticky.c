@@ -172,11 +172,5 @@ void sticky_answered(const upstream_t *g, upstream_peer_t *peer, request_t *r)
     const sticky_t *s = g->policy.sticky;
     if (!s) return;
     if (s->kind == STICKY_COOKIE) set_cookie(g, peer, r);
-    if (s->kind == STICKY_LEARN && s->by_header) learn(g, peer, r);
-}
-
-void sticky_served(const upstream_t *g, const upstream_peer_t *peer, request_t *r)
-{
-    const sticky_t *s = g->policy.sticky;
-    if (s && s->kind == STICKY_LEARN && !s->by_header) learn(g, peer, r);
+    if (s->kind == STICKY_LEARN) learn(g, peer, r);
 }

@@ -32,7 +32,6 @@ typedef struct sticky {
     /* route, learn */
     text_list_t lookup, create;
     msec_t timeout;
-    bool by_header;         /* a session begins with the head of the answer, not with its end */
     zone_t *zone;           /* of the secret, or of the sessions */
     size_t size;            /* of the zone */
 } sticky_t;
@@ -46,8 +45,8 @@ str_t sticky_find(upstream_t *g, request_t *r);
 /* Whether that is the peer's identity. */
 bool sticky_is(const upstream_peer_t *peer, str_t identity);
 
-/* The peer has answered: the head of the reply is being made. Then: the exchange has ended well. */
+/* The peer has answered: the head of the reply is being made. The client's next request may follow
+   it at once, so whatever is to be remembered is from now on. */
 void sticky_answered(const upstream_t *g, upstream_peer_t *peer, request_t *r);
-void sticky_served(const upstream_t *g, const upstream_peer_t *peer, request_t *r);
 
 #endif

@@ -7,8 +7,7 @@ static const char example_cookie[] =
     "sticky cookie NAME [expires=1h|max] [domain=...] [path=/] [httponly] [secure] "
     "[samesite=strict|lax|none] [secret=...]";
 static const char example_learn[] =
-    "sticky learn create=$upstream_cookie_id lookup=$cookie_id zone=sessions:1m [timeout=10m] "
-    "[header]";
+    "sticky learn create=$upstream_cookie_id lookup=$cookie_id zone=sessions:1m [timeout=10m]";
 
 static bool invalid(conf_t *cf, const tree_node_t *node, unsigned word, const char *hint)
 {
@@ -125,8 +124,8 @@ static bool set_zone(conf_t *cf, const tree_node_t *node, unsigned word, str_t v
 static bool set_learn_word(conf_t *cf, const tree_node_t *node, unsigned word, sticky_t *s)
 {
     str_t text = node->words[word].text, value;
-    if (str_eq(text, STR("header"))) return s->by_header = true;
-    if (str_eq(text, STR("sync"))) return true; /* all workers share the zone anyway */
+    /* It is learnt with the head in any case, and all workers share the zone. */
+    if (str_eq(text, STR("header")) || str_eq(text, STR("sync"))) return true;
     if (value_keyed(text, "create", &value)) return add_variable(cf, node, word, value, &s->create);
     if (value_keyed(text, "lookup", &value)) return add_variable(cf, node, word, value, &s->lookup);
     if (value_keyed(text, "timeout", &value)) return conf_msec(cf, node, word, value, &s->timeout);

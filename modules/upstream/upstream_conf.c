@@ -265,8 +265,7 @@ const conf_row_t upstream_conf_rows[] = {
            "the origin that the client's network (IPv4: its first three bytes) leads to"),
     METHOD("sticky", 1, UINT_MAX, sticky_conf_set,
            "clients keep their server: sticky cookie NAME [expires= domain= path= samesite= secret= "
-           "httponly secure], sticky route $var..., sticky learn create= lookup= zone= [timeout=] "
-           "[header]"),
+           "httponly secure], sticky route $var..., sticky learn create= lookup= zone= [timeout=]"),
     METHOD("queue", 1, 2, set_queue,
            "requests of each worker that wait while all origins have max_conns: queue N "
            "[timeout=60s]"),
