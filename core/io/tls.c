@@ -16,6 +16,7 @@ enum {
     BATCH = 3 * RECORD,              /* plain text of one write: its records fill a buffer of 64k */
     BATCH_ROOM = 3 * (RECORD + 256),
     SMALL_ROOM = 4096,
+    OUT_MOST = 4 * BATCH_ROOM,
 };
 
 typedef struct tls {
@@ -62,12 +63,17 @@ static int bio_read(BIO *bio, char *p, size_t n, size_t *got)
     return r > 0;
 }
 
-/* Takes everything: what goes out is flush's business. */
+/* Takes what comes: its way out is flush's business. A peer that asks for answers (key updates) and
+   does not read them is not put up with for long. */
 static int bio_write(BIO *bio, const char *p, size_t n, size_t *put)
 {
     tls_t *t = BIO_get_data(bio);
     size_t usual = SSL_is_init_finished(t->ssl) && n > SMALL_ROOM / 2 ? BATCH_ROOM : SMALL_ROOM;
     BIO_clear_retry_flags(bio);
+    if (t->out && buf_used(t->out) > OUT_MOST) {
+        t->io_error = -ENOBUFS;
+        return 0;
+    }
     if (!t->out) t->out = buf_take(n > usual ? n : usual);
     if (buf_room(t->out) < n) {
         size_t needed = buf_used(t->out) + n;

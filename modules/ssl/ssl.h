@@ -47,6 +47,8 @@ typedef struct ssl_conf {
     ssl_commands_t commands;
     size_t buffer_size; /* the largest record */
     unsigned verify, depth;
+    msec_t handshake_timeout;
+    unsigned handshake_limit; /* in flight in a worker */
     zone_t *session_zone;     /* ssl_session_cache shared:; NULL: none */
     unsigned session_builtin; /* sessions of the worker's own cache; 0: none */
     bool session_off, tickets;

@@ -2,8 +2,9 @@
 
 #include <errno.h>
 
+#include "core/base/clock.h"
 #include "core/io/tls.h"
-#include "http/http.h"
+#include "modules/ssl/ssl_gate.h"
 #include "modules/ssl/ssl_hello.h"
 #include "modules/ssl/ssl_verify.h"
 
@@ -31,15 +32,26 @@ static bool agreed_on_h2(const SSL *ssl)
     return str_eq(str_make((const char *)p, n), STR("h2"));
 }
 
+/* Within the limits of the address's default server; what has been read goes to the stream. */
+static int shake(conn_t *c, tls_failure_t *why)
+{
+    const ssl_conf_t *conf = ssl_conf(conn_site(c)->fallback);
+    uint64_t until = clock_ms() + conf->handshake_timeout;
+    int err = ssl_gate_enter(conf->handshake_limit, conf->handshake_timeout);
+    if (err < 0) return err;
+    uint64_t left = until > clock_ms() ? until - clock_ms() : 0;
+    buf_t *read = c->in;
+    c->in = NULL;
+    err = tls_accept(&c->stream, conf->made->ctx, read, left, why);
+    ssl_gate_leave();
+    return err;
+}
+
 bool ssl_handshake(conn_t *c)
 {
-    site_server_t *server = conn_site(c)->fallback;
     tls_failure_t why;
-    buf_t *read = c->in;
-    if (!ssl_hello_begins(buf_str(read))) return true;
-    c->in = NULL;
-    int err = tls_accept(&c->stream, ssl_conf(server)->made->ctx, read,
-                         http_conf(server->conf)->client_header_timeout, &why);
+    if (!ssl_hello_begins(buf_str(c->in))) return true;
+    int err = shake(c, &why);
     if (err < 0) {
         log_failure(c, err, &why);
         return false;

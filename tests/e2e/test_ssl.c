@@ -246,7 +246,7 @@ E2E(ssl, plain_http_is_told_so)
 E2E(ssl, handshakes_that_break_off_are_logged_once)
 {
     certify("a.test", NULL, "");
-    subject_http("", "client_header_timeout 200ms; server { " TLS SHOW("a.test") SAY "}");
+    subject_http("", "ssl_handshake_timeout 200ms; server { " TLS SHOW("a.test") SAY "}");
     wire_t *w = wire_open("tls");
     wire_send_n(w, STR("\x16\x03\x01\x00\x05hello"));
     cr_assert(wire_rest(w).n > 0); /* an alert */
@@ -260,6 +260,35 @@ E2E(ssl, handshakes_that_break_off_are_logged_once)
     cr_assert(wire_closed(w));
     subject_log_await("client timed out (110: Connection timed out) while SSL handshaking");
     cr_assert_eq(subject_log_count("while SSL handshaking"), 3);
+}
+
+/* Those in flight keep their places; who waits is served when one becomes free. */
+E2E(ssl, handshakes_wait_for_a_place)
+{
+    certify("a.test", NULL, "");
+    subject_http("", "ssl_handshake_limit 2; server { " TLS SHOW("a.test") SAY "}");
+    wire_t *first = wire_open("tls"), *second = wire_open("tls");
+    wire_send_n(first, STR("\x16\x03\x01"));
+    wire_send_n(second, STR("\x16\x03\x01"));
+    wire_t *third = wire_open("tls");
+    wire_send_n(third, STR("\x16\x03\x01\x00\x05hello"));
+    subject_log_await("2 ssl_handshake_limit reached, new handshakes wait");
+    cr_assert(!wire_readable(third, 100));
+    wire_close(first);
+    cr_assert(wire_rest(third).n > 0); /* an alert */
+    wire_close(second);
+    assert_text(shown_to(NULL), "a.test");
+}
+
+E2E(ssl, nothing_is_negotiated_anew)
+{
+    certify("a.test", NULL, "");
+    subject_http("", "server { " TLS SHOW("a.test") SAY "}");
+    secure_how_t how = {.port = "tls", .version = TLS1_2_VERSION};
+    secure_t *s = secure_open(&how);
+    cr_assert(SSL_renegotiate(s->ssl) == 1);
+    cr_assert(SSL_do_handshake(s->ssl) != 1 || SSL_renegotiate_pending(s->ssl));
+    assert_text(secure_get(&how, "/"), text(" https [on] %u", harness_port("tls")));
 }
 
 /* --- what the test of a configuration says --- */
