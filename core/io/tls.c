@@ -14,8 +14,12 @@
 enum {
     RECORD = SSL3_RT_MAX_PLAIN_LENGTH,
     BATCH = 3 * RECORD,              /* plain text of one write: its records fill a buffer of 64k */
-    BATCH_ROOM = 3 * (RECORD + 256),
     SMALL_ROOM = 4096,
+    RECORD_COST = 64,                /* more than a record adds to its plain text */
+    EAGER_RECORD = 1369,             /* with that, a packet on any path */
+    EAGER_RECORDS = 10,
+    PAUSE_MS = 1000,
+    BATCH_ROOM = BATCH + (BATCH / EAGER_RECORD + 1) * RECORD_COST,
     OUT_MOST = 4 * BATCH_ROOM,
 };
 
@@ -25,6 +29,8 @@ typedef struct tls {
     buf_t *read;     /* of a server: what was read before it was known to be TLS; NULL: none */
     buf_t *out;      /* records on their way to the kernel; NULL: none */
     size_t accepted; /* plain text in `out` that its writer was told to offer again */
+    unsigned eager;  /* small records that are still to be sent */
+    uint64_t wrote_ms;
     int io_error;    /* of the socket, negative errno */
     int error;       /* what ended the connection, said to every later read */
     str_t name, peer; /* of a client; behind this struct */
@@ -68,13 +74,12 @@ static int bio_read(BIO *bio, char *p, size_t n, size_t *got)
 static int bio_write(BIO *bio, const char *p, size_t n, size_t *put)
 {
     tls_t *t = BIO_get_data(bio);
-    size_t usual = SSL_is_init_finished(t->ssl) && n > SMALL_ROOM / 2 ? BATCH_ROOM : SMALL_ROOM;
     BIO_clear_retry_flags(bio);
     if (t->out && buf_used(t->out) > OUT_MOST) {
         t->io_error = -ENOBUFS;
         return 0;
     }
-    if (!t->out) t->out = buf_take(n > usual ? n : usual);
+    if (!t->out) t->out = buf_take(n > SMALL_ROOM ? n : SMALL_ROOM);
     if (buf_room(t->out) < n) {
         size_t needed = buf_used(t->out) + n;
         t->out = buf_grow(t->out, needed > BATCH_ROOM ? needed : BATCH_ROOM);
@@ -170,22 +175,46 @@ static ssize_t finish_batch(tls_t *t)
     return (ssize_t)n;
 }
 
+/*
+ * A server's first records after a pause fit a packet each, up to what a fresh connection may have in
+ * flight (RFC 6928), so that a client can use the first packet without waiting for the others.
+ */
+static size_t record_size(const tls_t *t)
+{
+    return t->eager ? EAGER_RECORD : RECORD;
+}
+
+static void begin_batch(tls_t *t, size_t size)
+{
+    if (SSL_is_server(t->ssl) && clock_ms() - t->wrote_ms >= PAUSE_MS) t->eager = EAGER_RECORDS;
+    t->wrote_ms = clock_ms();
+    size_t most = size < BATCH ? size : BATCH;
+    if (size && !t->out) t->out = buf_take(most + (most / EAGER_RECORD + 1) * RECORD_COST);
+}
+
 /* The next record's plain text: from one piece as it lies, from several by way of `scratch`. */
-static str_t next_record(const struct iovec *iov, int n, size_t skip, char *scratch)
+static str_t next_record(const struct iovec *iov, int n, size_t skip, size_t most, char *scratch)
 {
     size_t have = 0;
     while (n && skip >= iov->iov_len) skip -= iov->iov_len, iov++, n--;
     if (n == 0) return (str_t){NULL, 0};
     size_t first = iov->iov_len - skip;
-    if (first >= RECORD || n == 1)
-        return str_make((char *)iov->iov_base + skip, first < RECORD ? first : RECORD);
-    for (; n && have < RECORD; iov++, n--, skip = 0) {
+    if (first >= most || n == 1)
+        return str_make((char *)iov->iov_base + skip, first < most ? first : most);
+    for (; n && have < most; iov++, n--, skip = 0) {
         size_t piece = iov->iov_len - skip;
-        if (piece > RECORD - have) piece = RECORD - have;
+        if (piece > most - have) piece = most - have;
         if (piece) memcpy(scratch + have, (char *)iov->iov_base + skip, piece);
         have += piece;
     }
     return str_make(scratch, have);
+}
+
+static size_t size_of(const struct iovec *iov, int n)
+{
+    size_t size = 0;
+    for (int i = 0; i < n; i++) size += iov[i].iov_len;
+    return size;
 }
 
 /* As many records as a batch has; the plain text in them, or an error. */
@@ -194,14 +223,16 @@ static ssize_t encrypt(tls_t *t, const struct iovec *iov, int n)
     static char scratch[RECORD]; /* nothing suspends here */
     size_t total = 0, put;
     ERR_clear_error();
+    begin_batch(t, size_of(iov, n));
     while (total < BATCH) {
-        str_t record = next_record(iov, n, total, scratch);
+        str_t record = next_record(iov, n, total, record_size(t), scratch);
         if (record.n == 0) break;
         int r = SSL_write_ex(t->ssl, record.p, record.n, &put);
         if (r <= 0) {
             r = failed(t, r);
             return t->error = r == -EAGAIN || r == 0 ? -EPIPE : r;
         }
+        if (t->eager) t->eager--;
         total += put;
     }
     return (ssize_t)total;

@@ -8,6 +8,8 @@
  * vector share records. What the kernel did not take is kept, and its plain text counts as written
  * only when it has gone: whoever got -EAGAIN offers the same bytes again (as stream_write does).
  *
+ * A server's records are small after a pause, then full.
+ *
  * An end without close_notify is an error (-ENODATA), not an end: only the message's own framing
  * can tell whether it was whole. Idle connections hold no buffers. Only tls_connect and tls_accept
  * suspend. Owned by the stream: stream_close says close_notify and frees all.

@@ -390,6 +390,38 @@ Test(tls, pieces_share_full_records, .init = begin, .fini = end)
     cr_assert_leq(records, LARGE / SSL3_RT_MAX_PLAIN_LENGTH + 3);
 }
 
+static size_t sizes[64];
+static unsigned sized;
+
+static void note_sizes(int out, int version, int type, const void *p, size_t n, SSL *ssl, void *arg)
+{
+    const unsigned char *head = p;
+    (void)version, (void)n, (void)ssl, (void)arg;
+    if (!out && type == SSL3_RT_HEADER && sized < 64) sizes[sized++] = (size_t)head[3] << 8 | head[4];
+}
+
+FIBER(answer_large, stream_write(&right, large, 100000, LONG_MS))
+FIBER(take_answer, while (taken < 100000) {
+    ssize_t n = stream_read(&left, large + 200000, 70000, LONG_MS);
+    if (n <= 0) break;
+    taken += (size_t)n;
+})
+
+/* After a pause the first records fit a packet each (1460 bytes on most paths); then they are full. */
+Test(tls, a_server_begins_with_small_records, .init = begin, .fini = end)
+{
+    shake_hands();
+    SSL_set_msg_callback(tls_ssl(&left), note_sizes);
+    run(answer_large, take_answer);
+    cr_assert_eq(taken, 100000);
+    cr_assert_gt(sized, 12); /* two tickets come first */
+    for (unsigned i = 2; i < 12; i++) cr_assert_leq(sizes[i], 1400, "%u: %zu", i, sizes[i]);
+    cr_assert_gt(sizes[12], SSL3_RT_MAX_PLAIN_LENGTH);
+    sized = 0, taken = 0;
+    run(answer_large, take_answer);
+    cr_assert_gt(sizes[0], SSL3_RT_MAX_PLAIN_LENGTH, "%zu", sizes[0]);
+}
+
 Test(tls, much_passes_a_slow_socket, .init = begin, .fini = end)
 {
     shake_hands();
