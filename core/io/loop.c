@@ -13,6 +13,8 @@ enum { EVENTS = 512 };
 static struct {
     int epoll;
     bool stop;
+    bool measured;     /* somebody wants to know idle_us */
+    uint64_t idle_us;
 } loop = {.epoll = -1};
 
 static list_t deferred = {&deferred, &deferred};
@@ -126,13 +128,21 @@ void loop_turn(int max_ms)
     static struct epoll_event events[EVENTS];
     int wait = fiber_any_ready() || !list_empty(&deferred) ? 0 : timer_next();
     if (max_ms >= 0 && (wait < 0 || wait > max_ms)) wait = max_ms;
+    uint64_t began_us = loop.measured ? clock_us_now() : 0;
     int n = epoll_wait(loop.epoll, events, EVENTS, wait);
+    if (loop.measured) loop.idle_us += clock_us_now() - began_us;
     if (n < 0 && errno != EINTR) LOG(&log_main, LOG_ALERT, errno, "epoll_wait() failed");
     clock_update();
     for (int i = 0; i < n; i++) mark(events[i].data.ptr, ready_bits(events[i].events));
     timer_run();
     fiber_run_ready();
     run_deferred();
+}
+
+uint64_t loop_idle_us(void)
+{
+    loop.measured = true;
+    return loop.idle_us;
 }
 
 void loop_run(void (*idle)(void))

@@ -75,6 +75,13 @@ void loop_defer(loop_task_t *t);
 void loop_run(void (*idle)(void));
 void loop_stop(void);
 
+/*
+ * Microseconds that this process has spent in waiting for events since this was asked for the first
+ * time. What is left of the time that has passed is work: how busy the loop is. Being asked once costs
+ * two readings of the clock per turn from then on.
+ */
+uint64_t loop_idle_us(void);
+
 /* One turn, waiting at most max_ms for events (-1: as long as it takes). For tests and the master. */
 void loop_turn(int max_ms);
 

@@ -1,7 +1,11 @@
 /* gzip: replies are packed in a content coding that their client takes, or unpacked from one that it
    does not. */
+#include "core/base/clock.h"
+#include "core/io/loop.h"
+#include "modules/gzip/adapt.h"
 #include "modules/gzip/body_pack.h"
 #include "modules/gzip/body_unpack.h"
+#include "modules/gzip/breach.h"
 #include "modules/gzip/compress.h"
 #include "modules/gzip/gunzip.h"
 #include "modules/gzip/gzip_conf.h"
@@ -26,11 +30,18 @@ static unsigned window_of(const gzip_coding_t *c)
     return window;
 }
 
+static unsigned adapted(unsigned level)
+{
+    static adapt_t state; /* of the worker */
+    adapt_note(&state, clock_us_now(), loop_idle_us());
+    return adapt_level(&state, level);
+}
+
 static void compress(request_t *r, const gzip_conf_t *c, coding_t coding)
 {
     const gzip_coding_t *said = &c->coding[coding];
     compress_how_t how = {.coding = coding,
-                          .level = said->level,
+                          .level = c->adaptive ? adapted(said->level) : said->level,
                           .window = window_of(said),
                           .whole_most = c->whole_most};
     compress_start(r, &how);
@@ -49,7 +60,7 @@ static int head(request_t *r)
     if (packs) pack = policy_compress(r, c);
     if (c->gunzip) unpack = policy_decompress(r, c);
     if ((pack.varies || unpack.varies) && c->vary) recode_vary(&r->reply);
-    if (pack.coding) compress(r, c, pack.coding);
+    if (pack.coding && !(c->breach_guard && breach_threatens(r))) compress(r, c, pack.coding);
     if (unpack.coding) gunzip_start(r, unpack.coding, c->gunzip_ratio);
     return 0;
 }

@@ -148,6 +148,13 @@ const conf_row_t gzip_conf_rows[] = {
     CONF_STRS("zstd_types", ALL, CONF, coding[CODING_ZSTD].types, USUAL),
     CONF_SIZE("zstd_window", ALL, CONF, coding[CODING_ZSTD].window, "512k", 1024, 8 << 20,
               "how far back repetition is looked for, as a power of two; bounds memory"),
+    CONF_FLAG("gzip_adaptive", ALL, CONF, adaptive, "off",
+              "lowers the level, in any coding, while the worker has no CPU left"),
+    CONF_FLAG("compress_breach_guard", ALL, CONF, breach_guard, "off",
+              "does not compress what another site may have asked for with the user's cookies or "
+              "Authorization and words of its own (arguments, a body, the path of an error), unless "
+              "the reply is Cache-Control: public: its size would tell what secrets stand beside them "
+              "(BREACH)"),
     CONF_FLAG("gunzip", ALL, CONF, gunzip, "off",
               "decompresses replies for clients that do not take gzip, Brotli or zstd"),
     CONF_NUMBER("gunzip_ratio", ALL, CONF, gunzip_ratio, "2000", 0, UINT_MAX,

@@ -41,6 +41,7 @@ typedef struct gzip_conf {
     unsigned body_ratio;    /* 0: no bound */
     unsigned body_pack;     /* proxy_request_compress: coding_t */
     bool vary;
+    bool adaptive, breach_guard;
     size_t whole_most;      /* bytes of a body that may be gathered */
     unsigned http_version;  /* GZIP_HTTP_: the least that gzip is made for */
     unsigned proxied;       /* GZIP_PROXIED_; 0: off */

@@ -657,6 +657,38 @@ E2E(gunzip, files_too)
     assert_plain(ask("GET", "/noise.gz", ""), noise);
 }
 
+/* --- when it should not, or not as much --- */
+
+E2E(gzip, sizes_tell_no_secrets)
+{
+    start("gzip on; compress_breach_guard on; location /off/ { alias www/; compress_breach_guard off; }");
+    assert_packed(get("/small.html"), page(SMALL));
+    assert_packed(get("/small.html?q=x"), page(SMALL));
+    assert_packed(ask("GET", "/small.html", TAKES "Cookie: a=b\r\n"), page(SMALL));
+    reply_t *r = ask("GET", "/small.html?q=x", TAKES "Cookie: a=b\r\n");
+    assert_plain(r, page(SMALL));
+    assert_field(r, "Vary", "Accept-Encoding");
+    assert_packed(ask("GET", "/small.html?q=x",
+                      TAKES "Cookie: a=b\r\nSec-Fetch-Site: same-origin\r\n"),
+                  page(SMALL));
+    assert_packed(ask("GET", "/small.html?q=x", TAKES "Cookie: a=b\r\nReferer: http://h/x\r\n"),
+                  page(SMALL));
+    assert_packed(ask("GET", "/off/small.html?q=x", TAKES "Cookie: a=b\r\n"), page(SMALL));
+}
+
+/* Who has time keeps the level: test_adapt.c has the rest. */
+E2E(gzip, an_idle_worker_adapts_nothing)
+{
+    start("gzip on; gzip_comp_level 9; location /adaptive/ { alias www/; gzip_adaptive on; }");
+    size_t n = get("/large.html")->body.n;
+    for (int i = 0; i < 3; i++) {
+        reply_t *r = get("/adaptive/large.html");
+        assert_packed(r, page(LARGE));
+        cr_assert_eq(r->body.n, n);
+        pause_ms(300);
+    }
+}
+
 /* --- the log --- */
 
 E2E(gzip, the_log_knows_the_ratio)

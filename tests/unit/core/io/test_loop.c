@@ -288,3 +288,17 @@ Test(loop, does_not_sleep_while_a_task_asks_to_run_again, .init = begin, .fini =
     loop_turn(0);
     cr_assert_eq(task_runs, 3);
 }
+
+/* Only lower bounds of what was waited, and upper ones of what cannot have been: speed does not matter. */
+Test(loop, knows_how_long_it_has_waited, .init = begin, .fini = end)
+{
+    loop_turn(20);
+    cr_assert_eq(loop_idle_us(), 0, "nobody had asked");
+    loop_turn(20);
+    uint64_t waited = loop_idle_us();
+    cr_assert_geq(waited, 19000);
+    for (uint64_t until = clock_us_now() + 20000; clock_us_now() < until;) continue;
+    cr_assert_eq(loop_idle_us(), waited, "work is no waiting");
+    loop_turn(0);
+    cr_assert_geq(loop_idle_us(), waited);
+}
