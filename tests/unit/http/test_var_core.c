@@ -138,7 +138,7 @@ Test(var_core, tells_of_the_connection)
 {
     request("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     h->conn.number = 17;
-    h->conn.requests = 4;
+    r->serial = 4;
     is("connection", "17");
     is("connection_requests", "4");
     is("pipe", ".");
