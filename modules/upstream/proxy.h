@@ -17,7 +17,7 @@
  *     proxy_request.c    the request's head and body on their way to the origin
  *     proxy_response.c   the response's head and body on their way to the client
  *     proxy_ssl.c        https origins
- *     proxy_redirect.c   Location, Refresh and Set-Cookie rewritten
+ *     proxy_redirect.c   Location, Refresh and Set-Cookie rewritten; proxy_cookie.c: its flags
  */
 #ifndef MODULES_UPSTREAM_PROXY_H
 #define MODULES_UPSTREAM_PROXY_H
@@ -26,6 +26,7 @@
 #include "http/request.h"
 #include "http/text.h"
 #include "modules/upstream/balance.h"
+#include "modules/upstream/proxy_cookie.h"
 #include "modules/upstream/proxy_fields.h"
 #include "modules/upstream/proxy_redirect.h"
 #include "modules/upstream/proxy_ssl.h"
@@ -69,6 +70,7 @@ typedef struct proxy_conf {
     conf_strs_t hide, show;          /* proxy_hide_header, proxy_pass_header */
     proxy_names_t hidden;            /* compiled */
     proxy_rewrites_t redirects, cookie_domains, cookie_paths;
+    proxy_cookie_rules_t cookie_flags;
     text_t method, set_body, bind;
     str_t via;                       /* pseudonym; empty: off */
     unsigned http_version;

@@ -101,6 +101,10 @@ const conf_row_t proxy_conf_rows[] = {
     CONF_CUSTOM("proxy_cookie_path", ALL, CONF_MANY, 1, 2, proxy_redirect_set_cookie,
                 CONF_FIELD(CONF, cookie_paths, proxy_rewrites_t), NULL,
                 "how the path of cookies is rewritten"),
+    CONF_CUSTOM("proxy_cookie_flags", ALL, CONF_MANY, 1, UINT_MAX, proxy_cookie_set,
+                CONF_FIELD(CONF, cookie_flags, proxy_cookie_rules_t), NULL,
+                "flags of cookies by name or ~regex: off, or NAME [secure] [httponly] "
+                "[samesite=strict|lax|none] [nosecure] [nohttponly] [nosamesite]"),
     CONF_TEXT("proxy_method", ALL, CONF, method, NULL, "the method of requests to the origin"),
     CONF_TEXT("proxy_set_body", ALL, CONF, set_body, NULL, "the body of requests to the origin"),
     CONF_FLAG("proxy_pass_request_headers", ALL, CONF, pass_headers, "on",

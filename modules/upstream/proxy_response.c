@@ -53,6 +53,7 @@ static str_t translate(const proxy_t *p, const header_t *h)
 {
     const proxy_conf_t *c = p->conf;
     proxy_redirect_default_t usual;
+    str_t cookie;
     switch (h->id) {
     case HEADER_LOCATION:
         usual = usual_redirect(p);
@@ -61,8 +62,8 @@ static str_t translate(const proxy_t *p, const header_t *h)
         usual = usual_redirect(p);
         return checked(h->value, proxy_redirect_refresh(&c->redirects, &usual, p->r, h->value));
     case HEADER_SET_COOKIE:
-        return checked(h->value, proxy_redirect_cookie(&c->cookie_domains, &c->cookie_paths, p->r,
-                                                       h->value));
+        cookie = proxy_redirect_cookie(&c->cookie_domains, &c->cookie_paths, p->r, h->value);
+        return checked(h->value, proxy_cookie_flags(&c->cookie_flags, p->r, cookie));
     default: return h->value;
     }
 }

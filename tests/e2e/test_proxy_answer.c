@@ -322,3 +322,19 @@ E2E(answer, errors_are_passed_on_otherwise)
     cr_assert_eq(r->status, 503);
     assert_text(r->body.p, "origin");
 }
+
+E2E(answer, cookies_get_their_flags)
+{
+    origin_start("origin", origin_say,
+                 "HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Path=/two/; Domain=o.test\r\n"
+                 "Set-Cookie: b=2; Secure\r\nContent-Length: 0\r\n\r\n");
+    subject_http("", "server { listen 127.0.0.1:@http@; proxy_cookie_flags a secure samesite=lax;"
+                     "proxy_cookie_flags ~ nosecure; proxy_cookie_path /two/ /;"
+                     "location / { proxy_pass http://127.0.0.1:@origin@; }"
+                     "location /off { proxy_cookie_flags off;"
+                     " proxy_pass http://127.0.0.1:@origin@; } }");
+    assert_text(wire_field(wire_get("http", "/"), "Set-Cookie"),
+                "a=1; Path=/; Domain=o.test; Secure; SameSite=Lax, b=2");
+    assert_text(wire_field(wire_get("http", "/off"), "Set-Cookie"),
+                "a=1; Path=/; Domain=o.test, b=2; Secure");
+}
