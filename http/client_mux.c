@@ -118,7 +118,7 @@ ssize_t client_mux_next(client_t *c, str_t *piece)
     note_end(c);
     if (more) return (ssize_t)piece->n;
     if (c->ended) return 0;
-    return s->error ? failed(c) : -EAGAIN;
+    return s->error && !s->given ? failed(c) : -EAGAIN; /* what came before it is passed on first */
 }
 
 int client_mux_fill(client_t *c)

@@ -27,10 +27,15 @@ static pid_t start(const char *name, const char *const argv[])
     return pid;
 }
 
+/* Debian's, which has Debian's modules. */
+static const char *python(void)
+{
+    return access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : "python3";
+}
+
 pid_t peer_python(const char *name, const char *directory)
 {
-    const char *python = access("/usr/bin/python3", X_OK) == 0 ? "/usr/bin/python3" : "python3";
-    const char *argv[] = {python,
+    const char *argv[] = {python(),
                           "-u",
                           "-m",
                           "http.server",
@@ -40,6 +45,32 @@ pid_t peer_python(const char *name, const char *directory)
                           file_path(directory),
                           text("%u", harness_port(name)),
                           NULL};
+    return start(name, argv);
+}
+
+pid_t peer_python_script(const char *name, const char *script)
+{
+    const char *file = text("peer_%s.py", name); /* NAME.py might be a module that it imports */
+    const char *argv[] = {python(), "-u", file_path(file), NULL};
+    file_write(file, script);
+    return start(name, argv);
+}
+
+const char *peer_python_run(const char *file)
+{
+    const char *output = text("%s.txt", file);
+    const char *argv[] = {python(), file_path(file), NULL};
+    int status;
+    unlink(file_path(output));
+    pid_t pid = keeper_run(argv, harness_dir(), file_path(output));
+    cr_assert(keeper_wait(pid, PATIENCE_MS, &status) && status == 0, "%s", file_read(output));
+    return file_read(output);
+}
+
+pid_t peer_nghttpd(const char *name, const char *directory)
+{
+    const char *argv[] = {"nghttpd", "--no-tls", "--echo-upload", "-a", "127.0.0.1", "-d",
+                          file_path(directory), text("%u", harness_port(name)), NULL};
     return start(name, argv);
 }
 

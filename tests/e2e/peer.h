@@ -13,6 +13,15 @@
 /* python3 -m http.server for a directory of the test. */
 pid_t peer_python(const char *name, const char *directory);
 
+/* python3 with a script; placeholders in it are replaced. */
+pid_t peer_python_script(const char *name, const char *script);
+
+/* Runs a script of the test's directory to its end, which must be a good one: what it printed. */
+const char *peer_python_run(const char *file);
+
+/* nghttpd, unencrypted, for a directory of the test; what is POSTed comes back. */
+pid_t peer_nghttpd(const char *name, const char *directory);
+
 /* node with a script; placeholders in it are replaced. */
 pid_t peer_node(const char *name, const char *script);
 
