@@ -18,7 +18,7 @@ typedef struct proxy_protocol proxy_protocol_t;
 
 typedef struct conn conn_t;
 
-/* What a protocol other than HTTP/1 does with a connection of its own when the worker wants something. */
+/* What a protocol other than HTTP/1 does with its connection when others want something of it. */
 typedef struct conn_protocol {
     void (*timeout)(conn_t *c); /* conn.idle has fired */
     void (*stop)(conn_t *c);    /* the worker stops: finish what is in flight, begin nothing */

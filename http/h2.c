@@ -39,7 +39,7 @@ static void lose(h2_t *h2)
     h2_conn_wake(h2);
 }
 
-/* What is written must arrive: our side ends, and what the client still sends is dropped for a while. */
+/* What is written must arrive: our side ends, and what still comes is dropped for a while. */
 static void linger(h2_t *h2)
 {
     conn_t *c = h2->conn;
@@ -69,7 +69,7 @@ static void feed(h2_t *h2, str_t bytes)
     h2->over = !h2_session_feed(h2, bytes);
 }
 
-/* Requests begin behind all that was read with their heads: what was cancelled at once never does. */
+/* Requests begin behind all that was read with their heads: those cancelled at once never do. */
 static void begin_requests(h2_t *h2)
 {
     list_t *l;
@@ -136,6 +136,7 @@ static bool is_worn(const h2_t *h2)
 static void become_idle(h2_t *h2)
 {
     conn_t *c = h2->conn;
+    h2->idle = true;
     conn_move(c, &conn_idle);
     conn_gauge(c, &worker_counters->waiting);
     timer_arm(&c->idle, c->requests ? h2->conf->keepalive_timeout : h2->conf->client_header_timeout);
@@ -144,6 +145,7 @@ static void become_idle(h2_t *h2)
 static void become_busy(h2_t *h2)
 {
     conn_t *c = h2->conn;
+    h2->idle = false;
     conn_move(c, &conn_busy);
     conn_gauge(c, &worker_counters->writing);
     timer_disarm(&c->idle);
@@ -162,14 +164,14 @@ static void stop(conn_t *c)
 static void settle(h2_t *h2)
 {
     conn_t *c = h2->conn;
-    bool busy = !list_empty(&h2->streams), was_busy = c->gauge != &worker_counters->waiting;
+    bool busy = !list_empty(&h2->streams);
     if (h2->stage == H2_SERVING && c->requests && is_worn(h2)) stop(c);
     if (is_done(h2)) {
         linger(h2);
     } else if (h2->stage != H2_SERVING) {
         if (h2->stage == H2_CLOSING && (!busy || h2->over) && !timer_armed(&c->idle))
             timer_arm(&c->idle, h2->conf->send_timeout);
-    } else if (busy != was_busy) {
+    } else if (busy == h2->idle) {
         busy ? become_busy(h2) : become_idle(h2);
     } else if (busy && !h2->heading) {
         timer_disarm(&c->idle);

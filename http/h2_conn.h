@@ -54,6 +54,7 @@ typedef struct h2 {
     size_t held;              /* bytes of bodies that came and were not read */
     size_t owed;              /* and the connection's window for them that was not given back */
     uint8_t stage;            /* h2_stage_t */
+    bool idle;                /* waits for requests: keepalive_timeout runs */
     bool over;                /* nghttp2 takes no more */
     bool noisy;               /* has been told of in the log: once is enough */
 } h2_t;

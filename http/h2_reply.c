@@ -186,7 +186,7 @@ static bool is_sent(const h2_stream_t *s)
     return s->left == 0 && s->pinned == 0 && (s->eof || !s->last);
 }
 
-/* A frame that has been begun is written whole: of a file that failed the stream is reset behind it. */
+/* A frame that has been begun is written whole: if a file failed, the reset comes behind it. */
 int h2_reply_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head_bytes,
                        size_t n, nghttp2_data_source *source, void *arg)
 {

@@ -29,6 +29,14 @@ static int allow(h2_t *h2, h2_nuisance_t kind)
     return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+/* What RFC 9113 has for an error of the connection, and nghttp2 passes over. */
+static int violated(h2_t *h2, const char *what)
+{
+    complain(h2, LOG_INFO, "invalid HTTP/2: ", what);
+    h2_session_goodbye(h2, NGHTTP2_PROTOCOL_ERROR);
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 {
     h2_t *h2 = arg;
@@ -42,6 +50,8 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
     case NGHTTP2_PING: return hd->flags & NGHTTP2_FLAG_ACK ? 0 : allow(h2, H2_PINGS);
     case NGHTTP2_SETTINGS: return hd->flags & NGHTTP2_FLAG_ACK ? 0 : allow(h2, H2_SETTINGS);
     case NGHTTP2_PRIORITY:
+        if (hd->stream_id == 0) return violated(h2, "PRIORITY without stream");
+        return allow(h2, H2_PRIORITIES);
     case FRAME_PRIORITY_UPDATE: return allow(h2, H2_PRIORITIES);
     case NGHTTP2_WINDOW_UPDATE: return allow(h2, H2_WINDOW_UPDATES);
     default: return allow(h2, H2_UNKNOWN_FRAMES);
@@ -148,11 +158,26 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     return 0;
 }
 
+/*
+ * Whoever answers a ping that follows the announcement has seen it, and opens no more streams. An
+ * error that we have not submitted has been found by nghttp2.
+ */
+static void note_goaway(h2_t *h2, uint32_t code)
+{
+    if (code != NGHTTP2_NO_ERROR) {
+        h2->stage = H2_CLOSING;
+        h2->over = true;
+    } else if (h2->stage == H2_WARNED) {
+        nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, farewell);
+    }
+}
+
 /* What a client makes us reset is a nuisance like what it resets itself. */
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     h2_t *h2 = arg;
     h2_stream_t *s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    if (frame->hd.type == NGHTTP2_GOAWAY) note_goaway(h2, frame->goaway.error_code);
     if (frame->hd.type == NGHTTP2_HEADERS && s) h2_reply_head_sent(s, &frame->hd);
     if (frame->hd.type == NGHTTP2_RST_STREAM && !(s && s->was_reset) && h2->stage < H2_CLOSING)
         allow(h2, H2_RESETS);
@@ -247,7 +272,6 @@ void h2_session_warn(h2_t *h2)
     if (h2->stage != H2_SERVING) return;
     h2->stage = H2_WARNED;
     nghttp2_submit_shutdown_notice(h2->session);
-    nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, farewell);
     h2_conn_wake(h2);
 }
 

@@ -71,8 +71,8 @@ verdict_t reply_redirect(request_t *r, int status, str_t location); /* with the 
 verdict_t reply_page(request_t *r, int status);  /* the built-in page of a status */
 verdict_t reply_own_page(request_t *r); /* the same for r->reply as it is, with its headers */
 
-/* For connections. What was declared must be what is sent, or a client would take a part for the whole:
-   begin with the head, count every piece of the body. 0, or -EPROTO. */
+/* For connections. What was declared must be what is sent, or a client would take a part for the
+   whole: begin with the head, count every piece of the body. 0, or -EPROTO. */
 void reply_count_begin(request_t *r);
 int reply_count(request_t *r, uint64_t size, bool last);
 

@@ -67,7 +67,7 @@ struct request {
     log_t log;
     uint64_t started_ms;        /* clock_unix_ms when the first byte came */
     uint64_t began_ms;          /* clock_ms at the same moment */
-    unsigned serial;            /* among the requests of its connection, from 1: $connection_requests */
+    unsigned serial;            /* among those of its connection, from 1: $connection_requests */
 
     parse_request_t head;       /* as the client sent it */
     str_t method;               /* may be changed by error_page (to GET) */

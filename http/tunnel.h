@@ -1,6 +1,6 @@
 /*
- * tunnel: relays what carries a request (a connection; a stream of HTTP/2) and an origin's connection, both
- * ways, after a 101.
+ * tunnel: relays what carries a request (a connection, or a stream of HTTP/2) and an origin's
+ * connection, both ways, after a 101.
  *
  * The request's fiber ends; the request stays for its log line. While nothing moves, a tunnel holds
  * no fiber and no buffer, only its struct and the request's pool: readiness starts a short fiber

@@ -32,8 +32,8 @@ typedef struct loop_fd {
     void (*on_ready)(struct loop_fd *io, unsigned events); /* called when no fiber waits; may be NULL */
 } loop_fd_t;
 
-/* Something to do once at the end of a turn, when all ready fibers have run. Embedded; list_init(&t->link)
-   and set run before. */
+/* Something to do once at the end of a turn, when all ready fibers have run. Embedded; before, set run
+   and list_init(&t->link). */
 typedef struct loop_task {
     list_t link;
     void (*run)(struct loop_task *t);

@@ -2,9 +2,7 @@
 
 #include <errno.h>
 #include <nghttp2/nghttp2.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "tests/e2e/wire.h"
 
@@ -13,6 +11,7 @@ enum { FRAME_HEAD = 9, ROOM = 1 << 20, STREAMS = 4096 };
 #define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 struct frames {
+    wire_t *wire;
     int fd;
     char *in;
     size_t n, size;
@@ -31,27 +30,21 @@ struct frames {
 static void end_frames(void *arg)
 {
     frames_t *f = arg;
-    if (f->fd >= 0) close(f->fd);
-    f->fd = -1;
     nghttp2_hd_inflate_del(f->inflater);
     f->inflater = NULL;
 }
 
-frames_t *frames_on(int fd)
+frames_t *frames_connect(const char *port_name)
 {
     frames_t *f = POOL_NEW(harness_pool, frames_t);
-    f->fd = fd;
+    f->wire = wire_open(port_name);
+    f->fd = wire_fd(f->wire);
     f->goaway = CODE_NONE;
     f->size = ROOM;
     f->in = pool_bytes(harness_pool, ROOM);
     cr_assert_eq(nghttp2_hd_inflate_new(&f->inflater), 0);
     harness_at_end(end_frames, f);
     return f;
-}
-
-frames_t *frames_connect(const char *port_name)
-{
-    return frames_on(dup(wire_fd(wire_open(port_name))));
 }
 
 frames_t *frames_open(const char *port_name)
@@ -64,7 +57,7 @@ frames_t *frames_open(const char *port_name)
 
 void frames_close(frames_t *f)
 {
-    close(f->fd);
+    wire_close(f->wire);
     f->fd = -1;
 }
 

@@ -59,7 +59,6 @@ typedef struct frame {
 
 frames_t *frames_open(const char *port_name);
 frames_t *frames_connect(const char *port_name); /* sends nothing */
-frames_t *frames_on(int fd);                     /* the same on a connected socket */
 
 /* Raw bytes; a frame; false when the peer takes no more. */
 bool frames_bytes(frames_t *f, str_t bytes);
