@@ -82,6 +82,20 @@ resolver_t *resolve_for(const http_conf_t *c)
     return r->made;
 }
 
+void resolve_settle(void)
+{
+    for (struct http_resolver **at = &all_made; *at;) {
+        struct http_resolver *r = *at;
+        if (resolver_is_waited_for(r->made)) {
+            at = &r->next;
+            continue;
+        }
+        resolver_free(r->made);
+        r->made = NULL;
+        *at = r->next;
+    }
+}
+
 void resolve_stop(void)
 {
     for (; all_made; all_made = all_made->next) {

@@ -18,6 +18,9 @@ bool resolve_set(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_
 /* The resolver in force for these directives; NULL when none can be made (logged). */
 resolver_t *resolve_for(const http_conf_t *c);
 
+/* The worker is about to end: stops asking what nobody waits for any more. */
+void resolve_settle(void);
+
 /* The worker ends: frees all resolvers. */
 void resolve_stop(void);
 

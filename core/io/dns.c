@@ -77,6 +77,53 @@ int dns_timed_out(const char **why)
 
 /* --- questions --- */
 
+/* The least TTL in the answer section (RFC 1035 4.1), which c-ares keeps to itself for SRV. */
+static uint32_t least_ttl(const unsigned char *answer, int len)
+{
+    enum { HEAD = 12, QUESTION = 4, RECORD = 10 };
+    uint32_t least = UINT32_MAX;
+    const unsigned char *p = answer + HEAD, *end = answer + len;
+    unsigned questions = (unsigned)answer[4] << 8 | answer[5];
+    unsigned records = questions + ((unsigned)answer[6] << 8 | answer[7]);
+    for (unsigned i = 0; i < records; i++) {
+        char *name;
+        long n;
+        if (ares_expand_name(p, answer, len, &name, &n) != ARES_SUCCESS) break;
+        ares_free_string(name);
+        p += n;
+        if (end - p < (i < questions ? QUESTION : RECORD)) break;
+        if (i < questions) {
+            p += QUESTION;
+            continue;
+        }
+        uint32_t ttl = (uint32_t)p[4] << 24 | (uint32_t)p[5] << 16 | (uint32_t)p[6] << 8 | p[7];
+        if (ttl > INT32_MAX) ttl = 0; /* RFC 2181 8 */
+        if (ttl < least) least = ttl;
+        ptrdiff_t data = (ptrdiff_t)(p[8] << 8 | p[9]);
+        if (end - p - RECORD < data) break;
+        p += RECORD + data;
+    }
+    return least;
+}
+
+static int parse_services(dns_question_t *q, const unsigned char *answer, int len)
+{
+    struct ares_srv_reply *found;
+    int status = ares_parse_srv_reply(answer, len, &found);
+    if (status != ARES_SUCCESS) return status;
+    q->services = calloc(DNS_ADDRS_MAX, sizeof(*q->services));
+    for (const struct ares_srv_reply *s = found; q->services && s; s = s->next) {
+        if (q->count == DNS_ADDRS_MAX) break;
+        if (!s->host[0] || strlen(s->host) >= sizeof(q->services->target)) continue;
+        dns_service_t *to = &q->services[q->count++];
+        *to = (dns_service_t){.priority = s->priority, .weight = s->weight, .port = s->port};
+        memcpy(to->target, s->host, strlen(s->host));
+    }
+    ares_free_data(found);
+    q->ttl = least_ttl(answer, len);
+    return !q->services ? ARES_ENOMEM : q->count ? ARES_SUCCESS : ARES_ENODATA;
+}
+
 /* The addresses of an answer; c-ares has lowered their TTLs to the least of the CNAMEs before them. */
 static int parse_answer(dns_question_t *q, const unsigned char *answer, int len)
 {
@@ -111,14 +158,16 @@ static void on_answer(void *arg, int status, int timeouts, unsigned char *answer
     (void)timeouts;
     asked->dns->outstanding--;
     free(asked);
-    if (status == ARES_SUCCESS) status = parse_answer(q, answer, len);
+    if (status == ARES_SUCCESS)
+        status = q->family == AF_UNSPEC ? parse_services(q, answer, len)
+                                        : parse_answer(q, answer, len);
     q->err = outcome(status, &q->why);
     q->done(q);
 }
 
 void dns_ask(dns_t *dns, dns_question_t *q, const char *name)
 {
-    int type = q->family == AF_INET ? ns_t_a : ns_t_aaaa;
+    int type = q->family == AF_INET ? ns_t_a : q->family == AF_INET6 ? ns_t_aaaa : ns_t_srv;
     asked_t *asked = malloc(sizeof(*asked));
     if (!asked) {
         q->err = outcome(ARES_ENOMEM, &q->why);
@@ -136,6 +185,7 @@ void dns_ask(dns_t *dns, dns_question_t *q, const char *name)
 void dns_forget(dns_question_t *q)
 {
     free(q->bytes);
+    free(q->services);
     *q = (dns_question_t){.family = q->family, .done = q->done};
 }
 

@@ -14,15 +14,25 @@ typedef struct dns dns_t;
 
 enum { DNS_ADDRS_MAX = 64 };
 
-/* A question for the addresses of a name in one family, and what became of it. */
+typedef struct dns_service { /* an SRV record (RFC 2782) */
+    unsigned priority, weight;
+    uint16_t port;
+    char target[256];
+} dns_service_t;
+
+/*
+ * A question for the addresses of a name in one family, or for the servers of a service, and what
+ * became of it.
+ */
 typedef struct dns_question {
-    int family;                 /* AF_INET, AF_INET6 */
+    int family;                 /* AF_INET, AF_INET6; AF_UNSPEC: SRV */
     void (*done)(struct dns_question *q);
     int err;                    /* 0, -ENOENT, -ETIMEDOUT, -EIO, -ECANCELED (dns_close) */
     const char *why;            /* of err: static text with the code, as nginx has it */
     unsigned count;
     uint32_t ttl;               /* seconds; the least of all addresses and CNAMEs */
     unsigned char (*bytes)[16]; /* count addresses of 4 or 16 bytes; freed with dns_forget */
+    dns_service_t *services;    /* count of them, likewise */
 } dns_question_t;
 
 /*

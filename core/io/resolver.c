@@ -53,6 +53,7 @@ struct resolver {
     uint64_t valid_ms, timeout_ms;
     list_t ages;
     unsigned count;
+    unsigned services; /* fibers that wait for SRV records */
     entry_t *buckets[BUCKETS];
 };
 
@@ -222,6 +223,12 @@ static bool is_fresh(const entry_t *e)
 
 /* --- the end of a lookup --- */
 
+static uint64_t bounded_ms(uint64_t ttl)
+{
+    ttl *= 1000;
+    return ttl < TTL_MIN_MS ? TTL_MIN_MS : ttl > TTL_MAX_MS ? TTL_MAX_MS : ttl;
+}
+
 /* Milliseconds from now for which the addresses that have come hold. */
 static uint64_t hold_ms(const entry_t *e)
 {
@@ -229,8 +236,7 @@ static uint64_t hold_ms(const entry_t *e)
     if (e->resolver->valid_ms) return e->resolver->valid_ms;
     if (e->v4.count && e->v4.ttl < ttl) ttl = e->v4.ttl;
     if (e->v6.count && e->v6.ttl < ttl) ttl = e->v6.ttl;
-    ttl *= 1000;
-    return ttl < TTL_MIN_MS ? TTL_MIN_MS : ttl > TTL_MAX_MS ? TTL_MAX_MS : ttl;
+    return bounded_ms(ttl);
 }
 
 /* "No such name" is the verdict only when neither family failed otherwise. */
@@ -353,6 +359,87 @@ bool resolver_cached(resolver_t *r, pool_t *pool, str_t name, resolver_answer_t 
     if (!e || e->err || !is_fresh(e)) return false;
     copy_answer(e, pool, out, e->expires);
     return true;
+}
+
+/* --- services --- */
+
+/* Outlives a fiber that is cancelled: the question cannot be taken back. */
+typedef struct service_lookup {
+    dns_question_t q;
+    fiber_t *fiber; /* NULL: it has gone */
+    bool done;
+} service_lookup_t;
+
+static void services_done(dns_question_t *q)
+{
+    service_lookup_t *l = LIST_OF(q, service_lookup_t, q);
+    l->done = true;
+    if (l->fiber) {
+        fiber_wake(l->fiber);
+        return;
+    }
+    dns_forget(q);
+    free(l);
+}
+
+static int wait_for_services(resolver_t *r, service_lookup_t *l, const char **why)
+{
+    uint64_t deadline = clock_ms() + r->timeout_ms;
+    int err = 0;
+    r->services++;
+    while (!l->done && !err) {
+        uint64_t now = clock_ms();
+        err = fiber_suspend(now < deadline ? deadline - now : 0);
+    }
+    r->services--;
+    if (l->done) {
+        *why = l->q.why;
+        return l->q.err;
+    }
+    return err == -ETIMEDOUT ? dns_timed_out(why) : err;
+}
+
+static uint64_t services_expire(const resolver_t *r, uint32_t ttl)
+{
+    return clock_ms() + (r->valid_ms ? r->valid_ms : bounded_ms(ttl));
+}
+
+static int lookup_services(resolver_t *r, pool_t *pool, const char *name, resolver_services_t *out,
+                           const char **why)
+{
+    service_lookup_t *l = calloc(1, sizeof(*l));
+    if (!l) return fail(why, "no memory");
+    l->q = (dns_question_t){.family = AF_UNSPEC, .done = services_done};
+    l->fiber = fiber_self();
+    dns_ask(r->dns, &l->q, name);
+    int err = l->done || dns_drive(r->dns) ? wait_for_services(r, l, why) : fail(why, "no fiber");
+    if (!err)
+        *out = (resolver_services_t){
+            l->q.count, services_expire(r, l->q.ttl),
+            pool_memdup(pool, l->q.services, l->q.count * sizeof(*l->q.services))};
+    l->fiber = NULL;
+    if (l->done) services_done(&l->q);
+    return err;
+}
+
+int resolver_lookup_services(resolver_t *r, pool_t *pool, str_t name, resolver_services_t *out,
+                             const char **why)
+{
+    char text[NAME_MAX_LEN + 1];
+    const char *unused;
+    if (!why) why = &unused;
+    *why = "cancelled";
+    *out = (resolver_services_t){0};
+    if (!normalize(name, text)) return dns_no_name(why);
+    return lookup_services(r, pool, text, out, why);
+}
+
+bool resolver_is_waited_for(const resolver_t *r)
+{
+    if (r->services) return true;
+    LIST_EACH(l, &r->ages)
+        if (!list_empty(&LIST_OF(l, entry_t, age)->waiters)) return true;
+    return false;
 }
 
 /* --- making and freeing --- */

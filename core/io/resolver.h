@@ -48,6 +48,20 @@ typedef struct resolver_answer {
 int resolver_lookup(resolver_t *r, pool_t *pool, str_t name, resolver_answer_t *out,
                     const char **why);
 
+typedef struct resolver_services {
+    unsigned count;             /* not 0 */
+    uint64_t expires;           /* clock_ms() until which the answer holds */
+    struct dns_service *list;   /* in the caller's pool (dns.h) */
+} resolver_services_t;
+
+/* Looks up the SRV records of a service ("_http._tcp.example.com"), as resolver_lookup; they are
+   asked for anew each time. */
+int resolver_lookup_services(resolver_t *r, pool_t *pool, str_t name, resolver_services_t *out,
+                             const char **why);
+
+/* Whether somebody waits for an answer. */
+bool resolver_is_waited_for(const resolver_t *r);
+
 /* Only what is known: true and *out when a fresh answer is there. Never suspends. */
 bool resolver_cached(resolver_t *r, pool_t *pool, str_t name, resolver_answer_t *out);
 
