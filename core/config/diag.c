@@ -90,6 +90,17 @@ void diag_warn(diag_t *d, diag_place_t at, const char *hint, const char *fmt, ..
     va_end(args);
 }
 
+str_t diag_first(const diag_t *d)
+{
+    VEC_EACH(const note_t, n, &d->notes)
+    {
+        if (n->warning) continue;
+        if (!n->hint[0]) return n->text;
+        return pool_printf(d->pool, STR_FMT " (%s)", STR_ARG(n->text), n->hint);
+    }
+    return STR("");
+}
+
 static int by_place(const void *left, const void *right)
 {
     const note_t *a = left, *b = right;

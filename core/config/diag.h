@@ -43,6 +43,9 @@ void diag_warn(diag_t *d, diag_place_t at, const char *hint, const char *fmt, ..
 
 unsigned diag_errors(const diag_t *d);
 
+/* The first error that was said, with its way out: "REASON (HINT)"; "" when there is none. */
+str_t diag_first(const diag_t *d);
+
 /* Writes everything, in the order of the files: for people (fd), or as log lines in the layout of
    nginx: [emerg] or [warn], "REASON in FILE:LINE", and behind it "; HINT". */
 void diag_print(const diag_t *d, int fd);

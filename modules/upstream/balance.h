@@ -13,7 +13,7 @@
 
 /*
  * The next peer, one not tried yet; NULL when none is live. It is the caller's until balance_done.
- * The group has been brought up to date (upstream_update).
+ * The group has been brought up to date (discover).
  */
 upstream_peer_t *balance_pick(choice_t *c);
 

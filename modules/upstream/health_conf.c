@@ -118,7 +118,7 @@ static const proxy_conf_t *find_proxy(conf_t *cf, const upstream_t *g)
     {
         const proxy_conf_t *c = (*it)[proxy_index];
         if (!c->pass || !text_is_constant(&c->pass->text)) continue;
-        proxy_target_bind(c->pass);
+        proxy_target_bind(cf, c->pass);
         if (c->pass->target.group == g) return c;
     }
     return NULL;
@@ -135,7 +135,7 @@ static bool find_group(conf_t *cf, health_t *h)
     }
     proxy_pass_t *pass = h->proxy->pass;
     if (pass && text_is_constant(&pass->text)) {
-        proxy_target_bind(pass);
+        proxy_target_bind(cf, pass);
         h->group = pass->target.group;
     }
     return (h->group && h->group->node) ||

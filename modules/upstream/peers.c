@@ -22,6 +22,7 @@ size_t peers_bytes(const peers_size_t *size)
     size_t n = sizeof(peers_shared_t) + size->slots * sizeof(peer_state_t) +
                size->lanes * sizeof(uint64_t) +
                cells * (sizeof(uint32_t) + 1 + sizeof(tally_t));
+    if (size->names) n += roster_bytes(size->names);
     return n + n / 32 + 12 * (size_t)SLAB_PAGE;
 }
 
@@ -38,6 +39,14 @@ static void *make(slab_t *slab, size_t n)
     return p;
 }
 
+static bool make_roster(peers_shared_t *s, slab_t *slab, const peers_size_t *size)
+{
+    s->roster = roster_init(slab, size->names);
+    if (!s->roster || !size->lines) return s->roster;
+    VEC_EACH(const str_t, line, size->lines) roster_add(s->roster, *line);
+    return true;
+}
+
 void *peers_init(slab_t *slab, void *arg)
 {
     const peers_size_t *size = arg;
@@ -52,29 +61,30 @@ void *peers_init(slab_t *slab, void *arg)
     s->active = make(slab, cells * sizeof(*s->active));
     s->held = make(slab, cells);
     s->tallies = make_large(slab, cells * sizeof(*s->tallies));
-    return s->states && s->owners && s->active && s->held && s->tallies ? s : NULL;
+    if (!s->states || !s->owners || !s->active || !s->held || !s->tallies) return NULL;
+    return !size->names || make_roster(s, slab, size) ? s : NULL;
 }
 
 /*
  * The room grows in powers of two and with some to spare, since a zone survives a reload only when
  * it is as large as before.
  */
-zone_t *peers_zone(conf_t *cf, const tree_node_t *node, str_t group, unsigned servers)
+zone_t *peers_zone(conf_t *cf, str_t name, unsigned servers, unsigned names,
+                   const conf_strs_t *lines, const char **why)
 {
-    enum { SLOTS_LEAST = 16, LANES_LEAST = 32, LANES_MOST = 4096 };
-    const char *why;
+    enum { SLOTS_LEAST = 32, LANES_LEAST = 32, LANES_MOST = 4096, PER_NAME = 6, NAMES_SPARE = 8 };
     const core_conf_t *core = conf_get(cf->scope, &core_module);
     unsigned workers = core->worker_processes < LANES_MOST / 4 ? core->worker_processes
                                                                : LANES_MOST / 4;
+    unsigned slots = servers * 2 + names * PER_NAME;
     peers_size_t *size = POOL_NEW(cf->pool, peers_size_t);
-    size->slots = power_above(servers * 2 > SLOTS_LEAST ? servers * 2 : SLOTS_LEAST);
+    size->slots = power_above(slots > SLOTS_LEAST ? slots : SLOTS_LEAST);
     size->lanes = power_above(workers * 4 > LANES_LEAST ? workers * 4 : LANES_LEAST);
-    str_t name = pool_printf(cf->pool, "upstream:" STR_FMT, STR_ARG(group));
-    str_t kind = pool_printf(cf->pool, "upstream %u %u", size->slots, size->lanes);
-    zone_t *z = zone_want(&generation_of(cf)->zones, name, peers_bytes(size), kind.p, peers_init,
-                          size, &why);
-    if (!z) conf_error(cf, node, 1, NULL, "%s", why);
-    return z;
+    size->names = power_above(names + NAMES_SPARE);
+    size->lines = lines;
+    str_t kind = pool_printf(cf->pool, "upstream %u %u %u", size->slots, size->lanes, size->names);
+    return zone_want(&generation_of(cf)->zones, name, peers_bytes(size), kind.p, peers_init, size,
+                     why);
 }
 
 /* --- lanes --- */
@@ -151,10 +161,11 @@ static unsigned free_slot(const peers_shared_t *s)
     return slot;
 }
 
-static unsigned claim(peers_shared_t *s, uint64_t id)
+static unsigned claim(peers_shared_t *s, uint64_t id, bool *fresh)
 {
     unsigned slot = find_slot(s, id);
-    if (slot != PEER_OWN) return slot;
+    *fresh = slot == PEER_OWN;
+    if (!*fresh) return slot;
     slot = free_slot(s);
     if (slot == PEER_OWN) return slot;
     s->states[slot] = (peer_state_t){0};
@@ -166,14 +177,15 @@ static unsigned claim(peers_shared_t *s, uint64_t id)
 static peer_place_t find_place(peers_t *p, pool_t *pool, str_t identity)
 {
     peers_shared_t *s = p->shared;
-    unsigned slot = s->slots ? claim(s, hash_bytes(identity) | 1) : PEER_OWN;
+    bool fresh = false;
+    unsigned slot = s->slots ? claim(s, hash_bytes(identity) | 1, &fresh) : PEER_OWN;
     if (slot == PEER_OWN) {
         peer_state_t *own = POOL_NEW(pool, peer_state_t);
         return (peer_place_t){.state = own, .mine = &own->active, .slot = slot};
     }
     s->held[(size_t)p->lane * s->slots + slot] = 1;
     return (peer_place_t){&s->states[slot], counts_of(s, p->lane) + slot,
-                          tally_of(s, p->lane, slot), slot};
+                          tally_of(s, p->lane, slot), slot, fresh};
 }
 
 /* What the line says holds until it says something else, whatever was changed meanwhile. */
@@ -233,13 +245,13 @@ void peers_set(peers_shared_t *s, peer_state_t *state, const peer_settings_t *se
     PEER_SET(state->settings.max_conns, settings->max_conns);
     PEER_SET(state->settings.flags, settings->flags);
     PEER_SET(state->effective, (int32_t)settings->weight);
-    __atomic_fetch_add(&s->changes, 1, __ATOMIC_RELEASE);
+    peers_changed(s);
 }
 
 void peers_set_health(peers_shared_t *s, peer_state_t *state, uint32_t health)
 {
     PEER_SET(state->health, health);
-    __atomic_fetch_add(&s->changes, 1, __ATOMIC_RELEASE);
+    peers_changed(s);
 }
 
 /* --- what one does for all --- */

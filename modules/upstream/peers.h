@@ -23,6 +23,7 @@
 #include "core/shared/shm.h"
 #include "core/shared/zone.h"
 #include "modules/upstream/budget.h"
+#include "modules/upstream/roster.h"
 #include "modules/upstream/tally.h"
 
 /* What the configuration says of a peer, and an operator may change while it serves. */
@@ -88,6 +89,7 @@ typedef struct peers_shared {
     uint32_t *active;     /* lanes x slots */
     uint8_t *held;        /* lanes x slots: a worker has a peer in the slot */
     tally_t *tallies;     /* lanes x slots; they outlive the worker */
+    roster_t *roster;     /* servers that come and go; NULL where there is no zone */
 } peers_shared_t;
 
 /* One worker's hands on it. Zeroed; made with peers_join. */
@@ -104,17 +106,26 @@ typedef struct peer_place {
     uint32_t *mine;         /* this worker's exchanges with it */
     tally_t *tally;         /* this worker's; NULL where there is no zone */
     unsigned slot;          /* PEER_OWN: not in the zone */
+    bool fresh;             /* it was free before */
 } peer_place_t;
 
 enum { PEER_OWN = ~0u };
 
-/* Declares the zone of a group. NULL has been said. */
-zone_t *peers_zone(conf_t *cf, const tree_node_t *node, str_t group, unsigned servers);
-
-/* Makes the content: init of the zone. */
+/* What the zone has room for. */
 typedef struct peers_size {
     unsigned slots, lanes;
+    unsigned names;             /* of the roster; 0: it has none */
+    const conf_strs_t *lines;   /* servers that the roster begins with; NULL: none */
 } peers_size_t;
+
+/*
+ * Declares the zone of that name for a group of so many servers, of which so many are names. NULL and
+ * *why on failure.
+ */
+zone_t *peers_zone(conf_t *cf, str_t name, unsigned servers, unsigned names,
+                   const conf_strs_t *lines, const char **why);
+
+/* Makes the content: init of the zone. */
 void *peers_init(slab_t *slab, void *size);
 size_t peers_bytes(const peers_size_t *size);
 
@@ -138,6 +149,18 @@ void peers_set_health(peers_shared_t *s, peer_state_t *state, uint32_t health);
  */
 bool peers_claim(peers_t *p);
 void peers_disclaim(peers_t *p);
+
+/* Something that all workers must see was changed. */
+static inline void peers_changed(peers_shared_t *s)
+{
+    __atomic_fetch_add(&s->changes, 1, __ATOMIC_RELEASE);
+}
+
+/* The server is removed: should it come again, what its line says then holds. */
+static inline void peers_forget(peer_state_t *state)
+{
+    state->configured = (peer_settings_t){0};
+}
 
 /* Moves on with each change of what all workers must see; ordered before the settings are read. */
 static inline uint64_t peers_changes(const peers_t *p)

@@ -5,6 +5,7 @@
 #include "core/base/clock.h"
 #include "http/http.h"
 #include "http/resolve.h"
+#include "modules/upstream/discover.h"
 #include "modules/upstream/grpc_conf.h"
 #include "modules/upstream/proxy_attempt.h"
 #include "modules/upstream/proxy_conf.h"
@@ -42,16 +43,26 @@ static verdict_t set_bind(proxy_t *p)
     return VERDICT(NEXT);
 }
 
+static int find_addresses(proxy_t *p)
+{
+    bool may_wait = p->target.group->has_names;
+    if (may_wait) proxy_watch_client(p, true);
+    int err = discover(p->target.group, p->r);
+    if (may_wait) proxy_watch_client(p, false);
+    return err;
+}
+
 static verdict_t find_origin(proxy_t *p)
 {
     request_t *r = p->r;
     if (!proxy_target_find(p->conf->pass, r, &p->target)) return verdict_refuse(500, LOG_ERR, NULL);
     p->uri = proxy_target_uri(&p->target, r);
-    int err = upstream_update(p->target.group, r);
+    int err = find_addresses(p);
     if (err == 0) return set_bind(p);
     proxy_attempt_begin(p);
     proxy_attempt(p)->status = 502;
-    return verdict_refuse(proxy_failure_cancelled() ? 499 : 502, LOG_ERR, NULL);
+    if (proxy_failure_cancelled()) return proxy_failure_client(p);
+    return verdict_refuse(502, LOG_ERR, NULL);
 }
 
 static verdict_t serve(proxy_t *p)

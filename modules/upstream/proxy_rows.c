@@ -44,15 +44,26 @@ void proxy_rows_check(conf_t *cf, proxy_conf_t *c, const module_t *ssl)
     proxy_fields_hidden(cf->pool, &c->hide, &c->show, &c->hidden);
 }
 
+/* A target that is no block's group asks the resolver of the first location that leads there. */
+static void give_resolvers(conf_t *cf, const module_t *module)
+{
+    VEC_EACH(void **, it, http_scopes_read(cf))
+    {
+        const proxy_conf_t *c = (*it)[*module->index];
+        upstream_t *g = c->pass ? c->pass->target.group : NULL;
+        if (g && !g->http) g->http = http_conf(*it);
+    }
+    VEC_EACH(upstream_t *, it, &upstream_groups(cf)->all)
+        if (!(*it)->http) (*it)->http = http_conf_read(cf); /* that of an "if" */
+}
+
 bool proxy_rows_finish(conf_t *cf, const module_t *module)
 {
     const proxy_conf_t *c = conf_get(cf->scope, module);
     bool ok = true;
     VEC_EACH(proxy_pass_t *, it, &c->passes->list)
-    {
-        proxy_target_bind(*it);
-        ok = proxy_ssl_prepare(cf, *it) && ok;
-    }
+        ok = proxy_target_bind(cf, *it) && proxy_ssl_prepare(cf, *it) && ok;
+    give_resolvers(cf, module);
     return ok;
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "http/http.h"
 #include "http/request.h"
 #include "http/scan.h"
 
@@ -125,11 +126,11 @@ static upstream_t *make_single(pool_t *pool, str_t key, const url_t *u)
     return upstream_single(pool, key, u->name, u->port, u->name.p ? NULL : &u->addr);
 }
 
-void proxy_target_bind(proxy_pass_t *pass)
+bool proxy_target_bind(conf_t *cf, proxy_pass_t *pass)
 {
     url_t url;
     upstream_groups_t *groups = pass->groups;
-    if (!text_is_constant(&pass->text)) return;
+    if (!text_is_constant(&pass->text)) return true;
     parse_url(pass->text.source, pass->schemes, &url);
     upstream_t *g = block_of(groups, &url);
     str_t key = g ? STR("") : single_key(groups->pool, &url);
@@ -138,8 +139,10 @@ void proxy_target_bind(proxy_pass_t *pass)
         g = make_single(groups->pool, key, &url);
         hash_map_set(&groups->singles, key, g);
         *VEC_PUSH(groups->pool, &groups->all) = g;
+        if (!upstream_share_single(cf, g)) return false;
     }
     pass->target.group = g;
+    return true;
 }
 
 static bool evaluate(const proxy_pass_t *pass, request_t *r, proxy_target_t *out)
@@ -159,6 +162,7 @@ static bool evaluate(const proxy_pass_t *pass, request_t *r, proxy_target_t *out
     if (!out->group) {
         out->group = make_single(r->pool, key, &url);
         out->group->idle = &stray_idle;
+        out->group->http = http_conf(r->conf);
     }
     return true;
 }

@@ -42,8 +42,9 @@ typedef struct proxy_pass {
 bool proxy_target_parse(conf_t *cf, const tree_node_t *node, const proxy_schemes_t *schemes,
                         proxy_pass_t *out);
 
-/* When the http block has been read whole: finds or makes the groups of all constant targets. */
-void proxy_target_bind(proxy_pass_t *pass);
+/* When the http block has been read whole: finds or makes the group of a constant target. False:
+   said. */
+bool proxy_target_bind(conf_t *cf, proxy_pass_t *pass);
 
 /* The target of this request. False: the evaluated URL is wrong (logged). */
 bool proxy_target_find(const proxy_pass_t *pass, request_t *r, proxy_target_t *out);

@@ -1,16 +1,9 @@
 #include "modules/upstream/upstream.h"
 
-#include <errno.h>
 #include <stdio.h>
 
-#include "core/base/clock.h"
 #include "http/http.h"
-#include "http/request.h"
-#include "http/resolve.h"
-#include "modules/upstream/upstream_status.h"
-#include "modules/upstream/upstream_vars.h"
-
-static unsigned index_;
+#include "modules/upstream/server_line.h"
 
 /* --- groups --- */
 
@@ -110,6 +103,27 @@ static void chain_peers(upstream_t *g)
     }
 }
 
+/* A zone of its own, and room for servers to be added, whose places never move. */
+static bool share(conf_t *cf, upstream_t *g, const char *kind)
+{
+    const char *why;
+    unsigned names = 0;
+    str_t name = pool_printf(cf->pool, "%s:" STR_FMT, kind, STR_ARG(pool_lower(cf->pool, g->name)));
+    VEC_EACH(const upstream_server_t, s, &g->servers) names += s->host.p != NULL;
+    g->zone = peers_zone(cf, name, g->servers.n, names, &g->kept_lines, &why);
+    return g->zone || conf_error(cf, g->node, 1, NULL, "%s", why);
+}
+
+static void set_servers(upstream_t *g, const upstream_conf_t *c)
+{
+    g->configured = g->servers.n = c->servers.n;
+    g->servers.cap = g->configured + ROSTER_ADDED;
+    g->servers.v = POOL_ARRAY(g->pool, upstream_server_t, g->servers.cap);
+    if (g->configured)
+        memcpy(g->servers.v, c->servers.v, g->configured * sizeof(*g->servers.v));
+    g->added = POOL_ARRAY(g->pool, uint64_t, ROSTER_ADDED);
+}
+
 upstream_t *upstream_group_new(conf_t *cf, const tree_node_t *node, const upstream_conf_t *c)
 {
     upstream_t *g = POOL_NEW(cf->pool, upstream_t);
@@ -120,13 +134,16 @@ upstream_t *upstream_group_new(conf_t *cf, const tree_node_t *node, const upstre
     g->keepalive = c->keepalive;
     g->policy = c->policy;
     list_init(&g->waiting);
-    memcpy(&g->servers, &c->servers, sizeof(g->servers));
+    set_servers(g, c);
     if (!check_servers(cf, node, g)) return NULL;
     note_servers(g);
     if (g->policy.method == UPSTREAM_RING) make_ring(g);
-    str_t name = pool_lower(cf->pool, g->name);
-    g->zone = peers_zone(cf, node, name, g->servers.n);
-    return g->zone ? g : NULL;
+    return share(cf, g, "upstream") ? g : NULL;
+}
+
+bool upstream_share_single(conf_t *cf, upstream_t *g)
+{
+    return share(cf, g, "origin");
 }
 
 /* --- peers --- */
@@ -153,27 +170,49 @@ static upstream_peer_t *new_peer(upstream_t *g)
     return peer;
 }
 
-static peer_settings_t settings_of(const upstream_server_t *s)
+peer_settings_t upstream_settings(const upstream_server_t *s)
 {
     unsigned flags = (s->down ? PEER_DOWN : 0) | (s->drain ? PEER_DRAIN : 0) |
                      (s->backup ? PEER_BACKUP : 0);
     return (peer_settings_t){s->weight, s->max_conns, flags};
 }
 
-static void add_peer(upstream_t *g, const upstream_server_t *s, const net_addr_t *addr)
+/* As an operator left it, in a zone that knows nothing of it. */
+static void restore(upstream_t *g, const upstream_peer_t *peer, str_t identity)
 {
-    char *text, identity[NET_TEXT_MAX + 256];
+    VEC_EACH(const upstream_kept_t, k, &g->kept)
+        if (str_eq(k->identity, identity))
+            peers_set(g->known.shared, peer->place.state, &k->settings);
+}
+
+/* as: what the server's name led to; NULL: the server is an address. */
+static void enter_peer(upstream_t *g, upstream_peer_t *peer, const roster_addr_t *as)
+{
+    char identity[NET_TEXT_MAX + 256];
+    const upstream_server_t *s = peer->server;
+    int n = snprintf(identity, sizeof(identity), STR_FMT " " STR_FMT, STR_ARG(peer->name),
+                     STR_ARG(s->name));
+    str_t id = str_make(identity, (size_t)n < sizeof(identity) ? (size_t)n : sizeof(identity) - 1);
+    peer_settings_t settings = upstream_settings(s);
+    if (as && as->weight) settings.weight = as->weight;
+    if (as && as->backup) settings.flags |= PEER_BACKUP;
+    peer->place = peers_enter(&g->known, g->pool, id, &settings);
+    if (peer->place.fresh) restore(g, peer, id);
+}
+
+static void add_peer(upstream_t *g, const upstream_server_t *s, const net_addr_t *addr,
+                     const roster_addr_t *as)
+{
     upstream_peer_t *peer = find_peer(g, s, addr);
-    if (!peer) {
+    bool is_new = !peer;
+    if (is_new) {
         peer = new_peer(g);
-        text = (char *)(uintptr_t)peer->name.p;
+        char *text = (char *)(uintptr_t)peer->name.p;
         *peer = (upstream_peer_t){.server = s, .addr = *addr};
         peer->name = str_make(text, net_format(addr, true, text));
-        int n = snprintf(identity, sizeof(identity), "%s " STR_FMT, text, STR_ARG(s->name));
-        size_t length = (size_t)n < sizeof(identity) ? (size_t)n : sizeof(identity) - 1;
-        peer_settings_t settings = settings_of(s);
-        peer->place = peers_enter(&g->known, g->pool, str_make(identity, length), &settings);
     }
+    /* One without a slot has its state here. */
+    if (is_new || (peer->gone && peer->place.slot != PEER_OWN)) enter_peer(g, peer, as);
     peer->gone = false;
 }
 
@@ -224,8 +263,76 @@ static void order_turns(upstream_t *g, bool backup)
     VEC_EACH(const schedule_member_t, m, &turns->members) g->peers.v[m->id]->cost = m->cost;
 }
 
+/* --- servers that come and go --- */
+
+static void let_go(upstream_t *g, const upstream_server_t *s)
+{
+    VEC_EACH(upstream_peer_t *, it, &g->peers)
+        if ((*it)->server == s) (*it)->gone = true;
+}
+
+void upstream_take_answer(upstream_t *g, upstream_server_t *s, const roster_answer_t *answer)
+{
+    let_go(g, s);
+    s->answered = answer->version;
+    for (unsigned i = 0; i < answer->count; i++) {
+        net_addr_t addr = roster_address(&answer->addrs[i]);
+        add_peer(g, s, &addr, &answer->addrs[i]);
+    }
+}
+
+str_t upstream_question(const upstream_server_t *s)
+{
+    return s->service.n ? s->service : s->name;
+}
+
+static void take_answers(upstream_t *g)
+{
+    static roster_answer_t answer; /* large */
+    VEC_EACH(upstream_server_t, s, &g->servers)
+        if (s->host.p &&
+            roster_find(g->known.shared->roster, upstream_question(s), s->answered, &answer))
+            upstream_take_answer(g, s, &answer);
+}
+
+static bool is_configured(const upstream_t *g, str_t name)
+{
+    for (unsigned i = 0; i < g->configured; i++)
+        if (str_eq(g->servers.v[i].name, name)) return true;
+    return false;
+}
+
+static void fill_place(upstream_t *g, upstream_server_t *s, const char *line)
+{
+    str_t why;
+    upstream_server_t read;
+    let_go(g, s);
+    s->weight = 0;
+    s->host = s->name = (str_t){NULL, 0};
+    s->addr.len = 0;
+    if (!line[0] || !server_line_parse(g->pool, str_of(line), &read, &why)) return;
+    if (is_configured(g, read.name)) return; /* since the last reload */
+    *s = read;
+    s->alike = (unsigned)(s - g->servers.v);
+    g->servers.n = g->servers.cap;
+    g->has_names |= s->host.p != NULL;
+    if (!s->host.p) add_peer(g, s, &s->addr, NULL);
+}
+
+static void take_added(upstream_t *g)
+{
+    char line[ROSTER_LINE];
+    for (unsigned i = 0; i < ROSTER_ADDED; i++)
+        if (roster_line(g->known.shared->roster, i, &g->added[i], line))
+            fill_place(g, &g->servers.v[g->configured + i], line);
+}
+
 void upstream_reorder(upstream_t *g)
 {
+    if (g->known.shared->roster) {
+        if (g->added) take_added(g);
+        take_answers(g);
+    }
     take_settings(g);
     sort_peers(g);
     order_turns(g, false);
@@ -240,89 +347,7 @@ void upstream_join(upstream_t *g)
     if (g->ready) return;
     peers_join(&g->known, g->pool, g->zone ? g->zone->root : NULL);
     VEC_EACH(upstream_server_t, s, &g->servers)
-        if (!s->host.p) add_peer(g, s, &s->addr);
-    upstream_reorder(g);
+        if (!s->host.p) add_peer(g, s, &s->addr, NULL);
     g->ready = true;
-}
-
-static void set_answer(upstream_t *g, upstream_server_t *s, const resolver_answer_t *answer)
-{
-    VEC_EACH(upstream_peer_t *, it, &g->peers)
-        if ((*it)->server == s) (*it)->gone = true;
-    for (unsigned i = 0; i < answer->count; i++) {
-        net_addr_t addr = answer->addrs[i];
-        net_set_port(&addr, s->port);
-        add_peer(g, s, &addr);
-    }
-    s->expires = answer->expires;
     upstream_reorder(g);
 }
-
-/* nginx's words for a name that did not resolve. */
-static void log_unresolved(request_t *r, str_t host, int err)
-{
-    const char *why = err == -ENOENT      ? "3: Host not found"
-                      : err == -ETIMEDOUT ? "110: Operation timed out"
-                                          : "2: Server failure";
-    LOG(&r->log, LOG_ERR, 0, STR_FMT " could not be resolved (%s)", STR_ARG(host), why);
-}
-
-static int resolve_server(upstream_t *g, upstream_server_t *s, request_t *r)
-{
-    enum { RETRY_MS = 1000 };
-    resolver_answer_t answer;
-    resolver_t *resolver = resolve_for(http_conf(r->conf));
-    int err = resolver ? resolver_lookup(resolver, r->pool, s->host, &answer, NULL) : -EIO;
-    if (err == 0) {
-        set_answer(g, s, &answer);
-    } else if (!fiber_cancelled(fiber_self())) {
-        log_unresolved(r, s->host, err);
-        s->expires = clock_ms() + RETRY_MS; /* with the addresses of before, if there are any */
-    }
-    return err;
-}
-
-static bool has_peers(const upstream_t *g)
-{
-    VEC_EACH(upstream_peer_t *, it, &g->peers)
-        if (!(*it)->gone) return true;
-    return false;
-}
-
-int upstream_update(upstream_t *g, request_t *r)
-{
-    int err = 0;
-    upstream_join(g);
-    if (!g->has_names) return 0;
-    for (unsigned i = 0; i < g->servers.n; i++) {
-        upstream_server_t *s = &g->servers.v[i];
-        if (!s->host.p || (s->expires > clock_ms() && has_peers(g))) continue;
-        int failed = resolve_server(g, s, r);
-        if (failed < 0) err = failed;
-    }
-    return has_peers(g) ? 0 : err;
-}
-
-static bool begin(conf_t *cf, const tree_node_t *http)
-{
-    (void)http;
-    upstream_conf_t *c = conf_own(cf, &upstream_module);
-    c->groups = POOL_NEW(cf->pool, upstream_groups_t);
-    c->groups->pool = cf->pool;
-    hash_map_init(&c->groups->by_name, cf->pool);
-    hash_map_init(&c->groups->singles, cf->pool);
-    return true;
-}
-
-/* --- the module --- */
-
-static const http_hooks_t hooks = {.variables = upstream_vars, .begin = begin};
-
-const module_t upstream_module = {
-    .name = "upstream",
-    .index = &index_,
-    .rows = upstream_conf_rows,
-    .conf_size = sizeof(upstream_conf_t),
-    .hooks = &hooks,
-    .sections = upstream_status,
-};

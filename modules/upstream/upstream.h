@@ -35,9 +35,9 @@
 #include "modules/upstream/peers.h"
 #include "modules/upstream/ring.h"
 #include "modules/upstream/schedule.h"
+#include "modules/upstream/server_line.h"
 
 typedef struct upstream upstream_t;
-typedef struct upstream_server upstream_server_t;
 
 enum { UPSTREAM_TOKEN = 32 }; /* bytes of a cookie of sticky.c */
 
@@ -58,22 +58,6 @@ typedef struct upstream_peer {
     char token[UPSTREAM_TOKEN + 1]; /* what its clients' cookie holds; "": not made yet */
     struct upstream_peer *next; /* of the servers of this name: UPSTREAM_RING */
 } upstream_peer_t;
-
-struct upstream_server {
-    str_t name;               /* as written */
-    str_t route;              /* of route=; may be empty */
-    str_t host;               /* to be resolved; p NULL: addr is known */
-    net_addr_t addr;          /* without `host` */
-    uint16_t port;
-    unsigned weight, max_fails;
-    unsigned max_conns;       /* 0: any number */
-    msec_t fail_timeout, slow_start;
-    bool backup, down, drain;
-    unsigned alike;           /* index of the first server of this name: UPSTREAM_RING */
-    unsigned on_ring;         /* of that one: the weight that it has on the ring */
-    upstream_peer_t *first;   /* of that one: the peers of all of them */
-    uint64_t expires;         /* clock_ms until which the peers hold; 0: not resolved yet */
-};
 
 typedef enum upstream_method {
     UPSTREAM_ROUND_ROBIN,
@@ -103,6 +87,11 @@ typedef struct upstream_policy {
     bool checked, mandatory;  /* there is a health_check; only peers that passed it are asked */
 } upstream_policy_t;
 
+typedef struct upstream_kept { /* of the state file (state_file.h) */
+    str_t identity;           /* of a peer */
+    peer_settings_t settings;
+} upstream_kept_t;
+
 struct upstream {
     pool_t *pool;             /* of the configuration; of the request for a group of its own */
     str_t name;               /* of the block; "host:port" of an unnamed group */
@@ -110,7 +99,7 @@ struct upstream {
     VEC(upstream_peer_t *) peers; /* in the order of their servers */
     uint64_t seen;            /* peers_changes when the peers' settings were taken */
     bool ready;               /* addresses known from the start have their peers */
-    bool has_names;
+    bool has_names;           /* some server is one */
     upstream_policy_t policy;
     ring_t ring;              /* of the servers' names: UPSTREAM_RING */
     zone_t *zone;             /* NULL: none */
@@ -123,6 +112,12 @@ struct upstream {
     keepalive_t *idle;        /* own_idle, unless the group is a request's */
     keepalive_t own_idle;
     const tree_node_t *node;  /* NULL: unnamed */
+    str_t state;              /* the path of the state file; empty: none */
+    VEC(upstream_kept_t) kept; /* what it says */
+    conf_strs_t kept_lines;
+    const struct http_conf *http; /* whose resolver is asked for names */
+    unsigned configured;      /* servers; behind them are those that were added */
+    uint64_t *added;          /* versions of the roster's lines that those come from */
 };
 
 /* All groups of one configuration. */
@@ -138,6 +133,7 @@ typedef struct upstream_conf {
     VEC(upstream_server_t) servers;  /* of the upstream block being read */
     keepalive_conf_t keepalive;
     upstream_policy_t policy;
+    str_t state;
 } upstream_conf_t;
 
 extern const module_t upstream_module;
@@ -189,11 +185,23 @@ upstream_t *upstream_find(const upstream_groups_t *groups, str_t name);
 upstream_t *upstream_single(pool_t *pool, str_t name, str_t host, uint16_t port,
                             const net_addr_t *addr);
 
-/*
- * Brings the peers up to date: names whose answers have expired are looked up. 0, or an error when
- * there is no peer at all (logged; -ENOENT, -ETIMEDOUT, -EIO or a cancellation's reason). Suspends
- * for names.
- */
-int upstream_update(upstream_t *g, request_t *r);
+/* Gives it a zone while the configuration is read. False: said. */
+bool upstream_share_single(conf_t *cf, upstream_t *g);
+
+/* What its line says of each of its peers. */
+peer_settings_t upstream_settings(const upstream_server_t *s);
+
+/* What the server's name is asked for, and known under in the roster. */
+str_t upstream_question(const upstream_server_t *s);
+
+/* The server's peers are those of the answer; upstream_reorder is to follow. */
+void upstream_take_answer(upstream_t *g, upstream_server_t *s, const roster_answer_t *answer);
+
+static inline bool upstream_has_peers(const upstream_t *g)
+{
+    VEC_EACH(upstream_peer_t *, it, &g->peers)
+        if (!(*it)->gone) return true;
+    return false;
+}
 
 #endif

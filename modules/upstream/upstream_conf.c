@@ -1,72 +1,16 @@
 /* upstream_conf: the directives of and inside upstream { }. */
 #include "http/http.h"
+#include "modules/upstream/state_file.h"
 #include "modules/upstream/sticky_conf.h"
 
-enum { HTTP_PORT = 80 };
-
-/* --- server --- */
-
-static bool set_host(conf_t *cf, const tree_node_t *node, upstream_server_t *s)
-{
-    str_t text = node->words[1].text, host;
-    uint16_t port;
-    s->name = text;
-    if (str_starts(text, STR("http://"))) text = str_sub(text, 7, text.n);
-    if (net_parse(text, HTTP_PORT, &s->addr)) return true;
-    if (!uri_split_host(text, &host, &port) || host.p[0] == '[')
-        return conf_error(cf, node, 1, "for example 10.0.0.1:8080, app.internal, unix:/run/app",
-                          "invalid host in upstream \"" STR_FMT "\"", STR_ARG(text));
-    s->host = host;
-    s->port = port ? port : HTTP_PORT;
-    return true;
-}
-
-static const char parameters[] = "weight= max_conns= max_fails= fail_timeout= slow_start= backup "
-                                 "down drain route= resolve";
-
-static bool set_word(conf_t *cf, const tree_node_t *node, unsigned word, upstream_server_t *s)
-{
-    str_t text = node->words[word].text;
-    if (str_eq(text, STR("backup"))) return s->backup = true;
-    if (str_eq(text, STR("down"))) return s->down = true;
-    if (str_eq(text, STR("drain"))) return s->drain = true;
-    if (str_eq(text, STR("resolve"))) return true; /* names are always followed */
-    if (str_starts(text, STR("service=")))
-        return conf_error(cf, node, word, "write the port: server app.internal:8080",
-                          "service= (SRV records) is not available yet");
-    return conf_error(cf, node, word, parameters, "invalid parameter \"" STR_FMT "\"",
-                      STR_ARG(text));
-}
-
-static bool set_parameter(conf_t *cf, const tree_node_t *node, unsigned word, upstream_server_t *s)
-{
-    enum { WEIGHT_MOST = 65535 };
-    str_t text = node->words[word].text, value;
-    if (value_keyed(text, "weight", &value))
-        return conf_number(cf, node, word, value, 1, WEIGHT_MOST, &s->weight);
-    if (value_keyed(text, "max_conns", &value))
-        return conf_number(cf, node, word, value, 0, 0, &s->max_conns);
-    if (value_keyed(text, "max_fails", &value))
-        return conf_number(cf, node, word, value, 0, 0, &s->max_fails);
-    if (value_keyed(text, "fail_timeout", &value))
-        return conf_msec(cf, node, word, value, &s->fail_timeout);
-    if (value_keyed(text, "route", &value)) {
-        s->route = value;
-        return true;
-    }
-    if (value_keyed(text, "slow_start", &value))
-        return conf_msec(cf, node, word, value, &s->slow_start);
-    return set_word(cf, node, word, s);
-}
+/* --- servers --- */
 
 static bool set_server(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {
     (void)row;
     upstream_conf_t *c = conf;
-    upstream_server_t s = {.weight = 1, .max_fails = 1, .fail_timeout = 10000};
-    if (!set_host(cf, node, &s)) return false;
-    for (unsigned i = 2; i < node->n; i++)
-        if (!set_parameter(cf, node, i, &s)) return false;
+    upstream_server_t s;
+    if (!server_line_read(cf, node, &s)) return false;
     *VEC_PUSH(cf->pool, &c->servers) = s;
     return true;
 }
@@ -236,6 +180,9 @@ static bool set_upstream(conf_t *cf, const conf_row_t *row, void *conf, const tr
     if (!scope) return false;
     upstream_t *g = upstream_group_new(cf, node, conf_get(scope, &upstream_module));
     if (!g) return false;
+    g->http = http_conf(scope->structs);
+    g->state = ((const upstream_conf_t *)conf_get(scope, &upstream_module))->state;
+    if (g->state.n) state_file_read(cf, node, g);
     *VEC_PUSH(cf->pool, &groups->all) = g;
     if (!hash_map_set(&groups->by_name, pool_lower(cf->pool, g->name), g)) return true;
     return conf_error(cf, node, 1, NULL, "duplicate upstream \"" STR_FMT "\"", STR_ARG(g->name));
@@ -272,6 +219,9 @@ const conf_row_t upstream_conf_rows[] = {
     METHOD("eject_outliers", 1, 4, set_outliers,
            "origins this many times slower than the median are out for a while: eject_outliers N "
            "[min=100ms] [time=30s] [max_ejected=50]"),
+    CONF_PATH("state", CONF_UPSTREAM, CONF, state, NULL,
+              "a file that keeps what is changed at run time (proxyd ctl upstream); the workers write "
+              "it and its directory"),
     METHOD("zone", 1, 2, set_zone,
            "accepted for compatibility: the workers share each group's state anyway"),
     CONF_CUSTOM("keepalive", CONF_UPSTREAM, 0, 1, 2, set_keepalive,

@@ -1,3 +1,4 @@
+#include "modules/upstream/discover.h"
 #include "modules/upstream/balance.h"
 
 #include <criterion/criterion.h>
@@ -45,7 +46,7 @@ static char name_of(const upstream_t *g, const upstream_peer_t *peer)
 
 static peer_state_t *state_of(upstream_t *g, unsigned i)
 {
-    upstream_update(g, NULL);
+    discover(g, NULL);
     return g->peers.v[i]->place.state;
 }
 
@@ -58,7 +59,7 @@ static void change(upstream_t *g, unsigned i, peer_settings_t to)
 /* A request that has not picked yet. */
 static choice_t request(upstream_t *g)
 {
-    upstream_update(g, NULL);
+    discover(g, NULL);
     return (choice_t){.group = g, .pool = pool};
 }
 
@@ -164,7 +165,7 @@ Test(balance, asks_backups_only_when_nobody_else_can)
 Test(balance, passes_over_addresses_that_are_gone)
 {
     upstream_t *g = group((unsigned[]){1, 1}, 2);
-    upstream_update(g, NULL);
+    discover(g, NULL);
     g->peers.v[0]->gone = true;
     upstream_reorder(g);
     cr_expect_str_eq(pick(g, 3), "bbb");
@@ -347,7 +348,7 @@ Test(balance, least_conn_avoids_who_is_busy)
     unsigned count[3];
     upstream_t *g = group(NULL, 3);
     g->policy.method = UPSTREAM_LEAST_CONN;
-    upstream_update(g, NULL);
+    discover(g, NULL);
     *g->peers.v[1]->place.mine = 5;
     count_picks(g, PICKS, count);
     cr_expect_eq(count[1], 0);
@@ -566,7 +567,7 @@ Test(balance, slow_start_with_keys)
     for (unsigned m = 0; m < 2; m++) {
         unsigned back = 0, all = 0, strays = 0, lost = 0;
         upstream_t *g = with_a_late_one(methods[m]);
-        upstream_update(g, NULL);
+        discover(g, NULL);
         g->peers.v[2]->place.state->back_ms = 0;
         for (unsigned i = 0; i < KEYS; i++) home[i] = (uint8_t)pick_key(g, i);
         g->peers.v[2]->place.state->back_ms = clock_ms() - 25 * 1000;

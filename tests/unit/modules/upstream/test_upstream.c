@@ -1,3 +1,4 @@
+#include "modules/upstream/discover.h"
 #include "modules/upstream/upstream.h"
 
 #include <criterion/criterion.h>
@@ -82,8 +83,8 @@ Test(upstream, makes_peers_of_known_addresses)
 {
     errors_of("upstream a { server 10.0.0.1:81; server unix:/run/a; }");
     upstream_t *g = find("a");
-    cr_assert_eq(upstream_update(g, NULL), 0);
-    cr_assert_eq(upstream_update(g, NULL), 0);
+    cr_assert_eq(discover(g, NULL), 0);
+    cr_assert_eq(discover(g, NULL), 0);
     cr_assert_eq(g->peers.n, 2);
     cr_expect(str_eq(g->peers.v[0]->name, STR("10.0.0.1:81")));
     cr_expect(str_eq(g->peers.v[1]->name, STR("unix:/run/a")));
@@ -129,7 +130,7 @@ Test(upstream, takes_methods_and_limits)
                                              "slow_start=30s; server 10.0.0.2 drain; }", good[i]).p;
         cr_expect_str_eq(errors_of(text), "", "%s", good[i]);
         cr_expect(find("a")->zone, "%s", good[i]);
-        upstream_update(find("a"), NULL);
+        discover(find("a"), NULL);
         cr_expect(find("a")->limited);
         pool_destroy(pool);
     }
@@ -148,7 +149,7 @@ Test(upstream, says_what_is_wrong_with_a_method)
         {"hash $nothing_such;", "nothing_such"},   {"queue 0;", "must be"},
         {"queue 5 patience=3;", "invalid parameter"}, {"eject_outliers 1;", "must be between"},
         {"eject_outliers 5 max_ejected=101;", "must be between"},
-        {"server 10.0.0.2 service=http;", "is not available yet"},
+        {"server 10.0.0.2 service=http;", "service= goes with a name without a port"},
         {"least_conn; ip_hash; server 10.0.0.3 max_conns=x;", "max_conns"},
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
