@@ -67,6 +67,6 @@ void mux_head_make(pool_t *pool, char *head, size_t n, bool https, mux_head_t *o
         if (line.n) add_field(pool, out, line, &has_te);
     }
     if (out->v[2].valuelen) return;
-    out->v[2] = out->v[3]; /* no authority at all rather than an empty one */
-    out->v[3] = out->v[--out->n];
+    out->n--; /* no authority rather than an empty one */
+    memmove(&out->v[2], &out->v[3], (out->n - 2) * sizeof(out->v[0]));
 }
