@@ -45,7 +45,7 @@
 
 #include <time.h>
 
-#include "core/base/pool.h"
+#include "core/config/conf.h"
 #include "http/filter.h"
 
 typedef struct store store_t;
@@ -228,16 +228,17 @@ store_stats_t store_stats(store_t *s);
 /* --- from the configuration to the processes (store_module calls these) --- */
 
 /* The store that `proxy_cache_path ... keys_zone=NAME:SIZE` declares, in the configuration that is
-   read, whether it stands before or after. An undeclared one is an error at the end of http{}. */
-struct conf;
-struct tree_node;
-store_t *store_named(struct conf *cf, const struct tree_node *node, str_t name);
+   read, whether it stands before or after. An undeclared one is an error at the end of http{}, at the
+   directive `node`. */
+store_t *store_named(conf_t *cf, const tree_node_t *node, str_t name);
 
 /* NAME */
 str_t store_name(const store_t *s);
 
-/* Every store of the generation: for /status and purges. NULL at the end. */
-store_t *store_first(const struct conf *cf);
+/* Every store of a configuration: main_struct is store_module's in the outermost block. NULL at the
+   end. */
+extern const module_t store_module;
+store_t *store_first(const void *main_struct);
 store_t *store_next(const store_t *s);
 
 #endif

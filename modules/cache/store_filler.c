@@ -235,7 +235,8 @@ static store_entry_t entry_of(const store_fill_t *f)
                            .stored = r->stored,
                            .used = (uint32_t)clock_unix(),
                            .body_at = (uint32_t)body_at(f),
-                           .vary = f->vary};
+                           .vary = f->vary,
+                           .flags = r->tags.n ? STORE_TAGGED : 0};
 }
 
 static int write_whole(store_fill_t *f)
@@ -368,7 +369,7 @@ static int renew(store_fill_t *f, store_object_t *o, str_t head)
     e.stored = r.stored;
     e.born = r.born;
     e.version = r.version;
-    e.flags = (uint8_t)((e.flags & STORE_UNVERIFIED) | (second ? STORE_SECOND : 0));
+    e.flags = (uint8_t)((e.flags & (STORE_UNVERIFIED | STORE_TAGGED)) | (second ? STORE_SECOND : 0));
     if (!store_index_renew(s->shared->index, o->entry, &e)) return -ESTALE;
     if (s->memory) store_memory_drop(s->memory, memory, e.id);
     return 0;

@@ -421,6 +421,18 @@ uint32_t store_index_put(store_index_t *ix, const store_entry_t *e, store_put_t 
     return i;
 }
 
+uint32_t store_index_add(store_index_t *ix, const store_entry_t *e, store_entry_t *evicted)
+{
+    shard_t *s = shard_of(ix, e->key);
+    wanted_t w = {.key = e->key, .variant = e->variant};
+    evicted->kind = STORE_KIND_FREE;
+    open_shard(ix, s);
+    uint32_t i = locked_find(ix, s, &w) == none ? add(ix, s, e, evicted) : none;
+    if (i != none) s->bytes += store_index_bytes(e);
+    close_shard(s);
+    return i;
+}
+
 /* Locks the shard of the entry if that still has the id. */
 static shard_t *hold(store_index_t *ix, uint32_t at, uint64_t id)
 {

@@ -36,6 +36,7 @@ enum {
     STORE_STALE = 1,      /* softly purged */
     STORE_UNVERIFIED = 2, /* of an earlier run: the body's checksum has not been looked at */
     STORE_SECOND = 4,     /* the file's second head is the present one */
+    STORE_TAGGED = 8,     /* it has tags */
 };
 
 enum { /* who has seen that it was asked for */
@@ -110,6 +111,9 @@ typedef struct store_put {
     store_entry_t replaced, evicted;
 } store_put_t;
 uint32_t store_index_put(store_index_t *ix, const store_entry_t *e, store_put_t *out);
+
+/* The same, but only when nothing is stored under key and variant. STORE_NO_ENTRY: something is. */
+uint32_t store_index_add(store_index_t *ix, const store_entry_t *e, store_entry_t *evicted);
 
 /* Gives the entry a new head: e's stored, version, flags. False: it is not that one any more. */
 bool store_index_renew(store_index_t *ix, uint32_t at, const store_entry_t *e);

@@ -215,6 +215,21 @@ store_verdict_t store_purge_check(store_purge_t *p, const store_suspect_t *s)
     return is_purged(p, true, s) ? STORE_SOFT : STORE_GOOD;
 }
 
+bool store_purge_prefixed(const store_purge_t *p, uint32_t born)
+{
+    for (unsigned i = 0; i < STORE_PREFIXES; i++)
+        if (__atomic_load_n(&p->prefixes[i].at, __ATOMIC_RELAXED) > born) return true;
+    return false;
+}
+
+bool store_purge_crowded(store_purge_t *p)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < STORE_PREFIXES; i++)
+        n += __atomic_load_n(&p->prefixes[i].at, __ATOMIC_RELAXED) != 0;
+    return n > STORE_PREFIXES / 2;
+}
+
 /* --- over restarts --- */
 
 static bool read_note(int fd, note_t *note, char *text)
@@ -281,7 +296,7 @@ store_purge_t *store_purge_init(slab_t *slab, unsigned places)
     if (!p) return NULL;
     memset(p, 0, sizeof(*p));
     p->mask = places - 1;
-    p->clock = 1; /* later than what never was */
+    p->clock = STORE_PURGE_START;
     for (int i = 0; i < 2; i++) {
         p->tables[i] = slab_alloc(slab, bytes);
         if (!p->tables[i]) return NULL;

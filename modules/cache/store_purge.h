@@ -20,7 +20,10 @@
 
 typedef struct store_purge store_purge_t;
 
-enum { STORE_PREFIXES = 32 };
+enum {
+    STORE_PREFIXES = 32,
+    STORE_PURGE_START = 1, /* the clock before the first purge */
+};
 
 typedef enum store_verdict {
     STORE_GOOD,
@@ -55,6 +58,10 @@ uint64_t store_purge_tag_hash(str_t tag);
 void store_purge_hash(store_purge_t *p, int dir, uint64_t hash, bool soft);
 void store_purge_everything(store_purge_t *p, int dir, bool soft);
 int store_purge_begin(store_purge_t *p, int dir, str_t prefix, bool soft); /* -EAGAIN: list is full */
+
+/* Whether a prefix that is still kept is later than that; whether few more can be kept. */
+bool store_purge_prefixed(const store_purge_t *p, uint32_t born);
+bool store_purge_crowded(store_purge_t *p);
 
 /* Reads the file, once in the life of the zone: before any object is. */
 void store_purge_load(store_purge_t *p, int dir);

@@ -56,6 +56,7 @@ struct store {
     store_options_t options;
     zone_t *keys, *memory_zone; /* memory_zone NULL: no memory tier */
     bool declared, entered;
+    const tree_node_t *node; /* the first directive that names it */
     /* Of this process, since store_enter. */
     store_shared_t *shared;
     store_memory_t *memory; /* NULL: none */

@@ -1,0 +1,319 @@
+#include "modules/cache/store_manager.h"
+
+#include <errno.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "core/base/clock.h"
+#include "core/base/log.h"
+#include "core/io/fiber.h"
+#include "modules/cache/store_lane.h"
+#include "modules/cache/store_loader.h"
+#include "modules/cache/store_record.h"
+
+enum {
+    TURN_MS = 500,
+    SETTLE_MS = 10000,     /* between two looks for what was purged */
+    SWEEP_LEAST = 1024,    /* entries looked at in a turn */
+    SWEEP_TURNS_MOST = 64, /* turns in which all entries are looked at */
+    PURGED_BATCH = 500,    /* records read at one go */
+    FULL_SHARE = 16,       /* a full disk: so much of what there is goes */
+    STORES_MOST = 64,
+};
+
+typedef struct manager {
+    store_t *s;
+    fiber_t *fiber;
+    uint32_t at;        /* the sweep comes to this entry next */
+    unsigned shard;     /* the next one that is evicted from */
+    uint32_t settled;   /* the purge clock up to which everything was looked at */
+    uint64_t settle_at; /* clock_ms of the next look */
+    uint64_t recoveries; /* after which the files were looked at last */
+    bool relieved;      /* room was made on the full disk */
+} manager_t;
+
+static manager_t managers[STORES_MOST];
+static unsigned manager_count;
+static bool stopping;
+
+/* --- dropping --- */
+
+static bool drop(store_t *s, uint32_t at, uint64_t id)
+{
+    store_entry_t gone;
+    if (!store_index_drop(s->shared->index, at, id, &gone)) return false;
+    store_zone_clear(s, &gone, true);
+    return true;
+}
+
+static bool is_out(const store_t *s, store_entry_t *here, const store_entry_t *e)
+{
+    uint32_t now = (uint32_t)clock_unix();
+    if (e->kind == STORE_KIND_PASS) return e->until <= now;
+    if (store_index_cool(here, STORE_HOT_USED)) {
+        __atomic_store_n(&here->used, now, __ATOMIC_RELAXED);
+        return false;
+    }
+    return now >= e->used && (uint64_t)(now - e->used) * 1000 >= s->options.inactive;
+}
+
+static void look_at(store_t *s, uint32_t at)
+{
+    store_entry_t e;
+    if (!store_index_copy(s->shared->index, at, &e)) return;
+    if (!is_out(s, store_index_at(s->shared->index, at), &e)) return;
+    if (drop(s, at, e.id) && e.kind == STORE_KIND_OBJECT) STORE_COUNT(s, expired);
+}
+
+/* Some of the entries in each turn: all of them within a quarter of `inactive`. */
+static int sweep(manager_t *m)
+{
+    store_t *s = m->s;
+    uint32_t all = store_index_capacity(s->shared->index);
+    uint64_t turns = s->options.inactive / 4 / TURN_MS + 1;
+    if (turns > SWEEP_TURNS_MOST) turns = SWEEP_TURNS_MOST;
+    uint32_t n = (uint32_t)(all / turns) + SWEEP_LEAST;
+    for (uint32_t i = 0; i < n && i < all; i++) {
+        look_at(s, m->at);
+        m->at = m->at + 1 < all ? m->at + 1 : 0;
+        if (i % SWEEP_LEAST == SWEEP_LEAST - 1) fiber_yield();
+    }
+    return fiber_cancelled(fiber_self());
+}
+
+/* --- what was purged --- */
+
+/* Reads what the object is held against: as a request would. */
+static void judge(store_t *s, uint32_t at, const store_entry_t *e, pool_t *pool)
+{
+    uint32_t room = e->body_at / 2;
+    store_file_t name = {{e->key[0], e->key[1]}, e->variant};
+    store_record_t r;
+    int fd = store_file_open(&s->dir, &name, false);
+    char *bytes = pool_bytes(pool, room);
+    ssize_t n = fd < 0 ? 0 : store_file_read(fd, bytes, room, e->flags & STORE_SECOND ? room : 0);
+    if (fd >= 0) close(fd);
+    bool good = n > 0 && store_record_get(str_make(bytes, (size_t)n), &r) && r.id == e->id;
+    store_suspect_t suspect = {.born = e->born, .key_hash = e->key[0]};
+    if (good) {
+        suspect.key = r.key;
+        suspect.tags = r.tags.p;
+        suspect.tag_count = store_record_tags(&r);
+    }
+    if (store_purge_check(s->shared->purge, &suspect) != STORE_VOID) return;
+    if (drop(s, at, e->id)) STORE_COUNT(s, purged);
+}
+
+/* One that is neither tagged nor older than a prefix is known by its key alone. */
+static void judge_entry(store_t *s, uint32_t at, uint32_t clock, pool_t *pool, unsigned *reads)
+{
+    store_entry_t e;
+    if (!store_index_copy(s->shared->index, at, &e) || e.kind != STORE_KIND_OBJECT) return;
+    if (e.checked >= clock) return;
+    store_suspect_t suspect = {.born = e.born, .key_hash = e.key[0]};
+    if (store_purge_check(s->shared->purge, &suspect) == STORE_VOID) {
+        if (drop(s, at, e.id)) STORE_COUNT(s, purged);
+        return;
+    }
+    if (!(e.flags & STORE_TAGGED) && !store_purge_prefixed(s->shared->purge, e.born)) return;
+    judge(s, at, &e, pool);
+    (*reads)++;
+}
+
+static bool must_settle(const manager_t *m, uint32_t clock)
+{
+    if (clock == m->settled || clock == STORE_PURGE_START) return false;
+    return clock_ms() >= m->settle_at || store_purge_crowded(m->s->shared->purge);
+}
+
+static int settle(manager_t *m)
+{
+    store_t *s = m->s;
+    uint32_t clock = store_purge_clock(s->shared->purge);
+    if (!must_settle(m, clock)) return 0;
+    uint32_t all = store_index_capacity(s->shared->index);
+    pool_t *pool = pool_create();
+    int err = 0;
+    unsigned reads = 0;
+    for (uint32_t at = 0; at < all && !err; at++) {
+        judge_entry(s, at, clock, pool, &reads);
+        if (at % SWEEP_LEAST != 0 && reads < PURGED_BATCH) continue;
+        if (reads >= PURGED_BATCH) err = fiber_sleep(s->options.manager_sleep);
+        else fiber_yield();
+        if (reads >= PURGED_BATCH) reads = 0;
+        pool_destroy(pool);
+        pool = pool_create();
+        if (!err) err = fiber_cancelled(fiber_self());
+    }
+    pool_destroy(pool);
+    if (err) return err;
+    store_purge_settled(s->shared->purge, s->dir.fd, clock);
+    m->settled = clock;
+    m->settle_at = clock_ms() + SETTLE_MS;
+    return 0;
+}
+
+/* --- room --- */
+
+static bool evict_one(manager_t *m)
+{
+    store_t *s = m->s;
+    store_entry_t gone;
+    unsigned shards = store_index_shards(s->shared->index);
+    for (unsigned i = 0; i < shards; i++) {
+        m->shard = (m->shard + 1) % shards;
+        if (!store_index_evict(s->shared->index, m->shard, &gone)) continue;
+        store_zone_clear(s, &gone, true);
+        STORE_COUNT(s, evicted);
+        return true;
+    }
+    return false;
+}
+
+static int rest(const store_t *s, unsigned *done)
+{
+    if (++*done < s->options.manager_files) return 0;
+    *done = 0;
+    return fiber_sleep(s->options.manager_sleep);
+}
+
+static int shrink_to(manager_t *m, uint64_t bytes)
+{
+    unsigned done = 0;
+    int err = 0;
+    while (!err && store_index_stats(m->s->shared->index).bytes > bytes && evict_one(m))
+        err = rest(m->s, &done);
+    return err;
+}
+
+static uint64_t disk_free(const store_t *s)
+{
+    struct statvfs v;
+    if (fstatvfs(s->dir.fd, &v) < 0) return UINT64_MAX;
+    return (uint64_t)v.f_bavail * v.f_frsize;
+}
+
+static int keep_free(manager_t *m)
+{
+    unsigned done = 0;
+    int err = 0;
+    uint64_t least = m->s->options.min_free;
+    while (least && !err && disk_free(m->s) < least && evict_one(m)) err = rest(m->s, &done);
+    return err;
+}
+
+/* Once for each time that the disk is found full. */
+static int relieve(manager_t *m)
+{
+    bool full = __atomic_load_n(&m->s->shared->full_until, __ATOMIC_RELAXED);
+    if (!full) m->relieved = false;
+    if (!full || m->relieved) return 0;
+    m->relieved = true;
+    uint64_t bytes = store_index_stats(m->s->shared->index).bytes;
+    return shrink_to(m, bytes - bytes / FULL_SHARE);
+}
+
+static int keep_spare_entries(manager_t *m)
+{
+    store_t *s = m->s;
+    store_entry_t gone;
+    unsigned done = 0;
+    int err = 0;
+    for (unsigned i = 0; i < store_index_shards(s->shared->index) && !err; i++)
+        while (!err && store_index_short(s->shared->index, i) &&
+               store_index_evict(s->shared->index, i, &gone)) {
+            store_zone_clear(s, &gone, true);
+            STORE_COUNT(s, evicted);
+            err = rest(s, &done);
+        }
+    return err;
+}
+
+/* --- loading --- */
+
+static int load(manager_t *m)
+{
+    store_t *s = m->s;
+    store_load_t got;
+    uint64_t started = clock_us_now();
+    __atomic_store_n(&s->shared->load, STORE_LOAD_RUNNING, __ATOMIC_RELAXED);
+    int err = store_loader_run(s, &got);
+    if (err) return err;
+    __atomic_store_n(&s->shared->load, STORE_LOAD_DONE, __ATOMIC_RELEASE);
+    s->counts->broken += got.dropped;
+    LOG(&log_main, LOG_NOTICE, 0,
+        "cache \"%s\": %llu objects of %llu files loaded in %llu ms, %llu files dropped",
+        s->options.path.p, (unsigned long long)got.loaded, (unsigned long long)got.files,
+        (unsigned long long)(clock_us_now() - started) / 1000, (unsigned long long)got.dropped);
+    return 0;
+}
+
+/* A process that died in a shard may have left a file that the index does not know. */
+static int load_if_needed(manager_t *m)
+{
+    uint64_t recoveries = store_index_stats(m->s->shared->index).recoveries;
+    bool first = __atomic_load_n(&m->s->shared->load, __ATOMIC_ACQUIRE) != STORE_LOAD_DONE;
+    if (!first && recoveries == m->recoveries) return 0;
+    m->recoveries = recoveries;
+    return load(m);
+}
+
+/* --- the process --- */
+
+static int turn(manager_t *m)
+{
+    int err = load_if_needed(m);
+    if (!err) err = sweep(m);
+    if (!err) err = settle(m);
+    if (!err && m->s->options.max_size) err = shrink_to(m, m->s->options.max_size);
+    if (!err) err = keep_free(m);
+    if (!err) err = relieve(m);
+    if (!err) err = keep_spare_entries(m);
+    return err;
+}
+
+int store_manager_turn(store_t *s)
+{
+    static manager_t m;
+    if (m.s != s) m = (manager_t){.s = s};
+    m.settle_at = 0;
+    return turn(&m);
+}
+
+/* One manager at a time: the one of the configuration before is leaving. */
+static bool is_mine(store_t *s)
+{
+    uint64_t now = __atomic_load_n(&s->shared->manager, __ATOMIC_RELAXED), me = store_lane_me();
+    if (now == me) return true;
+    if (store_lane_lives(now)) return false;
+    return __atomic_compare_exchange_n(&s->shared->manager, &now, me, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_RELAXED);
+}
+
+static void manage(void *arg)
+{
+    manager_t *m = arg;
+    int err = 0;
+    while (!err && !stopping) {
+        if (is_mine(m->s)) err = turn(m);
+        if (!err) err = fiber_sleep(TURN_MS);
+    }
+    m->fiber = NULL;
+}
+
+int store_manager_start(store_t *s)
+{
+    if (manager_count == STORES_MOST) return -ENOSPC;
+    manager_t *m = &managers[manager_count];
+    *m = (manager_t){.s = s, .fiber = fiber_start(manage, m)};
+    if (!m->fiber) return -ENOMEM;
+    manager_count++;
+    return 0;
+}
+
+void store_manager_stop(void)
+{
+    stopping = true;
+    for (unsigned i = 0; i < manager_count; i++)
+        if (managers[i].fiber) fiber_cancel(managers[i].fiber, -ECANCELED);
+}
