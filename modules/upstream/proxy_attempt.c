@@ -134,7 +134,7 @@ static verdict_t exchange(proxy_t *p, bool *stale)
 verdict_t proxy_attempt_ask(proxy_t *p)
 {
     bool stale = false;
-    proxy_ssl_describe(p);
+    if (!proxy_ssl_describe(p)) return proxy_failure(p, 0, 500);
     for (;;) {
         int err = 0;
         if (!begin_exchange(p, stale, &err)) return proxy_failure_connect(p, err);
@@ -152,7 +152,8 @@ static balance_result_t result_of(const proxy_t *p, verdict_t v)
 {
     if (p->failure & (PROXY_HTTP_403 | PROXY_HTTP_404)) return BALANCE_ABANDONED;
     if (p->failure) return BALANCE_FAILED;
-    return v.kind == VERDICT_REFUSE && v.status == 499 ? BALANCE_ABANDONED : BALANCE_SERVED;
+    bool left = v.kind == VERDICT_REFUSE && v.status == 499;
+    return p->client && p->client->answered && !left ? BALANCE_SERVED : BALANCE_ABANDONED;
 }
 
 /* Connection and peer go back; of a failed exchange nothing is kept. */

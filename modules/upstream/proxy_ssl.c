@@ -7,10 +7,12 @@
 #include "core/io/tls_ctx.h"
 #include "core/io/tls_identity.h"
 #include "http/uri.h"
+#include "modules/upstream/proxy_identity.h"
 #include "modules/upstream/proxy.h"
 
 typedef struct named_file {
     const char *path;        /* absolute; NULL: not given */
+    text_t chosen;           /* the path holds variables: each request's own */
     const tree_node_t *node; /* for what is wrong with it */
 } named_file_t;
 
@@ -25,6 +27,7 @@ typedef VEC(command_t) commands_t;
 typedef struct made {
     SSL_CTX *ctx;
     bool failed; /* and said so */
+    proxy_identities_t *chosen; /* contexts like it with certificates that requests choose */
 } made_t;
 
 struct proxy_ssl_conf {
@@ -36,9 +39,12 @@ struct proxy_ssl_conf {
     commands_t commands;
     made_t *made;
     const char *prefix; /* of the directives: "proxy" */
+    str_t dir;          /* that paths are relative to */
 };
 
 static unsigned proxy_index_, grpc_index_;
+
+static const char *const handshaking = "SSL handshaking to upstream";
 
 /* --- the context --- */
 
@@ -58,6 +64,12 @@ static const char *hint(conf_t *cf, const proxy_ssl_conf_t *c, const char *fmt)
                        STR_ARG(after)).p;
 }
 
+/* Whether each request chooses whose certificate is shown. */
+static bool is_chosen(const proxy_ssl_conf_t *c)
+{
+    return c->certificate.chosen.set || c->key.chosen.set;
+}
+
 static bool set_identity(conf_t *cf, const proxy_ssl_conf_t *c, SSL_CTX *ctx)
 {
     tls_passwords_t passwords = {.n = 0};
@@ -67,6 +79,7 @@ static bool set_identity(conf_t *cf, const proxy_ssl_conf_t *c, SSL_CTX *ctx)
         return conf_error(cf, c->certificate.node, 1, hint(cf, c, "add %s_ssl_certificate_key"),
                           "no \"%s_ssl_certificate_key\" is defined for certificate \"%s\"",
                           c->prefix, c->certificate.path);
+    if (is_chosen(c)) return true;
     if (c->passwords.path && !tls_identity_read_passwords(cf->pool, c->passwords.path, &passwords))
         return conf_error(cf, c->passwords.node, 1, NULL, "cannot read \"%s\" (%d: %s)",
                           c->passwords.path, errno, strerror(errno));
@@ -117,6 +130,7 @@ static bool make(conf_t *cf, const proxy_ssl_conf_t *c, const tree_node_t *pass)
     if (!tls_ctx_ciphers(ctx, c->ciphers.p))
         return wrong(cf, pass, hint(cf, c, "%s_ssl_ciphers: no ciphers in"), c->ciphers.p);
     if (c->reuse) tls_reuse_sessions(ctx);
+    if (is_chosen(c)) c->made->chosen = proxy_identities_new(cf->pool);
     return set_identity(cf, c, ctx) && set_trust(cf, c, ctx, pass) && run_commands(cf, c, ctx);
 }
 
@@ -138,6 +152,69 @@ bool proxy_ssl_prepare(conf_t *cf, const proxy_pass_t *pass)
     return !c->made->failed;
 }
 
+/* --- certificates that requests choose --- */
+
+/* The file's path in this request, as nginx takes it: relative to the configuration. */
+static const char *path_of(const proxy_ssl_conf_t *c, const named_file_t *file, request_t *r)
+{
+    if (!file->chosen.set) return file->path;
+    str_t path = text_eval(&file->chosen, r);
+    bool whole = path.n == 0 || path.p[0] == '/' || str_starts(path, STR("data:"));
+    return pool_cstr(r->pool, whole ? path : pool_concat(r->pool, c->dir, path));
+}
+
+static bool show(const proxy_ssl_conf_t *c, request_t *r, SSL_CTX *ctx, const char *certificate,
+                 const char *key)
+{
+    tls_passwords_t passwords = {.n = 0};
+    tls_identity_t id = {.cert = NULL};
+    if (c->passwords.path) tls_identity_read_passwords(r->pool, c->passwords.path, &passwords);
+    bool ok = tls_identity_read_certificate(&id, certificate) &&
+              tls_identity_read_key(&id, key, &passwords) && tls_identity_fits(&id) &&
+              tls_identity_show(&id, ctx);
+    tls_identity_forget_passwords(&passwords);
+    tls_identity_clear(&id);
+    return ok;
+}
+
+/* The same as the context of all, trust included, but for whom it shows. */
+static SSL_CTX *make_chosen(const proxy_ssl_conf_t *c, request_t *r, const char *certificate,
+                            const char *key)
+{
+    SSL_CTX *ctx = tls_ctx_new(false, c->protocols);
+    bool ok = ctx && tls_ctx_ciphers(ctx, c->ciphers.p) && show(c, r, ctx, certificate, key);
+    if (ok && c->reuse) tls_reuse_sessions(ctx);
+    if (ok) SSL_CTX_set1_cert_store(ctx, SSL_CTX_get_cert_store(c->made->ctx));
+    if (ok) SSL_CTX_set_verify_depth(ctx, SSL_CTX_get_verify_depth(c->made->ctx));
+    VEC_EACH(const command_t, command, &c->commands)
+        ok = ok && tls_ctx_command(ctx, command->name, command->value);
+    if (ok) return ctx;
+    SSL_CTX_free(ctx);
+    return NULL;
+}
+
+/* NULL: said. */
+static SSL_CTX *choose(proxy_t *p, const proxy_ssl_conf_t *c)
+{
+    char reason[256];
+    request_t *r = p->r;
+    const char *certificate = path_of(c, &c->certificate, r), *key = path_of(c, &c->key, r);
+    if (!certificate[0]) return c->made->ctx;
+    str_t name = pool_printf(r->pool, "%s\n%s", certificate, key);
+    SSL_CTX *ctx = proxy_identities_find(c->made->chosen, name);
+    if (ctx) return ctx;
+    if ((ctx = make_chosen(c, r, certificate, key))) {
+        proxy_identities_keep(c->made->chosen, name, ctx);
+        return ctx;
+    }
+    tls_reason(reason, sizeof(reason));
+    bool given = str_starts(str_of(certificate), STR("data:"));
+    proxy_log(p, LOG_ERR, 0,
+              pool_printf(r->pool, "cannot show certificate \"%s\" (%s)",
+                          given ? "data:" : certificate, reason).p, handshaking);
+    return NULL;
+}
+
 /* --- an attempt --- */
 
 /* Without a port, and an address without its brackets. */
@@ -155,14 +232,16 @@ static tls_client_t describe(const proxy_ssl_conf_t *c, str_t name, str_t peer)
                           .send_name = c->send_name, .verify = c->verify};
 }
 
-void proxy_ssl_describe(proxy_t *p)
+bool proxy_ssl_describe(proxy_t *p)
 {
     const proxy_ssl_conf_t *c = p->conf->pass->ssl;
     p->tls.ctx = NULL;
     p->handshaking = false;
-    if (!p->target.tls) return;
+    if (!p->target.tls) return true;
     p->tls = describe(c, c->name.set ? text_eval(&c->name, p->r) : p->target.host, p->peer->name);
     p->tls.protocol = p->conf->http_version == PROXY_HTTP_2 ? STR("h2") : STR("");
+    if (c->made->chosen) p->tls.ctx = choose(p, c);
+    return p->tls.ctx;
 }
 
 void proxy_ssl_describe_pass(const proxy_pass_t *pass, str_t peer, tls_client_t *tls)
@@ -173,8 +252,6 @@ void proxy_ssl_describe_pass(const proxy_pass_t *pass, str_t peer, tls_client_t 
     if (pass->target.tls)
         *tls = describe(pass->ssl, known ? name->source : pass->target.host, peer);
 }
-
-static const char *const handshaking = "SSL handshaking to upstream";
 
 static void log_untrusted(const proxy_t *p, const tls_failure_t *why)
 {
@@ -226,8 +303,18 @@ static bool set_file(conf_t *cf, const conf_row_t *row, void *conf, const tree_n
     if (path.n == 0) return true; /* "": as nginx's, none after all */
     if (str_find(path, 0, '$') < path.n)
         return conf_error(cf, node, 1, NULL, "variables are not supported in \"%s\"", row->name);
-    *file = (named_file_t){pool_cstr(cf->pool, conf_full_path(cf, path, true)), node};
+    *file = (named_file_t){.path = pool_cstr(cf->pool, conf_full_path(cf, path, true)),
+                           .node = node};
     return true;
+}
+
+static bool set_chosen_file(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    named_file_t *file = CONF_AT(row, conf, named_file_t);
+    str_t path = node->words[1].text;
+    if (str_find(path, 0, '$') == path.n) return set_file(cf, row, conf, node);
+    *file = (named_file_t){.path = pool_cstr(cf->pool, path), .node = node};
+    return text_compile(cf, node, 1, path, &file->chosen);
 }
 
 static bool set_command(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
@@ -250,6 +337,7 @@ static bool check(conf_t *cf, proxy_ssl_conf_t *c, const char *prefix)
 {
     c->made = POOL_NEW(cf->pool, made_t);
     c->prefix = prefix;
+    c->dir = cf->conf_dir;
     if (c->protocols) return true;
     const char *name = hint(cf, c, "%s_ssl_protocols");
     return conf_error(cf, conf_node(cf, name), 1, "TLSv1.2 TLSv1.3",
@@ -272,8 +360,9 @@ static const conf_name_t protocols[] = {
 
 #define ALL (CONF_HTTP | CONF_SERVER | CONF_LOCATION)
 #define CONF proxy_ssl_conf_t
-#define FILE_ROW(name, field, help) \
-    CONF_CUSTOM(name, ALL, 0, 1, 1, set_file, CONF_FIELD(CONF, field, named_file_t), NULL, help)
+#define FILE_ROW_OF(set, name, field, help) \
+    CONF_CUSTOM(name, ALL, 0, 1, 1, set, CONF_FIELD(CONF, field, named_file_t), NULL, help)
+#define FILE_ROW(name, field, help) FILE_ROW_OF(set_file, name, field, help)
 
 #define ROWS(PREFIX) \
     CONF_FLAG(PREFIX "_ssl_verify", ALL, CONF, verify, "off", \
@@ -295,8 +384,10 @@ static const conf_name_t protocols[] = {
     CONF_CUSTOM(PREFIX "_ssl_conf_command", ALL, CONF_MANY, 2, 2, set_command, \
                 CONF_FIELD(CONF, commands, commands_t), NULL, \
                 "a command of OpenSSL's configuration for connections to https origins"), \
-    FILE_ROW(PREFIX "_ssl_certificate", certificate, "the certificate shown to https origins"), \
-    FILE_ROW(PREFIX "_ssl_certificate_key", key, "the key of " PREFIX "_ssl_certificate"), \
+    FILE_ROW_OF(set_chosen_file, PREFIX "_ssl_certificate", certificate, \
+                "the certificate shown to https origins; with variables workers read it"), \
+    FILE_ROW_OF(set_chosen_file, PREFIX "_ssl_certificate_key", key, \
+                "the key of " PREFIX "_ssl_certificate; with variables workers read it"), \
     FILE_ROW(PREFIX "_ssl_password_file", passwords, \
              "a file of passwords, one a line, for " PREFIX "_ssl_certificate_key"), \
     CONF_FLAG(PREFIX "_ssl_session_reuse", ALL, CONF, reuse, "on", \

@@ -23,8 +23,11 @@ extern const module_t proxy_ssl_module, grpc_ssl_module;
  */
 bool proxy_ssl_prepare(conf_t *cf, const proxy_pass_t *pass);
 
-/* Before an attempt, its peer being known: p->tls; its ctx is NULL for a plain origin. */
-void proxy_ssl_describe(proxy_t *p);
+/*
+ * Before an attempt, its peer being known: p->tls; its ctx is NULL for a plain origin. False: the
+ * certificate that the request has chosen cannot be shown (logged).
+ */
+bool proxy_ssl_describe(proxy_t *p);
 
 /* The same without a request (health checks): a name that depends on one is the pass's host. */
 void proxy_ssl_describe_pass(const proxy_pass_t *pass, str_t peer, tls_client_t *tls);

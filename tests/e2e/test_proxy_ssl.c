@@ -1,6 +1,7 @@
 /* Origins over TLS: nginx, openssl s_server, and one of our own that misbehaves. */
 #include <openssl/ssl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/e2e/certify.h"
@@ -155,6 +156,33 @@ E2E(proxy_ssl, a_client_certificate_is_shown)
                      " location /without { " PASS VERIFIED " } }");
     says("/", "name=origin.test;.;1;TLSv1.3;CN=me");
     cr_assert_eq(wire_get("http", "/without")->status, 400);
+}
+
+/* A connection shows whom it was opened for: another's request must not go over it. */
+E2E(proxy_ssl, each_request_chooses_its_certificate)
+{
+    certify_origin();
+    certify("me", "ca", "");
+    certify("you", "ca", "");
+    certify_openssl("ec -in @dir@/you.key -out @dir@/locked.key -aes128 -passout pass:open-sesame");
+    file_write("passwords", "wrong\nopen-sesame\n");
+    cr_assert_eq(chmod(file_path("me.key"), 0644), 0); /* workers read them */
+    cr_assert_eq(chmod(file_path("locked.key"), 0644), 0);
+    start_nginx("ssl_verify_client optional; ssl_client_certificate @dir@/ca.pem;");
+    subject_http("", "map $arg_who $key { me me.key; you @dir@/locked.key; default none.key; }"
+                     "map $arg_who $cert { '' ''; default $arg_who.pem; }"
+                     "server { listen 127.0.0.1:@http@; location / { " PASS VERIFIED
+                     " proxy_ssl_certificate $cert; proxy_ssl_certificate_key $key;"
+                     " proxy_ssl_password_file passwords; } }");
+    for (int i = 1; i <= 3; i++) {
+        says("/?who=me", text("name=origin.test;.;%d;TLSv1.3;CN=me", i));
+        says("/?who=you", text("name=origin.test;.;%d;TLSv1.3;CN=you", i));
+        says("/", text("name=origin.test;.;%d;TLSv1.3;", i));
+    }
+    cr_assert_eq(wire_get("http", "/?who=nobody")->status, 500);
+    subject_log_await(text("cannot show certificate \"%s/nobody.pem\" (SSL: error:",
+                           harness_dir()));
+    subject_log_await("while SSL handshaking to upstream");
 }
 
 E2E(proxy_ssl, protocols_and_commands)
