@@ -25,6 +25,7 @@ struct origin {
     /* the keeper's own */
     void *keeper;
     list_t link, bucket;
+    uint32_t hash;              /* of the address */
 };
 
 /*

@@ -11,12 +11,22 @@ static void init(keepalive_t *k)
     for (unsigned i = 0; i < KEEPALIVE_BUCKETS; i++) list_init(&k->buckets[i]);
 }
 
-static list_t *bucket_of(keepalive_t *k, const net_addr_t *to)
+/* Of unix sockets: all the same. */
+static uint32_t hash_of(const net_addr_t *to)
 {
+    const uint32_t golden = 2654435769u; /* 2^32 over the golden ratio (Knuth 6.4): spreads */
     str_t bytes = net_bytes(to);
-    unsigned h = net_port(to) + (unsigned)bytes.n;
-    if (bytes.n) h += (unsigned char)bytes.p[bytes.n - 1] * 31u;
-    return &k->buckets[h % KEEPALIVE_BUCKETS];
+    uint32_t hash = net_port(to), word;
+    for (size_t i = 0; i + sizeof(word) <= bytes.n; i += sizeof(word)) {
+        memcpy(&word, bytes.p + i, sizeof(word));
+        hash = (hash ^ word) * golden;
+    }
+    return hash;
+}
+
+static list_t *bucket_of(keepalive_t *k, uint32_t hash)
+{
+    return &k->buckets[(uint64_t)hash * KEEPALIVE_BUCKETS >> 32];
 }
 
 static bool speaks(const origin_t *o, const tls_client_t *tls)
@@ -42,10 +52,11 @@ origin_t *keepalive_take(keepalive_t *k, const net_addr_t *to, const net_addr_t 
                          const tls_client_t *tls)
 {
     if (k->count == 0) return NULL;
-    LIST_EACH(l, bucket_of(k, to))
+    uint32_t hash = hash_of(to);
+    LIST_EACH(l, bucket_of(k, hash))
     {
         origin_t *o = LIST_OF(l, origin_t, bucket);
-        if (!fits(o, to, from) || !speaks(o, tls)) continue;
+        if (o->hash != hash || !fits(o, to, from) || !speaks(o, tls)) continue;
         forget(o);
         origin_resume(o);
         return o;
@@ -82,8 +93,9 @@ void keepalive_put(keepalive_t *k, const keepalive_conf_t *conf, origin_t *o)
         origin_close(oldest);
     }
     o->keeper = k;
+    o->hash = hash_of(&o->peer);
     list_push_front(&k->recent, &o->link);
-    list_push_front(bucket_of(k, &o->peer), &o->bucket);
+    list_push_front(bucket_of(k, o->hash), &o->bucket);
     k->count++;
     origin_rest(o, conf->timeout, forget);
 }

@@ -20,18 +20,15 @@ static bool takes(const choice_t *c, upstream_peer_t *peer, upstream_peer_t **sp
 /* Of all peers that are no backups, those that are down, too: their keys move, others' do not. */
 static upstream_peer_t *peer_at(const upstream_t *g, uint64_t hash)
 {
-    uint64_t total = 0;
-    VEC_EACH(upstream_peer_t *, it, &g->peers)
-        if (!(*it)->gone && !upstream_peer_is_backup(*it)) total += (*it)->settings.weight;
-    if (total == 0) return NULL;
-    uint64_t at = hash % total;
-    VEC_EACH(upstream_peer_t *, it, &g->peers)
-    {
-        if ((*it)->gone || upstream_peer_is_backup(*it)) continue;
-        if (at < (*it)->settings.weight) return *it;
-        at -= (*it)->settings.weight;
+    unsigned low = 0, high = g->peers.n;
+    if (g->weights == 0) return NULL;
+    uint64_t at = hash % g->weights;
+    while (low + 1 < high) {
+        unsigned middle = (low + high) / 2;
+        if (g->peers.v[middle]->before <= at) low = middle;
+        else high = middle;
     }
-    return NULL;
+    return g->peers.v[low];
 }
 
 /* As Cache::Memcached: crc32([number of the round] KEY) >> 16 & 0x7fff, added up. */

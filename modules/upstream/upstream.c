@@ -249,6 +249,16 @@ static void take_settings(upstream_t *g)
     }
 }
 
+static void add_weights(upstream_t *g)
+{
+    g->weights = 0;
+    VEC_EACH(upstream_peer_t *, it, &g->peers)
+    {
+        (*it)->before = g->weights;
+        if (!(*it)->gone && !upstream_peer_is_backup(*it)) g->weights += (*it)->settings.weight;
+    }
+}
+
 static void order_turns(upstream_t *g, bool backup)
 {
     schedule_t *turns = &g->turns[backup];
@@ -335,6 +345,7 @@ void upstream_reorder(upstream_t *g)
     }
     take_settings(g);
     sort_peers(g);
+    add_weights(g);
     order_turns(g, false);
     order_turns(g, true);
     if (g->policy.method != UPSTREAM_RING) return;

@@ -51,6 +51,7 @@ typedef struct upstream_peer {
     bool serves;              /* requests are sent to it at all; likewise */
     uint64_t credit;          /* turns of the round robin that it may use (method.c) */
     unsigned cost;            /* of one of them */
+    uint64_t before;          /* weights of the peers in front that are no backups (keyed.c) */
     unsigned users;           /* exchanges of this worker that hold it, and checks */
     uint64_t check_ms;        /* when this worker is to check its health next (health.c) */
     bool checking;
@@ -104,6 +105,7 @@ struct upstream {
     ring_t ring;              /* of the servers' names: UPSTREAM_RING */
     zone_t *zone;             /* NULL: none */
     peers_t known;            /* this worker's view of what is shared */
+    uint64_t weights;         /* of all peers that are no backups */
     schedule_t turns[2];      /* of the servers, and of the backups */
     bool limited;             /* some server has max_conns */
     list_t waiting;           /* waiting.c */

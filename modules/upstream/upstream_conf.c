@@ -226,7 +226,8 @@ const conf_row_t upstream_conf_rows[] = {
            "accepted for compatibility: the workers share each group's state anyway"),
     CONF_CUSTOM("keepalive", CONF_UPSTREAM, 0, 1, 2, set_keepalive,
                 CONF_FIELD(CONF, keepalive.keep, unsigned), "64",
-                "idle connections to the group's origins that each worker keeps; 0: none"),
+                "idle connections to the group's origins that each worker keeps (unless told, at least "
+                "two for each of them); 0: none"),
     CONF_NUMBER("keepalive_requests", CONF_UPSTREAM, CONF, keepalive.requests, "10000", 1, UINT_MAX,
                 "requests on one connection to an origin"),
     CONF_MSEC("keepalive_time", CONF_UPSTREAM, CONF, keepalive.time, "1h", 1, YEAR,

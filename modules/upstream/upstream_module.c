@@ -29,6 +29,16 @@ static void worker_stop(const void *main_struct)
     discover_stop();
 }
 
+/* Turns pass by all servers: with fewer idle connections than servers none would be met again. */
+static bool check(conf_t *cf, void *conf)
+{
+    upstream_conf_t *c = conf;
+    bool told = cf->scope->context != CONF_UPSTREAM ||
+                conf_was_set(cf, &upstream_module, "keepalive");
+    if (!told && c->keepalive.keep < c->servers.n * 2) c->keepalive.keep = c->servers.n * 2;
+    return true;
+}
+
 static const http_hooks_t hooks = {.variables = upstream_vars, .begin = begin};
 
 const module_t upstream_module = {
@@ -36,6 +46,7 @@ const module_t upstream_module = {
     .index = &index_,
     .rows = upstream_conf_rows,
     .conf_size = sizeof(upstream_conf_t),
+    .check = check,
     .hooks = &hooks,
     .worker_start = worker_start,
     .worker_stop = worker_stop,

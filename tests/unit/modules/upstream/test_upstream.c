@@ -61,6 +61,19 @@ Test(upstream, reads_groups_and_their_servers)
     cr_expect_null(find("none"));
 }
 
+Test(upstream, keeps_two_connections_for_each_of_many_servers)
+{
+    pool_t *pool = pool_create();
+    str_t servers = STR("");
+    for (unsigned i = 1; i <= 100; i++)
+        servers = pool_printf(pool, STR_FMT "server 10.0.0.%u;", STR_ARG(servers), i);
+    errors_of(pool_printf(pool, "upstream a { " STR_FMT " } upstream b { " STR_FMT
+                          " keepalive 9; }", STR_ARG(servers), STR_ARG(servers)).p);
+    cr_expect_eq(find("a")->keepalive.keep, 200);
+    cr_expect_eq(find("b")->keepalive.keep, 9);
+    pool_destroy(pool);
+}
+
 Test(upstream, says_what_is_wrong_with_a_group)
 {
     static const char *const bad[][2] = {
