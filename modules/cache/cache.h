@@ -1,0 +1,53 @@
+/*
+ * cache: what the rooms that answer requests from a store share: one request's dealings with it.
+ *
+ *     cache_module   the content handler: look up, decide, answer or fetch; variables
+ *     cache_conf     the directives
+ *     cache_key      under which text a request's response is kept
+ *     cache_fill     a fetch whose response may enter the store
+ *     cache_serve    what is stored as a reply
+ *     cache_purge    what requests drop: PURGE, and those that change something
+ *     store.h        what is stored, for all workers
+ *
+ * The decisions themselves are pure: storable, admit, freshness, reuse, vary, update, invalidate.
+ */
+#ifndef MODULES_CACHE_CACHE_H
+#define MODULES_CACHE_CACHE_H
+
+#include "http/request.h"
+#include "modules/cache/cache_conf.h"
+#include "modules/cache/reuse.h"
+#include "modules/cache/status_field.h"
+
+/* What became of a fetch, as far as the request that waits for it is concerned. */
+typedef enum cache_outcome {
+    CACHE_ASKING,
+    CACHE_STORED,    /* being stored: read along */
+    CACHE_REFRESHED, /* what was stored is valid: read it again */
+    CACHE_RELAYED,   /* not storable: it comes by the fetch */
+    CACHE_FAILED,    /* a stale response may be sent in its place */
+} cache_outcome_t;
+
+typedef struct cache_use {
+    request_t *r;
+    const cache_conf_t *conf;
+    cache_control_t cc;        /* of the request */
+    store_key_t key;
+    str_t variant;             /* which of the key's representations this request selects */
+    store_object_t object;     /* what was found; open until the request ends */
+    bool found;                /* there is one */
+    bool unread;               /* it is no entry of ours */
+    entry_t entry;             /* of it */
+    reuse_decision_t decision;
+    bool fresh;                /* somebody has just fetched: what is as new as `began` serves as it is */
+    bool fetched;              /* it was this request's own fetch */
+    bool noted;                /* Cache-Status has been said */
+    time_t began;              /* seconds since 1970 */
+    cache_outcome_t outcome;
+    status_field_t field;      /* for Cache-Status */
+    const char *status;        /* $upstream_cache_status; NULL: not yet known */
+} cache_use_t;
+
+extern unsigned cache_index;
+
+#endif

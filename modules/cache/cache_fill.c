@@ -1,0 +1,296 @@
+#include "modules/cache/cache_fill.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/base/clock.h"
+#include "core/base/panic.h"
+#include "modules/cache/cache_key.h"
+#include "modules/cache/tags.h"
+#include "modules/cache/update.h"
+#include "modules/cache/vary.h"
+
+/* For how long requests for what was not storable do not wait for each other. */
+enum { PASS_SECONDS = 120 };
+
+typedef struct filling {
+    cache_use_t *waiting;    /* of the request that waits; touched only while it does */
+    const cache_conf_t *conf;
+    store_fill_t *fill;      /* NULL: ended */
+    store_key_t key;
+    store_object_t old;      /* what is validated */
+    bool has_old;
+    entry_t old_entry;
+    cache_control_t cc;      /* of the request */
+    bool has_stale;          /* something is there to be sent in place of an error */
+    bool stale_if_error;     /* an error of the origin's is not worth having */
+    bool never;              /* proxy_no_cache: do not store */
+    time_t asked;
+} filling_t;
+
+/* --- the request to the origin --- */
+
+/* RFC 9111 4.3.1. */
+static void add_validators(const filling_t *f, header_list_t *headers)
+{
+    str_t etag = header_value(&f->old_entry.headers, HEADER_ETAG);
+    str_t modified = header_value(&f->old_entry.headers, HEADER_LAST_MODIFIED);
+    if (etag.n) header_add_id(headers, HEADER_IF_NONE_MATCH, etag);
+    if (modified.n) header_add_id(headers, HEADER_IF_MODIFIED_SINCE, modified);
+}
+
+static request_t *inner_request(cache_use_t *u)
+{
+    request_t *in = fetch_request(u->r);
+    in->method = in->head.method = STR("GET");
+    in->method_id = in->head.method_id = METHOD_GET;
+    return in;
+}
+
+/* A second hold on what was found: the first one ends with the request. */
+static void hold_old(filling_t *f, const cache_use_t *u, request_t *in)
+{
+    if (!u->found || u->object.filling || !u->conf->revalidate) return;
+    if (store_open(u->conf->store, &f->key, request_copy_text(in->pool, u->variant), in->pool,
+                   &f->old) != STORE_HIT)
+        return;
+    f->has_old = entry_read(in->pool, f->old.head, &f->old_entry);
+    if (f->has_old)
+        add_validators(f, &in->head.headers);
+    else
+        store_close(&f->old);
+}
+
+/* --- what comes back --- */
+
+static void tell(filling_t *f, bool outer_waits, cache_outcome_t outcome)
+{
+    if (outer_waits && f->waiting) f->waiting->outcome = outcome;
+}
+
+static void tell_reply(filling_t *f, bool outer_waits, unsigned status, bool stored)
+{
+    if (!outer_waits || !f->waiting) return;
+    f->waiting->field.fwd_status = status;
+    f->waiting->field.stored = stored;
+}
+
+static storable_t judge(filling_t *f, request_t *in, const header_list_t *headers, unsigned status,
+                        cache_control_t *cc, reuse_stored_t *decide)
+{
+    const conf_strs_t *given = &f->conf->targets;
+    reference_target_t target = cache_key_target(in);
+    storable_request_t request = {METHOD_GET, &target, &in->head.headers, &f->cc};
+    admit_response_t response = {status, headers, f->asked, clock_unix()};
+    if (status == 206) return STORABLE_RANGE; /* to a request without Range: nobody knows of what */
+    admit_rules_t rules = {&f->conf->valid, given->n ? given->v : cache_control_targets,
+                           given->n ? given->n : 1, in->reply.ignored};
+    return admit_judge(in->pool, &request, &response, &rules, cc, decide);
+}
+
+/* The fields that the entry keeps, of the reply as clients are to see it. */
+static void keep_fields(const header_list_t *from, const cache_control_t *cc, header_list_t *to)
+{
+    HEADER_EACH(h, from)
+    {
+        if (h->id == HEADER_CONTENT_LENGTH || h->id == HEADER_AGE || h->id == HEADER_DATE ||
+            h->id == HEADER_CONTENT_TYPE || !update_stores(from, cc, h))
+            continue;
+        header_add_as(to, h->id, h->name, h->value);
+    }
+}
+
+static str_t encode(request_t *in, str_t reason, str_t type, const header_list_t *fields,
+                    const cache_control_t *cc, const reuse_stored_t *decide)
+{
+    entry_t e = {.decide = *decide, .reason = reason, .content_type = type,
+                 .no_cache_fields = cc->no_cache_fields};
+    header_list_init(&e.headers, in->pool);
+    keep_fields(fields, cc, &e.headers);
+    return entry_write(in->pool, &e);
+}
+
+/* --- 304 --- */
+
+/* The stored fields with those of the 304, as it came or as clients are to see it. */
+static bool merge(request_t *in, const entry_t *old, const header_list_t *with,
+                  const cache_control_t *cc, header_list_t *out)
+{
+    header_list_init(out, in->pool);
+    HEADER_EACH(h, &old->headers)
+        if (!header_add_as(out, h->id, h->name, h->value)) return false;
+    return update_apply(out, with, cc);
+}
+
+static int refresh(filling_t *f, request_t *in, const header_list_t *headers)
+{
+    cache_control_t cc;
+    reuse_stored_t decide;
+    header_list_t said, shown;
+    cache_control_response(in->pool, headers, NULL, 0, &cc);
+    if (!merge(in, &f->old_entry, headers, &cc, &said) ||
+        !merge(in, &f->old_entry, &in->reply.headers, &cc, &shown))
+        return -EMSGSIZE;
+    judge(f, in, &said, f->old_entry.decide.status, &cc, &decide);
+    str_t type = in->reply.content_type.p ? in->reply.content_type : f->old_entry.content_type;
+    str_t head = encode(in, f->old_entry.reason, type, &shown, &cc, &decide);
+    int err = store_fill_refresh(f->fill, &f->old, head);
+    f->fill = NULL;
+    return err;
+}
+
+/* A 304 to our condition. FETCH_TAKE, or an error: it is not about what we have. */
+static int take_unmodified(filling_t *f, request_t *in, const header_list_t *headers, bool waits)
+{
+    if (!update_selects(&f->old_entry.headers, headers, true)) return -EBADMSG;
+    if (refresh(f, in, headers) < 0) return -EBADMSG;
+    tell(f, waits, CACHE_REFRESHED);
+    tell_reply(f, waits, 304, true);
+    return FETCH_TAKE;
+}
+
+/* --- anything else --- */
+
+static int begin_store(filling_t *f, request_t *in, const header_list_t *headers,
+                       const cache_control_t *cc, const reuse_stored_t *decide)
+{
+    vary_t vary;
+    str_t *tags = POOL_ARRAY(in->pool, str_t, STORE_TAGS_MAX);
+    vary_parse(in->pool, headers, &vary);
+    if (in->reply.ignored & REPLY_IGNORE_VARY) vary = (vary_t){.any = false};
+    store_response_t response = {
+        .head = encode(in, in->reply.reason, in->reply.content_type, &in->reply.headers, cc, decide),
+        .vary = vary_text(in->pool, &vary),
+        .variant = vary_key(in->pool, &vary, &in->head.headers),
+        .tags = tags,
+        .tag_count = tags_find(headers, tags, STORE_TAGS_MAX),
+        .length = in->reply.length,
+    };
+    return store_fill_head(f->fill, &response);
+}
+
+static void give_up(filling_t *f, bool for_all)
+{
+    if (!f->fill) return;
+    if (for_all)
+        store_fill_pass(f->fill, PASS_SECONDS);
+    else
+        store_fill_abandon(f->fill);
+    f->fill = NULL;
+}
+
+/* Reasons that lie in the response, so that the next request would find the same. */
+static bool holds_for_all(storable_t why)
+{
+    return why == STORABLE_NO_STORE || why == STORABLE_PRIVATE || why == STORABLE_VARY ||
+           why == STORABLE_SET_COOKIE || why == STORABLE_UNMARKED || why == STORABLE_USELESS ||
+           why == STORABLE_STATUS;
+}
+
+static int relay(filling_t *f, bool waits, unsigned status, bool for_all)
+{
+    give_up(f, for_all);
+    tell(f, waits, CACHE_RELAYED);
+    tell_reply(f, waits, status, false);
+    return waits ? FETCH_RELAY : -ECANCELED;
+}
+
+static bool is_error(unsigned status)
+{
+    return status == 500 || status == 502 || status == 503 || status == 504;
+}
+
+static bool stale_instead(const filling_t *f, unsigned status)
+{
+    static const struct {
+        unsigned status, flag;
+    } flags[] = {{500, CACHE_STALE_500}, {502, CACHE_STALE_502}, {503, CACHE_STALE_503},
+                 {504, CACHE_STALE_504}, {403, CACHE_STALE_403}, {404, CACHE_STALE_404},
+                 {429, CACHE_STALE_429}};
+    if (f->stale_if_error && is_error(status)) return true;
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+        if (flags[i].status == status) return f->has_stale && f->conf->use_stale & flags[i].flag;
+    return false;
+}
+
+/* An error in place of which a stale response serves: nobody needs it. */
+static int fail(filling_t *f, bool waits, unsigned status)
+{
+    give_up(f, false);
+    tell(f, waits, CACHE_FAILED);
+    tell_reply(f, waits, status, false);
+    return -ECANCELED;
+}
+
+static int fill_head(void *state, request_t *in, bool waits)
+{
+    filling_t *f = state;
+    unsigned status = (unsigned)in->reply.status;
+    const header_list_t *headers = in->upstream_headers ? in->upstream_headers : &in->reply.headers;
+    cache_control_t cc;
+    reuse_stored_t decide;
+    if (f->has_old && status == 304) return take_unmodified(f, in, headers, waits);
+    if (stale_instead(f, status)) return fail(f, waits, status);
+    storable_t why = judge(f, in, headers, status, &cc, &decide);
+    if (why != STORABLE_YES || f->never)
+        return relay(f, waits, status, !f->never && holds_for_all(why));
+    if (begin_store(f, in, headers, &cc, &decide) < 0) return relay(f, waits, status, false);
+    tell(f, waits, CACHE_STORED);
+    tell_reply(f, waits, status, true);
+    return FETCH_TAKE;
+}
+
+static int fill_body(void *state, request_t *in, const piece_t *pieces, unsigned n, unsigned flags)
+{
+    filling_t *f = state;
+    (void)in, (void)flags;
+    if (!f->fill) return 0; /* a 304 has none */
+    for (unsigned i = 0; i < n; i++) {
+        ASSERT(pieces[i].fd < 0); /* an origin's bytes come in memory */
+        int err = store_fill_body(f->fill, str_make(pieces[i].p, pieces[i].n));
+        if (err < 0) return err;
+    }
+    return 0;
+}
+
+static void fill_end(void *state, request_t *in, verdict_t v)
+{
+    filling_t *f = state;
+    (void)v;
+    if (f->fill && in->reply.finished && !in->reply.aborted) {
+        store_fill_commit(f->fill);
+        f->fill = NULL;
+    }
+    give_up(f, false);
+    if (f->has_old) store_close(&f->old);
+    free(f);
+}
+
+static const fetch_ops_t ops = {fill_head, fill_body, fill_end};
+
+static bool any_true(const text_list_t *list, request_t *r)
+{
+    VEC_EACH(const text_t, t, list)
+        if (text_true(t, r)) return true;
+    return false;
+}
+
+fetch_t *cache_fill_start(cache_use_t *u, store_fill_t *fill, bool background)
+{
+    request_t *in = inner_request(u);
+    filling_t *f = calloc(1, sizeof(*f));
+    if (!f) panic("out of memory: cache");
+    *f = (filling_t){.waiting = background ? NULL : u, .conf = u->conf, .fill = fill, .key = u->key,
+                     .cc = u->cc, .asked = clock_unix(),
+                     .has_stale = u->found, .stale_if_error = u->decision.stale_if_error,
+                     .never = any_true(&u->conf->no_cache, u->r)};
+    f->key.text = pool_str(in->pool, u->key.text);
+    hold_old(f, u, in);
+    u->outcome = CACHE_ASKING;
+    fetch_t *fetch = fetch_start(background ? NULL : u->r, in, &ops, f);
+    if (fetch) return fetch;
+    give_up(f, false);
+    if (f->has_old) store_close(&f->old);
+    free(f);
+    return NULL;
+}

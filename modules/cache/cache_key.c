@@ -1,0 +1,81 @@
+#include "modules/cache/cache_key.h"
+
+#include "http/uri.h"
+#include "modules/cache/vary.h"
+
+/* Path and query as asked for; of a request that was sent elsewhere, where it was sent. */
+static str_t path_of(request_t *r)
+{
+    uri_t uri;
+    pool_t *pool = r->pool;
+    str_t path = r->uri, args = r->args;
+    if (!r->uri_changed && uri_split(r->head.target, &uri)) path = uri.path, args = uri.args;
+    return args.p ? pool_concat(pool, pool_concat(pool, path, STR("?")), args) : path;
+}
+
+/* "example.org", or with a port that is not the scheme's own. */
+static str_t host_of(request_t *r)
+{
+    str_t host = r->host.n ? r->host : r->server->name;
+    uint16_t port = net_port(&r->conn->listen->addr);
+    uint16_t usual = str_eq(r->scheme, STR("https")) ? 443 : 80;
+    return port == usual || port == 0 ? host
+                                      : pool_printf(r->pool, STR_FMT ":%u", STR_ARG(host), port);
+}
+
+reference_target_t cache_key_target(request_t *r)
+{
+    return (reference_target_t){r->scheme, host_of(r), path_of(r)};
+}
+
+static str_t default_text(request_t *r, const reference_target_t *t)
+{
+    return pool_printf(r->pool, STR_FMT "://" STR_FMT STR_FMT, STR_ARG(t->scheme), STR_ARG(t->host),
+                       STR_ARG(t->path));
+}
+
+static str_t bounded(str_t text)
+{
+    return text.n <= STORE_KEY_MAX ? text : (str_t){NULL, 0};
+}
+
+str_t cache_key_text(const cache_conf_t *c, request_t *r)
+{
+    reference_target_t target;
+    if (c->key.set) return bounded(text_eval(&c->key, r));
+    target = cache_key_target(r);
+    return bounded(default_text(r, &target));
+}
+
+/* The request as it would be for the target: what variables are asked anew for. */
+static bool aim(request_t *in, const reference_target_t *target)
+{
+    uri_t uri;
+    if (!uri_split(target->path, &uri) || !uri_normalise(in->pool, uri.path, true, &in->uri))
+        return false;
+    in->head.target = target->path;
+    in->args = uri.args;
+    in->uri_changed = false;
+    in->vars = NULL;
+    in->vars_known = NULL;
+    return true;
+}
+
+str_t cache_key_of(const cache_conf_t *c, request_t *r, const reference_target_t *target)
+{
+    if (!c->key.set) return bounded(default_text(r, target));
+    request_t *in = request_copy(r, r->sink);
+    str_t text = aim(in, target) ? bounded(text_eval(&c->key, in)) : (str_t){NULL, 0};
+    text = request_copy_text(r->pool, text);
+    request_end(in);
+    return text;
+}
+
+str_t cache_key_variant(request_t *r, str_t vary)
+{
+    vary_t fields = {.any = false};
+    str_t name;
+    if (!vary.n) return STR("");
+    while (str_cut(&vary, ',', &name)) *VEC_PUSH(r->pool, &fields.fields) = name;
+    return vary_key(r->pool, &fields, &r->head.headers);
+}

@@ -1,0 +1,344 @@
+/*
+ * cache_module: proxy_cache as content: answers from the store what may be answered from it, and fetches
+ * what may be stored, once for all who ask. What is neither is left to the modules that ask origins.
+ */
+#include "core/base/clock.h"
+#include "http/fetch.h"
+#include "modules/cache/cache.h"
+#include "modules/cache/cache_fill.h"
+#include "modules/cache/cache_key.h"
+#include "modules/cache/cache_purge.h"
+#include "modules/cache/cache_serve.h"
+#include "modules/cache/invalidate.h"
+
+/* How often a request looks again after others have fetched, before it asks for itself. */
+enum { ROUNDS_MAX = 4 };
+
+unsigned cache_index;
+
+static const str_t cache_name = STR_INIT("proxyd");
+
+/* --- which requests --- */
+
+static bool any_true(const text_list_t *list, request_t *r)
+{
+    VEC_EACH(const text_t, t, list)
+        if (text_true(t, r)) return true;
+    return false;
+}
+
+/* The first position of Range; 0 without one. */
+static uint64_t range_from(const request_t *r)
+{
+    str_t value = header_value(&r->head.headers, HEADER_RANGE);
+    uint64_t from = 0;
+    if (!str_istarts(value, STR("bytes="))) return 0;
+    value = str_sub(value, 6, value.n);
+    return str_to_u64(str_sub(value, 0, str_find(value, 0, '-')), &from) ? from : 0;
+}
+
+static bool is_for_us(const cache_conf_t *c, const request_t *r)
+{
+    const header_list_t *headers = &r->head.headers;
+    if (r->method_id != METHOD_GET && (r->method_id != METHOD_HEAD || !c->convert_head)) return false;
+    if (!(c->methods & 1u << r->method_id) || body_present(r)) return false;
+    if (header_get(headers, HEADER_UPGRADE)) return false;
+    return !c->max_range_offset_set || range_from(r) <= c->max_range_offset;
+}
+
+static cache_use_t *begin(const cache_conf_t *c, request_t *r)
+{
+    cache_use_t *u = POOL_NEW(r->pool, cache_use_t);
+    u->r = r;
+    u->conf = c;
+    u->began = clock_unix();
+    u->field = (status_field_t){.cache = cache_name, .fwd = STATUS_FIELD_MISS};
+    cache_control_request(r->pool, &r->head.headers, &u->cc);
+    r->cache = u;
+    return u;
+}
+
+/* --- what is there --- */
+
+static void close_object(void *arg)
+{
+    cache_use_t *u = arg;
+    if (u->found) store_close(&u->object);
+    u->found = false;
+}
+
+/* Reads the entry of what was opened. */
+static bool read_entry(cache_use_t *u)
+{
+    if (entry_read(u->r->pool, u->object.head, &u->entry)) return true;
+    store_remove(&u->object);
+    close_object(u);
+    return false;
+}
+
+/* Softly purged: its freshness has ended now. */
+static void end_freshness(entry_t *e)
+{
+    freshness_t *f = &e->decide.freshness;
+    int64_t age = freshness_age(f, clock_unix());
+    if (f->lifetime > age) f->lifetime = age;
+}
+
+static store_found_t look_up(cache_use_t *u)
+{
+    store_t *s = u->conf->store;
+    close_object(u);
+    u->variant = cache_key_variant(u->r, store_vary(s, &u->key));
+    store_found_t found = store_open(s, &u->key, u->variant, u->r->pool, &u->object);
+    u->found = found == STORE_HIT;
+    if (u->found && read_entry(u) && u->object.stale) end_freshness(&u->entry);
+    u->decision = reuse_decide(METHOD_GET, &u->cc, u->found ? &u->entry.decide : NULL, clock_unix());
+    if (u->decision.fwd == STATUS_FIELD_URI_MISS && u->variant.n) u->decision.fwd = STATUS_FIELD_VARY_MISS;
+    return found;
+}
+
+/* --- answers --- */
+
+static verdict_t serve(cache_use_t *u, const char *status)
+{
+    if (!u->status) u->status = status;
+    return cache_serve(u);
+}
+
+static verdict_t serve_hit(cache_use_t *u, const char *status)
+{
+    u->field.hit = true;
+    u->field.fwd = STATUS_FIELD_NO_FWD;
+    u->field.has_ttl = true;
+    u->field.ttl = u->decision.left;
+    return serve(u, status);
+}
+
+/* The modules that ask origins answer, and nothing of it is stored. */
+static verdict_t alone(cache_use_t *u)
+{
+    if (!u->status) u->status = "MISS";
+    return VERDICT(NEXT);
+}
+
+/* Whether what was found may be sent though the origin ought to have been asked. */
+static bool may_be_stale(const cache_use_t *u)
+{
+    enum { NEVER = CACHE_CONTROL_MUST_REVALIDATE | CACHE_CONTROL_PROXY_REVALIDATE |
+                   CACHE_CONTROL_NO_CACHE | REUSE_S_MAXAGE };
+    return u->found && !(u->entry.decide.flags & NEVER) && u->entry.decide.status < 500 &&
+           !(u->cc.flags & CACHE_CONTROL_NO_CACHE);
+}
+
+/* The origin did not answer: 502 or 504, without a head. */
+static bool stale_when_lost(const cache_use_t *u, int status)
+{
+    unsigned use = u->conf->use_stale;
+    unsigned wanted = status == 504 ? CACHE_STALE_TIMEOUT : CACHE_STALE_ERROR | CACHE_STALE_INVALID;
+    if (use & CACHE_STALE_OFF || status < 500) return false;
+    return u->found && (u->decision.stale_if_lost || (use & wanted && may_be_stale(u)));
+}
+
+/* --- fetching --- */
+
+static const char *status_of(const cache_use_t *u)
+{
+    if (u->outcome == CACHE_REFRESHED) return "REVALIDATED";
+    return u->found ? "EXPIRED" : "MISS";
+}
+
+/* Without a head, or with one that is not wanted. */
+static verdict_t ended(cache_use_t *u, verdict_t v)
+{
+    bool lost = v.kind == VERDICT_REFUSE && stale_when_lost(u, v.status);
+    if ((u->outcome == CACHE_FAILED || lost) && u->found) {
+        u->status = "STALE";
+        return serve(u, "STALE");
+    }
+    /* Aborted by us: it could neither be stored nor validated. */
+    return v.kind == VERDICT_REPLIED ? alone(u) : v;
+}
+
+/* Waits for the fetch. *again: look once more, it is there. */
+static verdict_t await(cache_use_t *u, fetch_t *f, bool *again)
+{
+    verdict_t v = VERDICT(NEXT);
+    switch (fetch_wait(f)) {
+    case FETCH_TAKEN:
+        if (!u->status) u->status = status_of(u);
+        *again = u->fresh = u->fetched = true;
+        break;
+    case FETCH_RELAYED:
+        if (!u->status) u->status = status_of(u);
+        v = fetch_relay(f);
+        break;
+    case FETCH_ENDED: v = ended(u, fetch_verdict(f)); break;
+    default: v = verdict_refuse(499, LOG_INFO, NULL); break;
+    }
+    fetch_leave(f);
+    return v;
+}
+
+static verdict_t fetch(cache_use_t *u, store_fill_t *fill, bool *again)
+{
+    fetch_t *f = cache_fill_start(u, fill, false);
+    if (!f) return alone(u);
+    return await(u, f, again);
+}
+
+/* Somebody else is fetching, and its answer has begun: read along. */
+static verdict_t follow(cache_use_t *u, const store_object_t *o)
+{
+    close_object(u);
+    u->object = *o;
+    u->found = true;
+    if (!read_entry(u)) return alone(u);
+    u->fresh = true;
+    u->field.collapsed = !u->fetched;
+    return serve(u, "HIT");
+}
+
+/* The turn to fetch, and what to do when somebody else has it. */
+static verdict_t take_turn(cache_use_t *u, uint64_t wait_ms, bool background, bool *again)
+{
+    store_object_t *o = POOL_NEW(u->r->pool, store_object_t);
+    store_fill_t *fill = NULL;
+    u->r->sink->watch(u->r, true);
+    store_turn_t turn = store_join(u->conf->store, &u->key, u->variant, wait_ms, u->r->pool,
+                                   &u->object, o, &fill);
+    u->r->sink->watch(u->r, false);
+    switch (turn) {
+    case STORE_FILLER:
+        if (u->fetched) return store_fill_abandon(fill), alone(u); /* it broke off, or was purged */
+        if (!background) return fetch(u, fill, again);
+        cache_fill_start(u, fill, true);
+        return VERDICT(NEXT);
+    case STORE_FOLLOWS:
+        if (!background) return follow(u, o);
+        store_close(o);
+        return VERDICT(NEXT);
+    case STORE_RETRY:
+        *again = u->fresh = u->field.collapsed = true;
+        return VERDICT(NEXT);
+    case STORE_GONE: return verdict_refuse(499, LOG_INFO, NULL);
+    default: return alone(u);
+    }
+}
+
+/* Has what is stale fetched anew, without waiting for it. */
+static verdict_t update_in_background(cache_use_t *u, const char *status)
+{
+    bool again;
+    take_turn(u, 0, true, &again);
+    return serve_hit(u, status);
+}
+
+static verdict_t ask_origin(cache_use_t *u, bool *again)
+{
+    const cache_conf_t *c = u->conf;
+    bool updating = c->use_stale & CACHE_STALE_UPDATING && may_be_stale(u) && !u->fresh;
+    if (!u->fresh) u->field.fwd = u->decision.fwd;
+    if (!u->fresh && store_use(c->store, &u->key) < c->min_uses) return alone(u);
+    if (updating && c->background_update) return update_in_background(u, "STALE");
+    verdict_t v = take_turn(u, c->lock && !updating ? c->lock_timeout : 0, false, again);
+    bool busy = v.kind == VERDICT_NEXT && !*again;
+    return updating && busy ? serve_hit(u, "UPDATING") : v;
+}
+
+/* One look at the store and what follows from it. *again: look once more. */
+static verdict_t look_and_answer(cache_use_t *u, bool *again)
+{
+    if (look_up(u) == STORE_PASS) return alone(u);
+    if (u->found && u->fresh && u->object.stored >= u->began) return serve(u, "HIT");
+    switch (u->decision.action) {
+    case REUSE_HIT: return serve_hit(u, u->decision.left > 0 ? "HIT" : "STALE");
+    case REUSE_STALE_WHILE_REVALIDATE: return update_in_background(u, "STALE");
+    case REUSE_GATEWAY_TIMEOUT:
+        return verdict_refuse(504, LOG_INFO, "not in the cache, and the client wants nothing else");
+    default: return ask_origin(u, again);
+    }
+}
+
+static verdict_t bypass(cache_use_t *u)
+{
+    bool again = false;
+    u->status = "BYPASS";
+    u->field.fwd = STATUS_FIELD_BYPASS;
+    look_up(u);
+    close_object(u); /* whatever there is: it is fetched anew */
+    verdict_t v = take_turn(u, 0, false, &again);
+    if (!again) return v;
+    look_up(u);
+    return u->found ? serve(u, "BYPASS") : take_turn(u, u->conf->lock_timeout, false, &again);
+}
+
+static verdict_t answer(cache_use_t *u)
+{
+    for (int i = 0; i < ROUNDS_MAX; i++) {
+        bool again = false;
+        verdict_t v = look_and_answer(u, &again);
+        if (!again) return v;
+    }
+    return alone(u);
+}
+
+static verdict_t cache_content(request_t *r)
+{
+    const cache_conf_t *c = request_conf(r, cache_index);
+    if (!c->store || r->inner) return VERDICT(NEXT);
+    if (c->purge.n && cache_purge_asked(c, r)) return cache_purge(c, r);
+    if (!is_for_us(c, r) || !hooks_ask_origin(r)) return VERDICT(NEXT);
+    cache_use_t *u = begin(c, r);
+    str_t text = cache_key_text(c, r);
+    if (!text.p) return alone(u);
+    u->key = store_key(text);
+    pool_defer(r->pool, close_object, u);
+    return any_true(&c->bypass, r) ? bypass(u) : answer(u);
+}
+
+/* --- replies of others --- */
+
+static void note_status(cache_use_t *u)
+{
+    header_list_t *headers = &u->r->reply.headers;
+    if (!u->conf->status_field || u->noted) return;
+    u->noted = true;
+    str_t before = header_join(headers, STR("Cache-Status"));
+    header_remove_named(headers, STR("Cache-Status"));
+    header_add(headers, STR("Cache-Status"),
+               status_field_append(u->r->pool, before, &u->field));
+}
+
+static int cache_head(request_t *r)
+{
+    const cache_conf_t *c = request_conf(r, cache_index);
+    if (r->cache && !r->error_status) note_status(r->cache);
+    if (c->store && !r->error_status && invalidate_unsafe(r->method)) cache_purge_invalidate(c, r);
+    return 0;
+}
+
+static str_t get_status(request_t *r, const var_def_t *def, str_t name)
+{
+    const cache_use_t *u = r->cache;
+    (void)def, (void)name;
+    return u && u->status ? str_of(u->status) : (str_t){NULL, 0};
+}
+
+static const var_def_t variables[] = {
+    {"upstream_cache_status", get_status, 0, VAR_NO_CACHE},
+    {NULL, NULL, 0, 0},
+};
+
+static const http_hooks_t hooks = {
+    .phase = {[PHASE_CONTENT] = cache_content},
+    .head = cache_head,
+    .variables = variables,
+};
+
+const module_t cache_module = {
+    .name = "cache",
+    .index = &cache_index,
+    .rows = cache_conf_rows,
+    .conf_size = sizeof(cache_conf_t),
+    .hooks = &hooks,
+};
