@@ -52,8 +52,8 @@ void report_list(report_t *r, const char *name);
 void report_item(report_t *r, const char *label, str_t key);
 void report_close(report_t *r);
 
-/* What only grows; what goes up and down; a time in microseconds ("latency" becomes "latency_ms", or
-   "latency_seconds"). */
+/* What only grows; what goes up and down; a time in microseconds ("latency" becomes "latency_ms",
+   or "latency_seconds"). */
 void report_count(report_t *r, const char *name, uint64_t v);
 void report_gauge(report_t *r, const char *name, uint64_t v);
 void report_ms(report_t *r, const char *name, uint64_t us);
@@ -63,7 +63,7 @@ void report_flag(report_t *r, const char *name, bool on);
 void report_state(report_t *r, const char *name, str_t text);
 void report_text(report_t *r, const char *name, str_t text);
 
-/* A moment in milliseconds since 1970: a text (RFC 3339), or NAME_timestamp_seconds; 0: none, null. */
+/* A moment in milliseconds since 1970: a text (RFC 3339), or NAME_timestamp_seconds; 0: null. */
 void report_time(report_t *r, const char *name, uint64_t unix_ms);
 
 #endif

@@ -279,9 +279,10 @@ static const conf_row_t rows[] = {
     CONF_CUSTOM("user", MAIN, 0, 1, 2, set_user, CONF_FIELD(core_conf_t, user, priv_user_t), NULL,
                 "User and group of the workers"),
     CONF_PATH("pid", MAIN, core_conf_t, pid, PROXYD_PID_PATH, "File with the master's process id"),
-    CONF_CUSTOM("control", MAIN, 0, 1, 2, ctl_conf_set, CONF_FIELD(core_conf_t, control, ctl_conf_t),
-                NULL, "Unix socket of `proxyd ctl`, beside the pid file by default: "
-                      "PATH [mode=0600] | off"),
+    CONF_CUSTOM("control", MAIN, 0, 1, 2, ctl_conf_set,
+                CONF_FIELD(core_conf_t, control, ctl_conf_t), NULL,
+                "Unix socket of `proxyd ctl`, beside the pid file by default: "
+                "PATH [mode=0600] | off"),
     CONF_PATH("working_directory", MAIN, core_conf_t, working_directory, NULL,
               "Directory of the workers, where cores go"),
     CONF_CUSTOM("env", MAIN, CONF_MANY, 1, 1, set_env, CONF_FIELD(core_conf_t, env, conf_strs_t),

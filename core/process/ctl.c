@@ -90,7 +90,7 @@ static bool split(ctl_call_t *call, str_t line)
                           "stand in quotes");
 }
 
-/* A whole line has come. False: none did (*say: why the visitor is told so, NULL for one who left). */
+/* A whole line has come. False: none did (*say: why, for the visitor; NULL: he has left). */
 static bool read_line(visit_t *v, const char **say)
 {
     uint64_t until = clock_ms() + CTL_TIMEOUT_MS;

@@ -4,8 +4,8 @@
  *     proxyd ctl upstream app list
  *
  * sends the words on one line, each in quotes, as a directive of the configuration would be written
- * (without the semicolon). The answer is a digit (one of ctl_status) on a line of its own and a text
- * up to the end of the connection. Whichever worker accepts serves it in a fiber, so a command
+ * (without the semicolon). The answer is a digit (one of ctl_status) on a line of its own and a
+ * text up to the end of the connection. Whichever worker accepts serves it in a fiber, so a command
  * takes effect by way of shared memory. Modules register commands in a table (module.h). Who may
  * connect is a matter of the socket's mode.
  */

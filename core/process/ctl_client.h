@@ -6,8 +6,8 @@
 #include "core/process/ctl_conf.h"
 
 /*
- * Sends the words (n, at least one) to the socket. The answer goes to standard output, a refusal and
- * what else is wrong to standard error. One of ctl_status: the exit code.
+ * Sends the words (n, at least one) to the socket. The answer goes to standard output, a refusal
+ * and what else is wrong to standard error. One of ctl_status: the exit code.
  */
 int ctl_client_ask(pool_t *pool, const ctl_conf_t *conf, const char *const *words, int n);
 

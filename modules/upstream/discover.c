@@ -184,6 +184,7 @@ static void run_lookup(void *arg)
     list_remove(&l->link);
     pool_destroy(l->pool);
     if (!worker_stopping) timer_arm(&discovery.timer, 0);
+    else if (list_empty(&discovery.lookups)) resolve_settle();
 }
 
 static void start_lookup(upstream_t *g, upstream_server_t *s)

@@ -1,11 +1,11 @@
 /*
  * roster: the servers of a group that come and go while it serves, in its zone.
  *
- * There are two kinds: addresses that the name of a server leads to, as one worker has resolved them
- * for all, and servers that an operator has added, each kept as the line that the configuration would
- * have for it. A worker copies what it finds into peers of its own when it sees that something has
- * changed (peers_changes). A process may be killed at any time: an answer half written has no
- * addresses, which stands for "not known". Nothing suspends.
+ * There are two kinds: addresses that the name of a server leads to, as one worker has resolved
+ * them for all, and servers that an operator has added, each kept as the line that the
+ * configuration would have for it. A worker copies what it finds into peers of its own when it
+ * sees that something has changed (peers_changes). A process may be killed at any time: an answer
+ * half written has no addresses, which stands for "not known". Nothing suspends.
  */
 #ifndef MODULES_UPSTREAM_ROSTER_H
 #define MODULES_UPSTREAM_ROSTER_H

@@ -16,7 +16,7 @@
 /* What the file of g->state says; node: the block, for messages. */
 void state_file_read(conf_t *cf, const tree_node_t *node, upstream_t *g);
 
-/* 0 or negative errno; without a file nothing happens. The group is up to date (upstream_refresh). */
+/* 0 or negative errno; without a file nothing happens. The group is up to date. */
 int state_file_write(upstream_t *g, pool_t *pool);
 
 #endif

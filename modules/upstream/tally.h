@@ -2,9 +2,10 @@
  * tally: what exchanges with a peer came to, as one worker counts them.
  *
  * Each worker has a tally of its own for each peer in the group's zone, so counting costs a few
- * plain stores; who reads adds up those of all workers, also of such that have gone. How long answers
- * took is a histogram of buckets that grow by a quarter of a power of two, over the last few
- * thousands: when a worker has counted TALLY_MEMORY, all its buckets are halved. Nothing suspends.
+ * plain stores; who reads adds up those of all workers, also of such that have gone. How long
+ * answers took is a histogram of buckets that grow by a quarter of a power of two, over the last
+ * few thousands: when a worker has counted TALLY_MEMORY, all its buckets are halved. Nothing
+ * suspends.
  */
 #ifndef MODULES_UPSTREAM_TALLY_H
 #define MODULES_UPSTREAM_TALLY_H

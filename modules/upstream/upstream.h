@@ -168,7 +168,7 @@ static inline bool upstream_peer_is_backup(const upstream_peer_t *peer)
     return peer->settings.flags & PEER_BACKUP;
 }
 
-/* Makes the peers whose addresses are known from the start, in each worker, if that is yet to do. */
+/* Makes the peers whose addresses are known from the start, in each worker, if not done yet. */
 void upstream_join(upstream_t *g);
 
 /* Takes the peers' settings and their turns anew. */

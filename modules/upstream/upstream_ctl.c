@@ -39,7 +39,8 @@ static void list_peer(ctl_call_t *call, const upstream_t *g, const upstream_peer
     const peer_state_t *state = peer->place.state;
     bool same = str_eq(peer->name, peer->server->name);
     ctl_say(call, "%-24.*s %-10s %6u %6u %10llu %10llu%s%s" STR_FMT "\n", STR_ARG(peer->name),
-            upstream_status_of(g, peer), peer->settings.weight, peers_active(&g->known, &peer->place),
+            upstream_status_of(g, peer), peer->settings.weight,
+            peers_active(&g->known, &peer->place),
             (unsigned long long)PEER_GET(state->requests),
             (unsigned long long)PEER_GET(state->failures),
             upstream_peer_is_backup(peer) ? "  backup" : "", same ? "" : "  ",
@@ -169,8 +170,8 @@ static bool add_server(ctl_call_t *call, upstream_t *g)
         return ctl_fail(call, "\"" STR_FMT "\" is a server of \"" STR_FMT "\" already",
                         STR_ARG(name), STR_ARG(g->name));
     if (!roster_add(g->known.shared->roster, line))
-        return ctl_fail(call, "there is no room: at most %d servers of less than %d bytes are added "
-                              "while serving; put them into the configuration and reload",
+        return ctl_fail(call, "there is no room: at most %d servers of less than %d bytes are "
+                              "added while serving; put them into the configuration and reload",
                         ROSTER_ADDED, ROSTER_LINE);
     peers_changed(g->known.shared);
     upstream_refresh(g);
@@ -202,7 +203,8 @@ static bool change(ctl_call_t *call, upstream_t *g)
     str_t action = call->words[WORD_ACTION];
     bool server = str_eq(action, STR("server")), add = str_eq(action, STR("add"));
     bool remove = str_eq(action, STR("remove"));
-    if ((!server && !add && !remove) || call->n <= WORD_SERVER || (remove && call->n > WORD_PARAMETERS))
+    if ((!server && !add && !remove) || call->n <= WORD_SERVER ||
+        (remove && call->n > WORD_PARAMETERS))
         return ctl_fail(call, "usage: upstream %s", usage);
     if (!g->known.shared->roster)
         return ctl_fail(call, "this worker does not share the state of \"" STR_FMT "\", too many "

@@ -1,6 +1,6 @@
 /*
- * upstream_ctl: `proxyd ctl upstream`: servers of a group changed while it serves, for all workers at
- * once.
+ * upstream_ctl: `proxyd ctl upstream`: servers of a group changed while it serves, for all workers
+ * at once.
  *
  *     upstream                                       the groups
  *     upstream NAME [list]                           the servers of one
@@ -8,8 +8,8 @@
  *     upstream NAME add ADDRESS [PARAMETER...]       as `server` in the configuration
  *     upstream NAME remove ADDRESS                   one that was added
  *
- * ADDRESS is that of a peer, or a server as it was written, for all of its addresses. A change is kept
- * over a reload by the group's zone, and over a restart by its state file.
+ * ADDRESS is that of a peer, or a server as it was written, for all of its addresses. A change is
+ * kept over a reload by the group's zone, and over a restart by its state file.
  */
 #ifndef MODULES_UPSTREAM_UPSTREAM_CTL_H
 #define MODULES_UPSTREAM_UPSTREAM_CTL_H

@@ -7,8 +7,8 @@
 
 extern const report_section_t upstream_status[]; /* ends with name NULL */
 
-/* "up", "down", "draining", "unhealthy" (health_check), "resting" (it failed), "ejected" (an outlier).
-   The group is joined. */
+/* "up", "down", "draining", "unhealthy" (health_check), "resting" (it failed), "ejected" (an
+   outlier). The group is joined. */
 const char *upstream_status_of(const upstream_t *g, const upstream_peer_t *peer);
 
 #endif

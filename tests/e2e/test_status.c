@@ -174,8 +174,8 @@ E2E(status, origins_for_prometheus)
     wire_get("http", "/");
     const char *all = ask("/status", "text/plain")->body.p;
     const char *a = harness_expand("127.0.0.1:@a@");
-    assert_has(all, text("proxyd_upstreams_servers_requests_total{upstream=\"app\",server=\"%s\"} 1\n",
-                         a));
+    assert_has(all, text("proxyd_upstreams_servers_requests_total{upstream=\"app\",server=\"%s\"} "
+                         "1\n", a));
     assert_has(all, text("proxyd_upstreams_servers_state{upstream=\"app\",server=\"%s\","
                          "state=\"up\"} 1\n", a));
     assert_has(all, "# TYPE proxyd_upstreams_servers_latency_p99_seconds gauge\n");

@@ -164,7 +164,8 @@ E2E(upstream_ctl, the_state_file_keeps_changes_over_a_restart)
     assert_has(file, harness_expand("server \"127.0.0.1:@c@\" \"weight=2\";\n"));
     assert_has(file, harness_expand("peer \"127.0.0.1:@a@ 127.0.0.1:@a@\" weight=1 max_conns=0 "
                                     "drain;\n"));
-    assert_has(file, harness_expand("peer \"127.0.0.1:@c@ 127.0.0.1:@c@\" weight=5 max_conns=0;\n"));
+    assert_has(file, harness_expand("peer \"127.0.0.1:@c@ 127.0.0.1:@c@\" weight=5 "
+                                    "max_conns=0;\n"));
     cr_assert_eq(subject_stop(SIGTERM), 0);
     subject_http("worker_processes 3;", KEPT);
     shares_t s = ask(60);
@@ -230,8 +231,8 @@ E2E(upstream_ctl, targets_without_a_block_have_state_too)
 {
     start_origins();
     subject_http("worker_processes 3;",
-                 "server { listen 127.0.0.1:@http@; location / { proxy_pass http://127.0.0.1:@a@; } "
-                 "location /status { status; } }");
+                 "server { listen 127.0.0.1:@http@; "
+                 "location / { proxy_pass http://127.0.0.1:@a@; } location /status { status; } }");
     ask(10);
     const char *name = harness_expand("127.0.0.1:@a@");
     assert_text(subject_ctl("upstream").output, text("%s\n", name));
