@@ -176,6 +176,57 @@ E2E(balance, killed_workers_leave_no_exchanges_behind)
     }
 }
 
+/* --- who is too slow, who fails --- */
+
+static _Atomic bool slow;
+
+static void serve_when_it_pleases(visit_t *v)
+{
+    while (visit_request(v)) {
+        if (slow) pause_ms(200);
+        visit_send(v, ok);
+    }
+}
+
+/* Two of four are slow, one of four may be out. */
+E2E(balance, the_slow_are_ejected_as_many_as_may_be)
+{
+    origin_t *o[4];
+    for (unsigned i = 0; i < 4; i++)
+        o[i] = origin_start(text("o%u", i), i < 2 ? serve_when_it_pleases : origin_say, ok);
+    slow = true;
+    subject_http("worker_processes 2;",
+                 "upstream u { eject_outliers 5 min=50ms time=600s max_ejected=25;"
+                 " server 127.0.0.1:@o0@; server 127.0.0.1:@o1@; server 127.0.0.1:@o2@;"
+                 " server 127.0.0.1:@o3@; }"
+                 "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } }");
+    cr_assert(EVENTUALLY(wire_get("http", "/")->status == 200 &&
+                         subject_log_count("is out for 600000 ms: it takes") > 0));
+    unsigned before[4], quiet = 0;
+    for (unsigned i = 0; i < 4; i++) before[i] = origin_requests(o[i]);
+    for (unsigned i = 0; i < 12; i++) cr_assert_eq(wire_get("http", "/")->status, 200);
+    for (unsigned i = 0; i < 4; i++) quiet += origin_requests(o[i]) == before[i];
+    cr_assert_eq(quiet, 1);
+    cr_assert_eq(subject_log_count("is out for"), 1);
+}
+
+/* It is not asked again for its fail_timeout. */
+E2E(balance, who_failed_max_fails_times_rests)
+{
+    origin_t *a = origin_start("a", origin_say, ok);
+    origin_start("b", origin_say, ok);
+    origin_t *c = origin_start("c", origin_say, "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n");
+    subject_http("worker_processes 2;",
+                 "upstream u { server 127.0.0.1:@a@; server 127.0.0.1:@c@ max_fails=3"
+                 " fail_timeout=600s; server 127.0.0.1:@b@; }"
+                 "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u;"
+                 " proxy_next_upstream error http_503; } }");
+    for (unsigned i = 0; i < 40; i++) cr_assert_eq(wire_get("http", "/")->status, 200);
+    cr_assert_eq(origin_requests(c), 3, "as many as max_fails");
+    cr_assert_eq(subject_log_count("temporarily disabled"), 1);
+    cr_assert(origin_requests(a) >= 19);
+}
+
 /* --- the queue --- */
 
 static _Atomic int now_served, most_served;

@@ -211,6 +211,48 @@ E2E(health, a_check_may_be_of_another_port_or_of_the_connection_alone)
     cr_assert_eq(wire_get("http", "/")->status, 502);
 }
 
+E2E(health, names_are_checked_at_their_addresses)
+{
+    origin_start("moody", moody, NULL);
+    state = ILL;
+    subject_http("worker_processes 2;",
+                 "upstream u { server localhost:@moody@; " CHECK "; }"
+                 "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } }");
+    subject_log_await(text("127.0.0.1:%u of \"u\" is unhealthy: it answers 503",
+                           harness_port("moody")));
+    state = WELL;
+    subject_log_await("is healthy again");
+    cr_assert(EVENTUALLY(wire_get("http", "/")->status == 200));
+}
+
+/* It comes back with next to none of its weight, also where keys lead to it. */
+E2E(health, who_is_well_again_starts_slowly)
+{
+    static const char *const methods[] = {"least_conn;", "hash $request_uri consistent;", ""};
+    origin_t *m = origin_start("moody", moody, NULL);
+    origin_start("other", origin_say, ok);
+    subject_http("", text("upstream u { %s server 127.0.0.1:@moody@ slow_start=600s;"
+                          " server 127.0.0.1:@other@; " CHECK "; }"
+                          "upstream v { %s server 127.0.0.1:@moody@ slow_start=600s;"
+                          " server 127.0.0.1:@other@; " CHECK "; }"
+                          "upstream w { %s server 127.0.0.1:@moody@ slow_start=600s;"
+                          " server 127.0.0.1:@other@; " CHECK "; }"
+                          "server { listen 127.0.0.1:@http@; location /u { proxy_pass http://u; }"
+                          " location /v { proxy_pass http://v; }"
+                          " location /w { proxy_pass http://w; } }", methods[0], methods[1],
+                          methods[2]));
+    cr_assert(EVENTUALLY(checks > 3));
+    state = ILL;
+    cr_assert(EVENTUALLY(subject_log_count("is unhealthy") == 3));
+    state = WELL;
+    cr_assert(EVENTUALLY(subject_log_count("is healthy again") == 3));
+    unsigned before = origin_requests(m) - checks;
+    for (unsigned i = 0; i < 60; i++)
+        cr_assert_eq(wire_get("http", text("/%c%u", "uvw"[i % 3], i))->status, 200);
+    unsigned got = origin_requests(m) - checks - before;
+    cr_assert(got <= 15, "%u of 60 requests", got);
+}
+
 /* --- real servers --- */
 
 E2E(health, match_looks_at_status_fields_and_body_of_nginx)
