@@ -30,6 +30,7 @@ KIB, MIB = 1024, 1 << 20
 IDLE_CONNS = 10000
 WAITING = 1000
 SLOW_CLIENTS, SLOW_RATE = 500, 100000
+MANY, FEW = 100, 2  # servers of a group
 OTHERS_CONNS, OTHERS_RATE, WINDOW, WINDOWS = 8, 2000, 0.7, 3
 
 
@@ -145,7 +146,7 @@ def free_port():
 
 PROXYD_CONF = """\
 daemon off;
-worker_processes 1;
+worker_processes {workers};
 pid {dir}/pid;
 error_log {dir}/error.log;
 events {{ worker_connections 20480; }}
@@ -153,8 +154,8 @@ http {{
     access_log off;
     {extra}
     upstream o {{
-        server 127.0.0.1:{origin};
-        keepalive 256;
+        {group}
+        keepalive 1024;
     }}
     server {{
         listen 127.0.0.1:{port};
@@ -217,7 +218,8 @@ class Bench:
         self.make_files()
         for tool in ("load", "origin", "relay"):  # a make meanwhile must not pull them away
             shutil.copy(os.path.join(TOOLS, tool), self.dir)
-        self.origin, self.origin_port = self.start_tool("origin", [], self.load_cpu)
+        self.origin, self.origin_port = self.start_tool("origin", ["--addresses", str(MANY)],
+                                                        self.load_cpu)
 
     def make_files(self):
         os.mkdir(os.path.join(self.dir, "static"), 0o755)
@@ -232,9 +234,10 @@ class Bench:
             raise Failed(f"{name} did not start")
         return process, int(line[1])
 
-    def start(self, name, extra=""):
+    def start(self, name, extra="", method="", servers=1, workers=1):
         """A fresh server on its CPU: (process, port). The name "direct" is no server at all.
-        `extra` is more configuration for the servers that read nginx's."""
+        For the servers that read nginx's configuration: `extra` is more of it, `method` and
+        `servers` make the group of origins."""
         if name in self.missing:
             raise Failed(self.missing[name])
         if name == "direct":
@@ -243,9 +246,11 @@ class Bench:
             return self.start_tool(name, ["--sendfile"], self.server_cpu)
         if name == "relay":
             return self.start_tool(name, ["--to", str(self.origin_port)], self.server_cpu)
-        return self.start_proxy(name, extra)
+        group = method + " ".join(f"server 127.0.0.{i + 1}:{self.origin_port};"
+                                  for i in range(servers))
+        return self.start_proxy(name, {"extra": extra, "group": group, "workers": workers})
 
-    def start_proxy(self, name, extra):
+    def start_proxy(self, name, fields):
         self.turn += 1
         home = os.path.join(self.dir, f"{name}-{self.turn}")
         os.mkdir(home, 0o755)
@@ -253,8 +258,9 @@ class Bench:
         is_nginx = name == "nginx" or (name == "proxyd" and self.proxyd_is_nginx)
         text = HAPROXY_CONF if name == "haproxy" else PROXYD_CONF
         with open(conf, "w") as f:
+            fields["extra"] += NGINX_TEMP.format(dir=home) if is_nginx else ""
             f.write(text.format(port=port, origin=self.origin_port, dir=home, files=self.dir,
-                                extra=extra + (NGINX_TEMP.format(dir=home) if is_nginx else "")))
+                                **fields))
         argv = ([self.binaries[name], "-db", "-f", conf] if name == "haproxy" else
                 [self.binaries[name], "-p", home, "-c", conf])
         if is_nginx:
@@ -343,7 +349,9 @@ def measure_cpu(bench, name, scenario):
     if name == "origin":
         path = path.replace("/static", "")
     options = ["--path", path, "--conns", scenario["conns"], *scenario.get("options", [])]
-    process, port = bench.start(name, scenario["extra"])
+    program, _, few = name.partition("-")
+    process, port = bench.start(program, scenario["extra"], scenario["method"],
+                                int(few or scenario["group"]))
     try:
         size, verify = scenario["size"], ["--verify"]
         if scenario["accept"]:
@@ -363,6 +371,20 @@ def measure_cpu(bench, name, scenario):
             "user": user / max(1, user + sys_), "busy": used / 1e9 / result["seconds"],
             "rate": result["requests"] / result["seconds"],
             "p50": result["p50"], "p99": result["p99"]}
+
+
+def measure_reuse(bench, name, scenario):
+    """New connections to the origin per hundred requests, once all are warm."""
+    options = ["--path", f"/{KIB}", "--conns", scenario["conns"], "--expect", KIB]
+    process, port = bench.start(name, workers=scenario["workers"])
+    try:
+        bench.load(port, *options, "--seconds", bench.seconds / 2)
+        before = int(fetch(bench.origin_port, "/accepted"))
+        requests = bench.load(port, *options, "--seconds", bench.seconds)["requests"]
+        made = int(fetch(bench.origin_port, "/accepted")) - before - 1  # one of them is this very one
+    finally:
+        process.stop()
+    return {"value": 100 * made / requests, "made": made, "requests": requests}
 
 
 def warm(bench, process, port):
@@ -453,10 +475,11 @@ MEMORY = ["nginx", "haproxy", "proxyd"]
 SLOW = ["direct", "relay", "nginx", "haproxy", "proxyd"]
 
 
-def cpu_scenario(what, path, size, conns, servers, targets, options=(), extra="", accept=None):
+def cpu_scenario(what, path, size, conns, servers, targets, options=(), extra="", accept=None,
+                 method="", group=1):
     return {"what": what, "unit": "us", "measure": measure_cpu, "path": path, "size": size,
             "conns": conns, "servers": servers, "targets": targets, "options": list(options),
-            "extra": extra, "accept": accept}
+            "extra": extra, "accept": accept, "method": method, "group": group}
 
 
 # targets: what proxyd is held to, as its ratio to another server in the same round
@@ -477,6 +500,18 @@ SCENARIOS = {
                              {"nginx": 0.4, "nginx size": 1.1}, extra="gzip on; ", accept="gzip"),
     "connect": cpu_scenario("new client connection per request, 1 KiB proxied", f"/{KIB}", KIB, 32,
                             PROXIED, {"nginx": 1.0}, ["--new", "--sources", 8]),
+    f"least_conn-{MANY}": cpu_scenario(f"least_conn over {MANY} servers, beside {FEW}", f"/{KIB}", KIB,
+                                       64, [f"proxyd-{FEW}", "nginx", "proxyd"],
+                                       {f"proxyd-{FEW}": 1.05}, group=MANY,
+                                       method="least_conn; "),
+    f"hash-{MANY}": cpu_scenario(f"consistent hash over {MANY} servers, beside {FEW}", f"/{KIB}", KIB,
+                                 64, [f"proxyd-{FEW}", "nginx", "proxyd"],
+                                 {f"proxyd-{FEW}": 1.05}, group=MANY,
+                                 method="hash $connection$connection_requests consistent; "),
+    "reuse": {
+        "what": "new connections to the origin per 100 requests, 64 clients, 4 workers",
+        "unit": "per cent", "measure": measure_reuse, "servers": ["nginx", "proxyd"], "conns": 64,
+        "workers": 4, "targets": {"": 1.0}},
     "static-1k": cpu_scenario("1 KiB file", f"/static/{KIB}", KIB, 64, LOCAL, {"nginx": 1.0}),
     "static-1m": cpu_scenario("1 MiB file, sendfile", f"/static/{MIB}", MIB, 8, LOCAL,
                               {"nginx": 1.0}),
@@ -527,7 +562,11 @@ def median_of(rounds, key):
 
 
 def ratio(results, server, other, key="value"):
-    """The median over the rounds of server/other, None when one of them has no figure."""
+    """The median over the rounds of server/other (of the server alone when there is no other), None
+    when one of them has no figure."""
+    if not other:  # an absolute figure
+        rounds = results[server]["rounds"]
+        return median_of(rounds, key) if rounds else None
     pairs = zip(results[server]["rounds"], results.get(other, {"rounds": []})["rounds"])
     ratios = [a[key] / b[key] for a, b in pairs if b[key] > 0]
     return statistics.median(ratios) if ratios else None
@@ -544,6 +583,8 @@ def extra_text(rounds):
                 f"{median_of(rounds, 'rate'):7.0f}/s  CPU busy "
                 f"{median_of(rounds, 'busy') * 100:3.0f}%  p99 {median_of(rounds, 'p99'):.0f} us  "
                 f"{median_of(rounds, 'size'):.0f} bytes")
+    if "made" in first:
+        return f"{median_of(rounds, 'made'):.0f} for {median_of(rounds, 'requests'):.0f} requests"
     if "quiet" in first:
         return (f"without them {median_of(rounds, 'quiet'):.0f} us  growth "
                 f"{median_of(rounds, 'growth'):.2f}  "
@@ -582,7 +623,7 @@ def verdicts(name, results):
         got = ratio(results, "proxyd", other, key)
         reached = None if got is None else round(got, 2) <= limit
         state = {None: "no figure", True: "reached", False: "NOT REACHED"}[reached]
-        what = f"proxyd/{other}" + ("" if key == "value" else " " + key)
+        what = "proxyd" + (f"/{other}" if other else "") + ("" if key == "value" else " " + key)
         lines.append({"scenario": name, "to": other, "of": key, "limit": limit, "ratio": got,
                       "reached": reached,
                       "text": f"{what} <= {limit:.2f}: {shown(got)} {state}"})

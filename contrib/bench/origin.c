@@ -1,7 +1,8 @@
 /*
  * origin: the barest HTTP/1.1 server that can be measured against.
  *
- *     origin [--port P] [--sendfile]     listens on 127.0.0.1, prints "port P"
+ *     origin [--port P] [--sendfile] [--addresses N]
+ *                                        listens on 127.0.0.1 to 127.0.0.N, prints "port P"
  *
  *     GET /N            200 with N bytes of the pattern (see BODY_PATTERN), one writev; with
  *                       --sendfile large bodies are not copied, as a server of files would
@@ -9,6 +10,7 @@
  *     GET /hold/N       the same, but only after somebody asked for /release
  *     GET /release      answers everything held, then itself
  *     GET /waiting      the number of requests held now, as decimal digits
+ *     GET /accepted     the number of connections accepted so far
  *     POST to any       eats a Content-Length body first, then answers as GET does
  *
  * It is the origin behind the proxies and, pinned to the proxies' CPU, the floor for local answers:
@@ -68,7 +70,7 @@ static bool use_sendfile;
 static size_t body_filled;
 static char text[TEXT_MAX];
 static conn_t *held_first, *dead_first;
-static uint32_t held_count;
+static uint32_t held_count, accepted_count;
 
 static void die(const char *what)
 {
@@ -248,6 +250,10 @@ static bool conn_route(conn_t *c, const char *path)
         int n = snprintf(c->small, sizeof(c->small), "%u", held_count);
         return conn_answer(c, c->small, (uint32_t)n);
     }
+    if (path_is(path, "/accepted")) {
+        int n = snprintf(c->small, sizeof(c->small), "%u", accepted_count);
+        return conn_answer(c, c->small, (uint32_t)n);
+    }
     if (path_is(path, "/release")) {
         release_all();
         return conn_answer(c, c->small, 0);
@@ -394,6 +400,7 @@ static void conn_accept(int listener)
     conn_t *c = malloc(sizeof(*c));
     if (!c)
         die("malloc");
+    accepted_count++;
     memset(c, 0, offsetof(conn_t, in));
     c->fd = fd;
     int one = 1;
@@ -403,21 +410,20 @@ static void conn_accept(int listener)
         die("epoll_ctl");
 }
 
-static int listen_on(uint16_t port)
+/* A listener's event holds its descriptor: an odd number, which no pointer is. */
+static uint16_t listen_on(uint32_t address, uint16_t port)
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    a.sin_addr.s_addr = htonl(address);
     socklen_t len = sizeof(a);
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     if (fd < 0 || bind(fd, (struct sockaddr *)&a, len) < 0 || listen(fd, 16384) < 0)
         die("listen");
     getsockname(fd, (struct sockaddr *)&a, &len);
-    printf("port %u\n", ntohs(a.sin_port));
-    fflush(stdout);
-    struct epoll_event e = {.events = EPOLLIN, .data.ptr = NULL};
+    struct epoll_event e = {.events = EPOLLIN, .data.u64 = (uint64_t)fd << 1 | 1};
     epoll_ctl(ep, EPOLL_CTL_ADD, fd, &e);
-    return fd;
+    return ntohs(a.sin_port);
 }
 
 static void body_map(void)
@@ -433,27 +439,33 @@ static void body_map(void)
 int main(int argc, char **argv)
 {
     uint16_t port = 0;
+    uint32_t addresses = 1;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--port") == 0 && i + 1 < argc)
             port = (uint16_t)atoi(argv[++i]);
         else if (strcmp(argv[i], "--sendfile") == 0)
             use_sendfile = true;
+        else if (strcmp(argv[i], "--addresses") == 0 && i + 1 < argc)
+            addresses = (uint32_t)atoi(argv[++i]);
         else
-            return fprintf(stderr, "usage: origin [--port P] [--sendfile]\n"), 2;
+            return fprintf(stderr, "usage: origin [--port P] [--sendfile] [--addresses N]\n"), 2;
     }
     signal(SIGPIPE, SIG_IGN);
     body_map();
     text_fill();
     ep = epoll_create1(EPOLL_CLOEXEC);
-    int listener = listen_on(port);
+    for (uint32_t i = 0; i < addresses; i++)
+        port = listen_on(INADDR_LOOPBACK + i, port);
+    printf("port %u\n", port);
+    fflush(stdout);
     static struct epoll_event ev[EVENTS];
     for (;;) {
         int n = epoll_wait(ep, ev, EVENTS, -1);
         for (int i = 0; i < n; i++) {
-            if (ev[i].data.ptr)
-                conn_event(ev[i].data.ptr, ev[i].events);
+            if (ev[i].data.u64 & 1)
+                conn_accept((int)(ev[i].data.u64 >> 1));
             else
-                conn_accept(listener);
+                conn_event(ev[i].data.ptr, ev[i].events);
         }
         while (dead_first) {
             conn_t *c = dead_first;
