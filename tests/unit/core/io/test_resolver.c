@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/base/clock.h"
+#include "core/io/dns.h"
 #include "core/io/loop.h"
 #include "core/shared/shm.h"
 
@@ -17,7 +18,7 @@
  * A name server of our own in a child process, after RFC 1035: what it answers depends on the first
  * label of the name.
  */
-enum { TYPE_A = 1, TYPE_CNAME = 5, TYPE_AAAA = 28, MESSAGE_MAX = 8192 };
+enum { TYPE_A = 1, TYPE_CNAME = 5, TYPE_AAAA = 28, TYPE_SRV = 33, MESSAGE_MAX = 8192 };
 enum { FORMERR = 1, SERVFAIL = 2, NXDOMAIN = 3, NOTIMP = 4, REFUSED = 5 };
 
 typedef struct served {
@@ -80,6 +81,13 @@ static void put_chain(message_t *m)
     put_v4(m, second, 300, 7);
 }
 
+/* Two services; TTLs 90 and 30. */
+static void put_services(message_t *m)
+{
+    put_record(m, 12, TYPE_SRV, 90, "\0\12\0\5\37\220\3one\4test", 16);
+    put_record(m, 12, TYPE_SRV, 30, "\0\24\0\0\0\120\3two\4test", 16);
+}
+
 static const struct {
     const char *label;
     unsigned rcode;
@@ -101,6 +109,10 @@ static void put_answers(message_t *m, unsigned type, bool tcp)
     if (is(m, "wrong") && type == TYPE_A) put_record(m, 12, TYPE_A, 300, "abc", 3);
     if (is(m, "cut") && type == TYPE_A) put_v4(m, 12, 300, 5), m->n -= 2;
     if (is(m, "chain") && type == TYPE_A) put_chain(m);
+    if (is(m, "_web") && type == TYPE_SRV) put_services(m);
+    if (is(m, "_cut") && type == TYPE_SRV) put_services(m), m->n -= 3;
+    if (is(m, "_big") && !tcp) m->b[2] |= 2;
+    if (is(m, "_big") && tcp) put_services(m);
 }
 
 /* Makes the reply of a query in place; false: none. */
@@ -421,6 +433,62 @@ Test(resolver, does_not_wait_for_ever)
     resolver_options_t o = options();
     o.timeout_ms = 600;
     run(o, gets_no_answer);
+}
+
+static void finds_services(void)
+{
+    resolver_services_t s;
+    cr_expect_eq(resolver_lookup_services(r, pool, STR("_web._tcp.test"), &s, NULL), 0);
+    cr_assert_eq(s.count, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        const dns_service_t *to = &s.list[i];
+        bool one = to->priority == 10;
+        cr_expect_str_eq(to->target, one ? "one.test" : "two.test");
+        cr_expect_eq(to->weight, one ? 5 : 0);
+        cr_expect_eq(to->port, one ? 8080 : 80);
+    }
+    cr_expect(s.expires > clock_ms() + 25000 && s.expires <= clock_ms() + 30000);
+    cr_expect_eq(resolver_lookup_services(r, pool, STR("_big._tcp.test"), &s, NULL), 0);
+    cr_expect_eq(served->tcp, 1);
+}
+
+Test(resolver, finds_services)
+{
+    run(options(), finds_services);
+}
+
+static void tells_failures_of_services(void)
+{
+    resolver_services_t s;
+    const char *why;
+    cr_expect_eq(resolver_lookup_services(r, pool, STR("nx.test"), &s, &why), -ENOENT);
+    cr_expect_str_eq(why, "3: Host not found");
+    cr_expect_eq(resolver_lookup_services(r, pool, STR("broken.test"), &s, &why), -EIO);
+    cr_expect_eq(resolver_lookup_services(r, pool, STR("_cut._tcp.test"), &s, &why), -EIO);
+    cr_expect_eq(resolver_lookup_services(r, pool, STR("both.test"), &s, &why), -ENOENT);
+    cr_expect_eq(resolver_lookup_services(r, pool, STR("no name"), &s, &why), -ENOENT);
+}
+
+Test(resolver, tells_failures_of_services)
+{
+    run(options(), tells_failures_of_services);
+}
+
+static void gives_up_on_a_service(void)
+{
+    resolver_services_t s;
+    const char *why;
+    cr_expect_not(resolver_is_waited_for(r));
+    cr_expect_eq(resolver_lookup_services(r, pool, STR("silent.test"), &s, &why), -ETIMEDOUT);
+    cr_expect_str_eq(why, "110: Operation timed out");
+    cr_expect_not(resolver_is_waited_for(r));
+}
+
+Test(resolver, gives_up_on_a_service)
+{
+    resolver_options_t o = options();
+    o.timeout_ms = 150;
+    run(o, gives_up_on_a_service);
 }
 
 static void gets_big_answer(void)
