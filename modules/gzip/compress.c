@@ -77,6 +77,7 @@ static int finish(filter_t *f, request_t *r, unsigned flags)
 {
     int err = run(f, r, STR(""), CODEC_END);
     end_packer(f->state);
+    recode_trailers(&r->reply.trailers);
     if (err == 0) err = pass(f, r, flags);
     release(f->state);
     return err;
@@ -137,6 +138,7 @@ static int pack_whole(filter_t *f, request_t *r, str_t content, unsigned flags)
     c->out = whole_pack(c->how.coding, c->how.level, c->how.window, content);
     buf_return(c->held);
     c->held = NULL;
+    recode_trailers(&r->reply.trailers);
     int err = pass(f, r, flags);
     release(c);
     return err;

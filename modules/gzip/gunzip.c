@@ -46,6 +46,7 @@ static int take(filter_t *f, request_t *r, const char *p, size_t n)
 static int finish(filter_t *f, request_t *r, unsigned flags)
 {
     if (!unpacker_is_whole(f->state)) return broken(f, r, "ended too early");
+    recode_trailers(&r->reply.trailers);
     int err = pass(f, r, flags);
     release(f->state);
     return err;

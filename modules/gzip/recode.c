@@ -7,13 +7,23 @@ coding_t recode_coding(const header_list_t *list)
     return header_next(list, HEADER_CONTENT_ENCODING, h) ? CODING_COUNT : negotiate_coding(h->value);
 }
 
-void recode_fields(header_list_t *list, coding_t coding)
+static void remove_digests(header_list_t *list)
 {
     static const str_t digests[] = {STR_INIT("Content-MD5"), STR_INIT("Content-Digest"),
                                     STR_INIT("Repr-Digest"), STR_INIT("Digest")};
-    header_set(list, HEADER_CONTENT_ENCODING, negotiate_name(coding));
     for (size_t i = 0; i < sizeof(digests) / sizeof(digests[0]); i++)
         header_remove_named(list, digests[i]);
+}
+
+void recode_fields(header_list_t *list, coding_t coding)
+{
+    header_set(list, HEADER_CONTENT_ENCODING, negotiate_name(coding));
+    remove_digests(list);
+}
+
+void recode_trailers(header_list_t *list)
+{
+    if (list->n) remove_digests(list);
 }
 
 void recode_vary(reply_t *p)

@@ -16,6 +16,9 @@ coding_t recode_coding(const header_list_t *list);
 /* The fields get this coding in place of theirs; digests of the old bytes go (RFC 9530 2). */
 void recode_fields(header_list_t *list, coding_t coding);
 
+/* The same in trailers, which are there when the body ends. */
+void recode_trailers(header_list_t *list);
+
 /* Vary: Accept-Encoding, unless it says so (or "*") already (RFC 9110 12.5.5). */
 void recode_vary(reply_t *p);
 
