@@ -33,6 +33,15 @@ static opened_t broken(store_t *s, uint32_t at, const store_entry_t *e, const ch
     return NOTHING;
 }
 
+/* The entry goes, the file is somebody else's. */
+static opened_t give_up(store_t *s, uint32_t at, const store_entry_t *e)
+{
+    store_entry_t gone;
+    if (!store_index_drop(s->shared->index, at, e->id, &gone)) return CHANGED;
+    store_zone_clear(s, &gone, false);
+    return NOTHING;
+}
+
 /* What was found good at that time of the clock need not be looked at until the next purge. */
 static void mark_checked(store_entry_t *e, uint64_t id, uint32_t clock)
 {
@@ -171,6 +180,9 @@ static bool verify_body(const store_object_t *o, const store_record_t *r)
     return at == r->length && check == r->body_check;
 }
 
+/* A filler has put its file there and is about to tell the index. */
+static const char replaced[] = "it has been replaced";
+
 /* What is wrong with the file; NULL: nothing. */
 static const char *examine(store_object_t *o, const store_entry_t *e, pool_t *pool,
                            store_record_t *r)
@@ -182,6 +194,7 @@ static const char *examine(store_object_t *o, const store_entry_t *e, pool_t *po
     o->record = str_make(bytes, n > 0 ? (size_t)n : 0);
     o->file_at = e->body_at;
     if (!store_record_get(o->record, r)) return "a record is torn";
+    if (r->id != e->id) return replaced;
     if (!is_record_of(r, e) || r->room != room) return "it is not what was stored";
     if (fstat(o->fd, &st) < 0 || (uint64_t)st.st_size < e->body_at + e->length)
         return "the body is truncated";
@@ -209,7 +222,8 @@ static opened_t open_file(store_object_t *o, uint32_t at, const store_entry_t *e
         store_index_flag(s->shared->index, at, e->id, 0, STORE_UNVERIFIED);
     if (!wrong) return OPENED;
     store_close(o);
-    return has_changed(s, at, e) ? CHANGED : broken(s, at, e, wrong);
+    if (has_changed(s, at, e)) return CHANGED;
+    return wrong == replaced ? give_up(s, at, e) : broken(s, at, e, wrong);
 }
 
 /* --- opening --- */
