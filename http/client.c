@@ -136,6 +136,13 @@ static int parse_head(client_t *c)
     return 0;
 }
 
+/* How much the next read may bring. */
+static size_t room_of(const client_t *c)
+{
+    size_t room = buf_room(c->in);
+    return c->read_most && c->read_most < room ? c->read_most : room;
+}
+
 static int make_room(client_t *c)
 {
     if (!c->in) c->in = buf_take(c->buffer_size);
@@ -161,7 +168,7 @@ int client_poll(client_t *c)
     stream_t *s = &c->origin->stream;
     while (!c->answered && stream_readable(s)) {
         int err = make_room(c);
-        if (err == 0) err = took(c, stream_try_read(s, c->in->last, buf_room(c->in)));
+        if (err == 0) err = took(c, stream_try_read(s, c->in->last, room_of(c)));
         if (err == -EAGAIN) return 0;
         if (err == 0) err = parse_head(c);
         if (err < 0) return err;
@@ -261,7 +268,7 @@ int client_fill(client_t *c)
     if (c->stream) return client_mux_fill(c);
     if (!make_body_room(c)) return -EBADMSG; /* trailers without end */
     stream_t *s = &c->origin->stream;
-    int err = took(c, stream_read(s, c->in->last, buf_room(c->in), c->read_timeout));
+    int err = took(c, stream_read(s, c->in->last, room_of(c), c->read_timeout));
     bool end = c->closed && c->head.framing == PARSE_UNTIL_CLOSE; /* TLS: and not cut off */
     return end ? 0 : err;
 }

@@ -36,6 +36,7 @@ typedef struct client {
     mux_stream_t *stream;       /* NULL: not shared */
     /* Set by the caller behind client_new. */
     size_t buffer_size;         /* bytes read at once */
+    size_t read_most;           /* fewer, when whoever gets them takes no more now; 0: no matter */
     size_t head_max;
     uint64_t send_timeout, read_timeout; /* ms between two steps */
     bool head_request;          /* HEAD: the response has no body */

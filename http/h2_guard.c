@@ -14,7 +14,6 @@ static const struct {
     [H2_PRIORITIES] = {"priorities", 2000, 500},
     [H2_EMPTY_DATA] = {"empty DATA frames", 200, 20},
     [H2_WINDOW_UPDATES] = {"WINDOW_UPDATE frames", 2000, 500},
-    [H2_UNKNOWN_FRAMES] = {"frames of unknown types", 200, 20},
 };
 
 static void refill(h2_guard_t *g)

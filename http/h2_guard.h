@@ -17,7 +17,6 @@ typedef enum h2_nuisance {
     H2_PRIORITIES,
     H2_EMPTY_DATA,
     H2_WINDOW_UPDATES, /* earned by what we send */
-    H2_UNKNOWN_FRAMES,
     H2_NUISANCES
 } h2_nuisance_t;
 

@@ -1,10 +1,12 @@
 #include "http/h2_head.h"
 
+#include <stdlib.h>
 #include <sys/random.h>
 
 #include "core/base/base64.h"
+#include "core/base/panic.h"
 
-enum { TEXT_FIRST = 4096, FIELD_EXTRA = 4 /* ": " and the line's end */ };
+enum { TEXT_FIRST = 512, FIELD_EXTRA = 4 /* ": " and the line's end */ };
 
 /* In front of each field's bytes in the text. */
 typedef struct lengths {
@@ -13,26 +15,34 @@ typedef struct lengths {
 
 /* --- keeping --- */
 
-static void put(buf_t *b, str_t name, str_t value)
+static void put(h2_head_t *h, const void *p, size_t n)
 {
-    lengths_t n = {(uint32_t)name.n, (uint32_t)value.n};
-    buf_put(b, str_make((const char *)&n, sizeof(n)));
-    buf_put(b, name);
-    buf_put(b, value);
+    if (n) memcpy(h->text + h->n, p, n);
+    h->n += n;
+}
+
+static void make_room(h2_head_t *h, size_t need)
+{
+    if (h->room - h->n >= need) return;
+    h->room = 2 * h->room + need + TEXT_FIRST;
+    h->text = realloc(h->text, h->room);
+    if (!h->text) panic("out of memory: head of %zu bytes", h->room);
 }
 
 void h2_head_add(h2_head_t *h, str_t name, str_t value, size_t line, size_t all)
 {
-    size_t size = name.n + value.n + FIELD_EXTRA, need = sizeof(lengths_t) + name.n + value.n;
+    lengths_t n = {(uint32_t)name.n, (uint32_t)value.n};
+    size_t size = name.n + value.n + FIELD_EXTRA;
     if (h->large) return;
     h->size += size;
     h->fields++;
     h->large = name.n + value.n > line || h->size > all || h->fields > PARSE_FIELDS_MAX;
     h->large_path = h->large && str_eq(name, STR(":path"));
     if (h->large) return;
-    if (!h->text) h->text = buf_take(need > TEXT_FIRST ? need : TEXT_FIRST);
-    if (buf_room(h->text) < need) h->text = buf_grow(h->text, buf_used(h->text) + need);
-    put(h->text, name, value);
+    make_room(h, sizeof(n) + name.n + value.n);
+    put(h, &n, sizeof(n));
+    put(h, name.p, name.n);
+    put(h, value.p, value.n);
 }
 
 /* --- reading --- */
@@ -80,7 +90,7 @@ static bool has_capitals(str_t s)
 /* RFC 9113 8.3: pseudo-fields stand before all others. */
 static bool split(const h2_head_t *h, pseudo_t *p, header_list_t *fields)
 {
-    str_t rest = h->text ? buf_str(h->text) : STR(""), name, value;
+    str_t rest = str_make(h->text, h->n), name, value;
     while (next_field(&rest, &name, &value)) {
         bool is_pseudo = name.n && name.p[0] == ':';
         if (is_pseudo && (fields->n || !take_pseudo(p, name, value))) return false;

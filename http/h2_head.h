@@ -10,11 +10,11 @@
 #ifndef HTTP_H2_HEAD_H
 #define HTTP_H2_HEAD_H
 
-#include "core/base/buf.h"
 #include "http/parse.h"
 
 typedef struct h2_head {
-    buf_t *text;     /* NULL: no field yet; slices of the head point here, the owner returns it */
+    char *text;      /* malloced; slices of the head point here, the owner frees it */
+    size_t n, room;  /* of the text */
     size_t size;     /* of all fields as HTTP/1 would have them */
     unsigned fields;
     bool large;      /* more than the limits allow: what came then was not kept */

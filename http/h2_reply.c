@@ -349,6 +349,17 @@ static int wait_readable(request_t *r, loop_fd_t *other, uint64_t timeout_ms)
     return err;
 }
 
+/* The connection's window is for all of its requests. */
+static size_t window(const request_t *r)
+{
+    const h2_stream_t *s = r->sink_state;
+    if (h2_conn_is_lost(s->h2) || !s->open) return 0;
+    int32_t own = nghttp2_session_get_stream_remote_window_size(s->h2->session, s->id);
+    int32_t all = nghttp2_session_get_remote_window_size(s->h2->session) / (int)s->h2->fibers;
+    int32_t n = own < all ? own : all;
+    return n > 0 ? (size_t)n : 0;
+}
+
 static void watch(request_t *r, bool on)
 {
     h2_stream_t *s = r->sink_state;
@@ -364,6 +375,7 @@ const sink_ops_t h2_reply_sink = {
     .read = read_request,
     .readable = readable,
     .wait = wait_readable,
+    .window = window,
     .watch = watch,
     .detach = h2_tunnel_detach,
     .close = h2_tunnel_close,

@@ -29,7 +29,7 @@ static void let_go(h2_stream_t *s)
 {
     if (s->open || s->fiber || s->r) return;
     drop_body(s);
-    buf_return(s->head.text);
+    free(s->head.text);
     list_remove(&s->queue);
     list_remove(&s->link);
     free(s);

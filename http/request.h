@@ -50,6 +50,8 @@ typedef struct sink_ops {
     bool (*readable)(const request_t *r);
     /* Waits until the client has sent more, or `other` is readable. 0, or an error. Suspends. */
     int (*wait)(request_t *r, loop_fd_t *other, uint64_t timeout_ms);
+    /* Bytes of the reply's body that the client would take now. NULL: only sending tells. */
+    size_t (*window)(const request_t *r);
     /* From now on the running fiber is cancelled (-ECONNABORTED) when the client leaves; or not. */
     void (*watch)(request_t *r, bool on);
     /* A tunnel takes over: what carries bytes from and to the client from now on. *early: those that
@@ -130,6 +132,15 @@ request_t *request_copy(const request_t *r, const sink_ops_t *sink);
 /* Copies of a text (p NULL stays so) and of all fields of a list, in the pool. */
 str_t request_copy_text(pool_t *pool, str_t s);
 void request_copy_fields(pool_t *pool, const header_list_t *from, header_list_t *to);
+
+/* What is worth having ready of the reply's body: what the client would take now, or a little. */
+enum { REQUEST_WINDOW_LEAST = 4096 };
+
+static inline size_t request_window(const request_t *r)
+{
+    size_t n = r->sink->window ? r->sink->window(r) : SIZE_MAX;
+    return n > REQUEST_WINDOW_LEAST ? n : REQUEST_WINDOW_LEAST;
+}
 
 /* The request belongs to this server or location from now on: structs and error log. */
 void request_set_server(request_t *r, site_server_t *server);

@@ -41,6 +41,7 @@ static bool begin_exchange(proxy_t *p, bool fresh, int *err)
     client_t *client = p->client;
     size_t all = c->buffers_count * c->buffers_size;
     client->buffer_size = p->buffering && all > c->buffer_size ? all : c->buffer_size;
+    client->read_most = request_window(p->r);
     client->head_max = c->max_header_size;
     client->send_timeout = c->send_timeout;
     client->read_timeout = c->read_timeout;

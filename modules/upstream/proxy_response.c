@@ -159,6 +159,7 @@ static int collect(client_t *c, piece_t *pieces, bool *ended)
 static int fill(proxy_t *p)
 {
     proxy_watch_client(p, true);
+    p->client->read_most = request_window(p->r);
     int err = client_fill(p->client);
     proxy_watch_client(p, false);
     return err;
