@@ -7,6 +7,7 @@ hooks_t hooks_table;
 static void add(const http_hooks_t *h, unsigned at)
 {
     hooks_table.all[at] = h;
+    if (h->packer) hooks_table.packer = h->packer;
     for (unsigned p = 0; p < PHASE_COUNT; p++) {
         hook_fn *slot = hooks_table.phase[p];
         while (*slot) slot++;

@@ -21,7 +21,9 @@
 #ifndef HTTP_HOOKS_H
 #define HTTP_HOOKS_H
 
+#include "core/base/buf.h"
 #include "core/config/module.h"
+#include "http/negotiate.h"
 #include "http/var.h"
 
 typedef struct request request_t;
@@ -81,6 +83,16 @@ static inline verdict_t verdict_refuse(int status, int level, const char *reason
 
 typedef verdict_t (*hook_fn)(request_t *r);
 
+/*
+ * How a body that is at hand whole is packed once, to be sent often: for a cache. One module may be
+ * that. All are called when the reply's head is made and not yet started.
+ */
+typedef struct hooks_packer {
+    coding_t (*coding)(const request_t *r); /* what this client gets; CODING_IDENTITY: the plain body */
+    buf_t *(*pack)(const request_t *r, coding_t coding, str_t content); /* the caller returns it */
+    void (*head)(request_t *r, coding_t coding); /* the reply's head is made to fit */
+} hooks_packer_t;
+
 /* What a module's `hooks` points to. Everything may be NULL. */
 typedef struct http_hooks {
     hook_fn phase[PHASE_COUNT];
@@ -88,6 +100,7 @@ typedef struct http_hooks {
        or a negative errno that aborts the request. */
     int (*head)(request_t *r);
     const var_def_t *variables; /* ends with name NULL */
+    const hooks_packer_t *packer;
     /* Whether the module's PHASE_CONTENT would ask an origin, so that a cache pays. */
     bool (*asks_origin)(const request_t *r);
     /* When an http block begins, in the scope around it: what all of the block shares. */
@@ -106,6 +119,7 @@ typedef struct hooks {
     const http_hooks_t *all[HOOKS_MAX];
     hook_fn phase[PHASE_COUNT][HOOKS_MAX];
     int (*head[HOOKS_MAX])(request_t *r);
+    const hooks_packer_t *packer; /* NULL: there is none */
 } hooks_t;
 
 extern hooks_t hooks_table;

@@ -482,6 +482,8 @@ def cpu_scenario(what, path, size, conns, servers, targets, options=(), extra=""
             "extra": extra, "accept": accept, "method": method, "group": group}
 
 
+CACHED = "proxy_cache_path cache keys_zone=z:10m; proxy_cache z; proxy_cache_valid any 1h; "
+
 # targets: what proxyd is held to, as its ratio to another server in the same round
 SCENARIOS = {
     "get-1k": cpu_scenario("1 KiB proxied, keep-alive", f"/{KIB}", KIB, 64, PROXIED,
@@ -498,6 +500,15 @@ SCENARIOS = {
     "gzip-32k": cpu_scenario("32 KiB page proxied and packed with gzip, level 1",
                              f"/text/{32 * KIB}", None, 16, ["nginx", "proxyd"],
                              {"nginx": 0.4, "nginx size": 1.1}, extra="gzip on; ", accept="gzip"),
+    "cached-1k": cpu_scenario("1 KiB from the cache", f"/{KIB}", KIB, 64, LOCAL, {"nginx": 0.65},
+                              extra=CACHED),
+    "cached-64k": cpu_scenario("64 KiB from the cache", f"/{64 * KIB}", 64 * KIB, 16, LOCAL,
+                               {"nginx": 0.95}, extra=CACHED),
+    "cached-1m": cpu_scenario("1 MiB from the cache", f"/{MIB}", MIB, 8, LOCAL, {"nginx": 0.95},
+                              extra=CACHED),
+    "cached-gzip-32k": cpu_scenario("32 KiB page from the cache, packed with gzip, level 1",
+                                    f"/text/{32 * KIB}", None, 16, ["nginx", "proxyd"],
+                                    {"nginx": 0.025}, extra=CACHED + "gzip on; ", accept="gzip"),
     "connect": cpu_scenario("new client connection per request, 1 KiB proxied", f"/{KIB}", KIB, 32,
                             PROXIED, {"nginx": 1.0}, ["--new", "--sources", 8]),
     f"least_conn-{MANY}": cpu_scenario(f"least_conn over {MANY} servers, beside {FEW}", f"/{KIB}", KIB,

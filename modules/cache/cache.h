@@ -6,6 +6,7 @@
  *     cache_key      under which text a request's response is kept
  *     cache_fill     a fetch whose response may enter the store
  *     cache_serve    what is stored as a reply
+ *     cache_pack     each stored body packed once, for all who like it so
  *     cache_purge    what requests drop: PURGE, and those that change something
  *     store.h        what is stored, for all workers
  *
@@ -36,7 +37,8 @@ typedef struct cache_use {
     str_t variant;             /* which of the key's representations this request selects */
     store_object_t object;     /* what was found; open until the request ends */
     bool found;                /* there is one */
-    bool unread;               /* it is no entry of ours */
+    store_object_t packed;     /* its body in another coding, for this client */
+    bool has_packed;           /* it is open */
     entry_t entry;             /* of it */
     reuse_decision_t decision;
     bool fresh;                /* somebody has just fetched: what is as new as `began` serves as it is */

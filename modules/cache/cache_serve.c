@@ -7,6 +7,7 @@
 #include "http/http.h"
 #include "http/precondition.h"
 #include "http/range.h"
+#include "modules/cache/cache_pack.h"
 #include "modules/cache/freshness.h"
 
 enum { RANGES_MOST = 16, READ_MOST = 1 << 20 };
@@ -64,11 +65,10 @@ static precondition_t judge(cache_use_t *u, bool *range)
 
 /* --- the body --- */
 
-/* `n` bytes of the stored body from `at` on; n < 0: all there is. 0 or negative errno. */
-static int send_stored(cache_use_t *u, uint64_t at, int64_t n, unsigned flags)
+/* `n` bytes of the body of o from `at` on; n < 0: all there is. 0 or negative errno. */
+static int send_stored(cache_use_t *u, store_object_t *o, uint64_t at, int64_t n, unsigned flags)
 {
     request_t *r = u->r;
-    store_object_t *o = &u->object;
     while (n != 0) {
         piece_t piece;
         size_t most = n < 0 || n > READ_MOST ? READ_MOST : (size_t)n;
@@ -92,13 +92,24 @@ static verdict_t finish(cache_use_t *u, int err)
     return VERDICT(REPLIED);
 }
 
-static verdict_t send_whole(cache_use_t *u)
+static verdict_t send_object(cache_use_t *u, store_object_t *o)
 {
     request_t *r = u->r;
-    r->reply.length = u->object.length >= 0 ? u->object.length : REPLY_LENGTH_UNKNOWN;
+    r->reply.length = o->length >= 0 ? o->length : REPLY_LENGTH_UNKNOWN;
     int err = reply_start(r);
     if (err == 0 && r->reply.head_only) return finish(u, reply_body(r, NULL, 0, BODY_LAST));
-    return finish(u, err < 0 ? err : send_stored(u, 0, u->object.length, BODY_LAST));
+    return finish(u, err < 0 ? err : send_stored(u, o, 0, o->length, BODY_LAST));
+}
+
+static verdict_t send_whole(cache_use_t *u)
+{
+    buf_t *body;
+    if (u->r->reply.status != 200 || !cache_pack(u, &body)) return send_object(u, &u->object);
+    if (!body) return send_object(u, &u->packed);
+    piece_t piece = PIECE_MEMORY(buf_str(body));
+    verdict_t v = reply_send(u->r, &piece, 1);
+    buf_return(body);
+    return v;
 }
 
 /* The parts of a 206: those in memory as they are, the others from the store. */
@@ -108,7 +119,8 @@ static int send_parts(cache_use_t *u, const piece_t *pieces, unsigned n)
     for (unsigned i = 0; i < n && err == 0; i++) {
         unsigned flags = i + 1 == n ? BODY_LAST : 0;
         err = pieces[i].fd == STORED_BODY
-                  ? send_stored(u, (uint64_t)pieces[i].at, (int64_t)pieces[i].n, flags)
+                  ? send_stored(u, &u->object, (uint64_t)pieces[i].at, (int64_t)pieces[i].n,
+                                flags)
                   : reply_body(u->r, &pieces[i], 1, flags);
     }
     return err;

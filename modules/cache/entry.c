@@ -7,6 +7,7 @@ typedef struct fixed {
     uint32_t format;
     uint32_t fields;       /* their number */
     reuse_stored_t decide;
+    uint64_t base;
     uint32_t reason, type, no_cache; /* lengths of the texts that come first */
     uint32_t has_type;
 } fixed_t;
@@ -51,6 +52,7 @@ str_t entry_write(pool_t *pool, const entry_t *e)
     size_t n = size_of(e, &fixed.fields);
     fixed.format = ENTRY_FORMAT;
     fixed.decide = e->decide;
+    fixed.base = e->base;
     fixed.reason = (uint32_t)e->reason.n;
     fixed.type = (uint32_t)e->content_type.n;
     fixed.no_cache = (uint32_t)e->no_cache_fields.n;
@@ -105,6 +107,7 @@ bool entry_read(pool_t *pool, str_t bytes, entry_t *e)
         fixed.decide.status < 200 || fixed.decide.status > ENTRY_STATUS_MAX)
         return false;
     e->decide = fixed.decide;
+    e->base = fixed.base;
     header_list_init(&e->headers, pool);
     if (!take_text(&bytes, fixed.reason, &e->reason) ||
         !take_text(&bytes, fixed.type, &e->content_type) ||

@@ -16,6 +16,7 @@ typedef struct entry {
     str_t reason;          /* of the status line; may be empty */
     str_t content_type;    /* p NULL: none */
     header_list_t headers; /* without Content-Type, Content-Length, Date, Age */
+    uint64_t base;         /* the body that this one is another coding of; 0: it stands for itself */
     str_t no_cache_fields; /* of Cache-Control: not to be sent without asking; "a, b" */
 } entry_t;
 

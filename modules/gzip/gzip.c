@@ -65,6 +65,35 @@ static int head(request_t *r)
     return 0;
 }
 
+/* --- packed once, sent often --- */
+
+static coding_t packed_coding(const request_t *r)
+{
+    const gzip_conf_t *c = request_conf(r, gzip_index);
+    bool packs = c->coding[CODING_GZIP].on || c->coding[CODING_BR].on || c->coding[CODING_ZSTD].on;
+    if (!packs || (c->breach_guard && breach_threatens(r))) return CODING_IDENTITY;
+    return policy_compress(r, c).coding;
+}
+
+/* The effort is made once: more of it than where every reply pays. */
+static buf_t *pack_once(const request_t *r, coding_t coding, str_t content)
+{
+    static const unsigned least[CODING_COUNT] = {[CODING_GZIP] = 9, [CODING_BR] = 6, [CODING_ZSTD] = 12};
+    const gzip_conf_t *c = request_conf(r, gzip_index);
+    const gzip_coding_t *said = &c->coding[coding];
+    unsigned level = said->level > least[coding] ? said->level : least[coding];
+    return whole_pack(coding, level, window_of(said), content);
+}
+
+static void packed_head(request_t *r, coding_t coding)
+{
+    const gzip_conf_t *c = request_conf(r, gzip_index);
+    if (c->vary) recode_vary(&r->reply);
+    recode_head(&r->reply, coding);
+}
+
+static const hooks_packer_t packer = {packed_coding, pack_once, packed_head};
+
 /* --- the request's body --- */
 
 /* Early: before anybody reads the body. */
@@ -114,6 +143,7 @@ static void worker_stop(const void *main_struct)
 static const http_hooks_t hooks = {
     .phase = {[PHASE_LIMIT] = unpack_body, [PHASE_CONTENT] = pack_body},
     .head = head,
+    .packer = &packer,
     .variables = variables,
 };
 

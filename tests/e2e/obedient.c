@@ -96,7 +96,7 @@ static void say_lines(const char *say, char *out, size_t n)
 
 static void answer(visit_t *v, const char *head)
 {
-    char status[16], say[HEAD_MAX], lines[HEAD_MAX], body[256], out[2 * HEAD_MAX], length[64] = "";
+    char status[16], say[HEAD_MAX], lines[HEAD_MAX], body[1024], out[2 * HEAD_MAX], length[64] = "";
     copy_field(head, "Say-Status", status, sizeof(status));
     copy_field(head, "Say", say, sizeof(say));
     copy_field(head, "Body", body, sizeof(body));
