@@ -22,14 +22,24 @@ static histogram_t *times_of(const proxy_t *p)
 }
 
 /* In milliseconds; 0: too little is known. */
-static uint64_t delay_of(const proxy_t *p)
+static uint64_t look_up(const histogram_t *times, unsigned percent)
 {
     enum { TAIL_LEAST = 5 }; /* values beyond the percentile that it takes to tell it */
+    if (histogram_count(times) * (100 - percent) < TAIL_LEAST * 100) return 0;
+    return histogram_percentile(times, percent) / 1000 + 1;
+}
+
+/* The histogram is long: it is not gone through for each request. */
+static uint64_t delay_of(const proxy_t *p)
+{
+    enum { HOLDS_MS = 100 };
     const proxy_hedge_t *c = &p->conf->hedge;
+    upstream_usual_t *usual = &p->target.group->usual;
     if (!c->percent) return c->after;
-    uint64_t known = histogram_count(times_of(p));
-    if (known * (100 - c->percent) < TAIL_LEAST * 100) return 0;
-    return histogram_percentile(times_of(p), c->percent) / 1000 + 1;
+    if (usual->percent != c->percent || clock_ms() >= usual->until_ms)
+        *usual = (upstream_usual_t){.percent = c->percent, .until_ms = clock_ms() + HOLDS_MS,
+                                    .ms = look_up(times_of(p), c->percent)};
+    return usual->ms;
 }
 
 static void note_time(const proxy_t *p)

@@ -120,7 +120,7 @@ static void make_reply(const proxy_t *p)
     if (p->conf->show.n && shows(p->conf, STR("Date")))
         reply->date = header_value(list, HEADER_DATE);
     pass_fields(p, list, &reply->headers);
-    sticky_answered(p->target.group, p->peer, p->r);
+    if (p->target.group->policy.sticky) sticky_answered(p->target.group, p->peer, p->r);
 }
 
 int proxy_response_interim(void *arg, const parse_response_t *head)

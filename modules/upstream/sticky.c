@@ -170,7 +170,6 @@ str_t sticky_find(upstream_t *g, request_t *r)
 void sticky_answered(const upstream_t *g, upstream_peer_t *peer, request_t *r)
 {
     const sticky_t *s = g->policy.sticky;
-    if (!s) return;
     if (s->kind == STICKY_COOKIE) set_cookie(g, peer, r);
     if (s->kind == STICKY_LEARN) learn(g, peer, r);
 }

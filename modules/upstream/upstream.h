@@ -93,6 +93,12 @@ typedef struct upstream_kept { /* of the state file (state_file.h) */
     peer_settings_t settings;
 } upstream_kept_t;
 
+/* Within how long so many percent of the answers begin (proxy_hedge.c), as looked up of late. */
+typedef struct upstream_usual {
+    unsigned percent;
+    uint64_t ms, until_ms;
+} upstream_usual_t;
+
 struct upstream {
     pool_t *pool;             /* of the configuration; of the request for a group of its own */
     str_t name;               /* of the block; "host:port" of an unnamed group */
@@ -113,6 +119,7 @@ struct upstream {
     keepalive_conf_t keepalive;
     keepalive_t *idle;        /* own_idle, unless the group is a request's */
     keepalive_t own_idle;
+    upstream_usual_t usual;
     const tree_node_t *node;  /* NULL: unnamed */
     str_t state;              /* the path of the state file; empty: none */
     VEC(upstream_kept_t) kept; /* what it says */

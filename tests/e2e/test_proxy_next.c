@@ -84,6 +84,65 @@ E2E(next, the_last_origin_s_answer_is_the_answer)
     for (int i = 0; i < 3; i++) assert_text(wire_get("http", "/http_503")->body.p, "bad");
 }
 
+/* --- a bad crowd --- */
+
+static void say_garbage(visit_t *v)
+{
+    static const char *const lines[] = {"\r\n\r\n", "HTTP/9.9 200 OK\r\n\r\n",
+                                        "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+                                        "HTTP/1.1 99 Low\r\n\r\n", "\x16\x03\x01\x02\x00\x01"};
+    if (visit_request(v)) visit_send(v, lines[visit_number(v) % 5]);
+}
+
+static void reset_in_the_head(visit_t *v)
+{
+    if (!visit_read_head(v)) return;
+    visit_send(v, "HTTP/1.1 200 OK\r\nContent-Le");
+    visit_reset(v);
+}
+
+static void drip(visit_t *v)
+{
+    if (!visit_request(v)) return;
+    for (const char *p = "HTTP/1.1 200 OK\r\nX-Slow: 1\r\n"; *p; p++) {
+        if (!visit_send_n(v, p, 1)) return;
+        pause_ms(20);
+    }
+    visit_await_left(v);
+}
+
+/* Whoever comes along, each request ends with one of the two that answer. */
+E2E(next, a_bad_crowd_fails_no_request)
+{
+    static const char *const paths[] = {"GET /a", "HEAD /b", "PUT /c", "DELETE /d", "OPTIONS /e"};
+    origin_start("garbage", say_garbage, NULL);
+    origin_start("resets", reset_in_the_head, NULL);
+    origin_start("hangs", origin_silent, NULL);
+    origin_start("drips", drip, NULL);
+    origin_start("good", origin_say, good);
+    origin_start("better", origin_say, good);
+    subject_http("worker_processes 2;",
+                 "upstream u { server 127.0.0.1:@garbage@ fail_timeout=100ms;"
+                 " server 127.0.0.1:@resets@ fail_timeout=100ms;"
+                 " server 127.0.0.1:@hangs@ fail_timeout=100ms;"
+                 " server 127.0.0.1:@drips@ fail_timeout=100ms;"
+                 " server 127.0.0.1:@dead@ fail_timeout=100ms;"
+                 " server 127.0.0.1:@good@ max_fails=0; server 127.0.0.1:@better@ max_fails=0; }"
+                 "server { listen 127.0.0.1:@http@; proxy_read_timeout 200ms;"
+                 "proxy_next_upstream error timeout invalid_header; proxy_retry_budget off;"
+                 "location / { proxy_pass http://u; } }");
+    for (int i = 0; i < 60; i++) {
+        const char *request = paths[i % 5];
+        bool head = request[0] == 'H';
+        wire_t *w = wire_open("http");
+        wire_send(w, text("%s HTTP/1.1\r\nHost: h\r\n%s\r\n", request,
+                          request[0] == 'P' ? "Content-Length: 0\r\n" : ""));
+        reply_t *r = wire_reply_to(w, head ? "HEAD" : "GET");
+        cr_assert(r->status == 200, "%s: %d", request, r->status);
+        wire_close(w);
+    }
+}
+
 /* --- bodies --- */
 
 static void take_and_leave(visit_t *v)

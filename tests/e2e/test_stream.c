@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <zlib.h>
 
+#include "tests/e2e/frames.h"
 #include "tests/e2e/origin.h"
 #include "tests/e2e/peer.h"
 #include "tests/e2e/subject.h"
@@ -123,6 +124,32 @@ E2E(stream, to_an_old_client)
     read_to(w, "\r\n\r\n");
     for (told = 1; told <= EVENTS; told++) read_to(w, text("data: %d\n\n", told));
     cr_assert(wire_closed(w));
+}
+
+/* Reads frames of the stream up to one of this type. */
+static str_t frame_of(frames_t *f, unsigned type)
+{
+    frame_t frame;
+    do cr_assert(frames_next(f, &frame));
+    while (frame.stream != 1 || frame.type != type);
+    return frame.payload;
+}
+
+E2E(stream, events_over_http2)
+{
+    origin_start("origin", tell,
+                 &(script_t){"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                             "Transfer-Encoding: chunked\r\n\r\n", true});
+    told = 0;
+    subject_http("", "server { listen 127.0.0.1:@http@; http2 on; location / {"
+                     " proxy_pass http://127.0.0.1:@origin@; } }");
+    frames_t *f = frames_open("http");
+    frames_head(f, 1, FRAMES_END_STREAM, GET);
+    frame_of(f, FRAME_HEADERS);
+    for (int i = 1; i <= EVENTS; i++) {
+        told = i;
+        assert_text(pool_cstr(harness_pool, frame_of(f, FRAME_DATA)), text("data: %d\n\n", i));
+    }
 }
 
 /* --- compressed --- */
