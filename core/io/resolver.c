@@ -15,7 +15,7 @@ enum {
     LABEL_MAX = 63,
     BUCKETS = 1024,
     ENTRIES_MAX = 10000,
-    FAILURE_MS = 5000,
+    FAILURE_MS = 1000,
     TTL_MIN_MS = 1000,
     TTL_MAX_MS = 24 * 3600 * 1000,
 };
@@ -247,7 +247,9 @@ static void judge(entry_t *e)
     e->err = worst->err;
     e->why = worst->why;
     if (e->v4.count || e->v6.count) e->err = 0;
-    e->expires = clock_ms() + (e->err ? FAILURE_MS : hold_ms(e));
+    uint64_t valid = e->resolver->valid_ms;
+    uint64_t retry = valid && valid < FAILURE_MS ? valid : FAILURE_MS;
+    e->expires = clock_ms() + (e->err ? retry : hold_ms(e));
 }
 
 static void answered(entry_t *e)

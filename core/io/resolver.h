@@ -2,7 +2,7 @@
  * resolver: host names to addresses without blocking: DNS with a cache by TTL, hosts file, localhost.
  *
  * One resolver per `resolver` directive and worker, made at worker start. Answers are cached for
- * their TTL (a second to a day), failures for a few seconds; concurrent questions for one name share
+ * their TTL (a second to a day), failures for a second; concurrent questions for one name share
  * one lookup. Names in the hosts file are answered from there, localhost (RFC 6761 6.3) here. The
  * cache is bounded. Names are asked for as they stand; only one without a dot is tried in the search
  * domains of /etc/resolv.conf, and only when its servers are asked.

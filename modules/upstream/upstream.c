@@ -291,6 +291,14 @@ void upstream_take_answer(upstream_t *g, upstream_server_t *s, const roster_answ
     }
 }
 
+bool upstream_is_unresolved(const upstream_t *g, const upstream_server_t *s)
+{
+    if (!s->host.p) return false;
+    VEC_EACH(upstream_peer_t *, it, &g->peers)
+        if ((*it)->server == s && !(*it)->gone) return false;
+    return true;
+}
+
 str_t upstream_question(const upstream_server_t *s)
 {
     return s->service.n ? s->service : s->name;

@@ -206,6 +206,9 @@ str_t upstream_question(const upstream_server_t *s);
 /* The server's peers are those of the answer; upstream_reorder is to follow. */
 void upstream_take_answer(upstream_t *g, upstream_server_t *s, const roster_answer_t *answer);
 
+/* A name of which no address is known. */
+bool upstream_is_unresolved(const upstream_t *g, const upstream_server_t *s);
+
 static inline bool upstream_has_peers(const upstream_t *g)
 {
     VEC_EACH(upstream_peer_t *, it, &g->peers)

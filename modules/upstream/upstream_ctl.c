@@ -47,13 +47,6 @@ static void list_peer(ctl_call_t *call, const upstream_t *g, const upstream_peer
             same ? 0 : (int)peer->server->name.n, peer->server->name.p);
 }
 
-static bool has_address(const upstream_t *g, const upstream_server_t *s)
-{
-    VEC_EACH(upstream_peer_t *, it, &g->peers)
-        if ((*it)->server == s && !(*it)->gone) return true;
-    return false;
-}
-
 static bool list_servers(ctl_call_t *call, upstream_t *g)
 {
     peers_look(&g->known);
@@ -62,7 +55,7 @@ static bool list_servers(ctl_call_t *call, upstream_t *g)
     VEC_EACH(upstream_peer_t *, it, &g->peers)
         if (!(*it)->gone) list_peer(call, g, *it);
     VEC_EACH(const upstream_server_t, s, &g->servers)
-        if (s->host.p && !has_address(g, s))
+        if (upstream_is_unresolved(g, s))
             ctl_say(call, "%-24.*s unresolved\n", STR_ARG(s->name));
     return true;
 }

@@ -78,6 +78,13 @@ static bool is_repeated(const upstream_t *g, unsigned i)
     return false;
 }
 
+static void write_unresolved(report_t *r, const upstream_server_t *s)
+{
+    report_item(r, "server", s->name);
+    report_state(r, "state", STR("unresolved"));
+    report_close(r);
+}
+
 static void write_group(report_t *r, upstream_t *g)
 {
     report_item(r, "upstream", g->name);
@@ -85,6 +92,8 @@ static void write_group(report_t *r, upstream_t *g)
     report_list(r, "servers");
     for (unsigned i = 0; i < g->peers.n; i++)
         if (!g->peers.v[i]->gone && !is_repeated(g, i)) write_peer(r, g, g->peers.v[i]);
+    VEC_EACH(const upstream_server_t, s, &g->servers)
+        if (upstream_is_unresolved(g, s)) write_unresolved(r, s);
     report_close(r);
     report_close(r);
 }
