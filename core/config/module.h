@@ -72,6 +72,13 @@ struct module {
     /* In each worker before it serves; not 0 keeps the worker from starting. May be NULL. */
     int (*worker_start)(const void *main_struct);
     void (*worker_stop)(const void *main_struct);
+    /*
+     * In the master, once a second while the configuration serves, when it has asked for errands
+     * (generation_t.errands): looks at what workers may not read. `tell` hands a number and a
+     * descriptor to all workers, in each of which `told` is then called with them.
+     */
+    void (*errand)(const void *main_struct, void (*tell)(uint32_t number, int fd));
+    void (*told)(const void *main_struct, uint32_t number, int fd);
     const void *hooks; /* what the floor above understands (http/hooks.h) */
     const struct ctl_command *commands;    /* of `proxyd ctl` (core/process/ctl.h); NULL: none */
     const struct report_section *sections; /* of /status (core/base/report.h); NULL: none */

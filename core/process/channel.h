@@ -14,6 +14,7 @@ typedef enum channel_type {
     CHANNEL_LOG,       /* master: put this descriptor under the number `value` */
     CHANNEL_RETIRE,    /* master: nobody serves listener number `value` after you */
     CHANNEL_QUIT,      /* master: stop gracefully; accept on what is retired for `value` ms more */
+    CHANNEL_ERRAND,    /* master: module number type - CHANNEL_ERRAND is told this. The last type */
 } channel_type_t;
 
 typedef struct channel_message {

@@ -40,6 +40,7 @@ typedef struct generation {
     tempdir_set_t tempdirs;
     helper_set_t helpers;
     log_t log;                 /* error_log of the main block */
+    bool errands;              /* modules have something to do in the master (module_t.errand) */
     bool prepared;
 } generation_t;
 

@@ -19,6 +19,7 @@
 #include "core/process/title.h"
 
 enum {
+    ERRAND_MS = 1000,
     START_MAX_MS = 60000, /* for a new generation's workers to be ready */
     KILL_AFTER_MS = 1000, /* TERM has been sent */
 };
@@ -31,6 +32,8 @@ static struct {
     bool reload, quit, terminate, failed;
     uint64_t reload_from;        /* clock_ms() before which no reload begins */
     uint64_t kill_at;            /* 0: nobody is waited for */
+    uint64_t errands_at;         /* 0: there are none */
+    unsigned errand_of;          /* the module that is on an errand */
     bool background;             /* daemon on */
     bool stderr_is_log;          /* standard error goes to the error log's file */
 } master = {.signals = -1};
@@ -118,6 +121,7 @@ static void commit(void)
     master.next = NULL;
     now->state = CREW_SERVING;
     now->has_served = true;
+    master.errands_at = now->generation->errands ? clock_ms() + ERRAND_MS : 0;
     speak_through(now->generation);
     listen_set_commit(&now->generation->listens, old);
     LOG(&log_main, LOG_NOTICE, 0, "serving, configuration %u, %u worker processes",
@@ -184,6 +188,24 @@ static void reap(void)
             if (post && post->channel >= 0) crew_listen(post); /* it may have been ready */
             if (post) crew_buried(crew, post, status);
         }
+}
+
+/* --- errands --- */
+
+static void tell_workers(uint32_t number, int fd)
+{
+    crew_tell_module(master.present, master.errand_of, number, fd);
+}
+
+static void run_errands(void)
+{
+    if (!master.errands_at || clock_ms() < master.errands_at) return;
+    const generation_t *g = master.present->generation;
+    master.errands_at = clock_ms() + ERRAND_MS;
+    for (const module_t *const *m = g->source->modules; *m; m++) {
+        master.errand_of = *(*m)->index;
+        if ((*m)->errand) (*m)->errand(conf_get(g->main, *m), tell_workers);
+    }
 }
 
 /* --- orders --- */
@@ -325,6 +347,7 @@ static int time_to_wait(void)
     if (master.next) earlier(&when, master.next->started + START_MAX_MS + 1);
     if (master.reload) earlier(&when, master.reload_from > now ? master.reload_from : 0);
     earlier(&when, master.kill_at);
+    if (!master.quit && !master.terminate) earlier(&when, master.errands_at);
     if (when == UINT64_MAX) return -1;
     return when <= now ? 0 : (int)(when - now);
 }
@@ -358,6 +381,7 @@ static void serve(void)
         respawn_due(master.next);
         kill_the_late();
         forget_the_gone();
+        if (!master.quit && !master.terminate) run_errands();
         if (!master.quit && !master.terminate && may_reload()) {
             master.reload = false;
             reload();

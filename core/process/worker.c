@@ -395,8 +395,16 @@ static void on_signals(loop_fd_t *io, unsigned events)
     while (read(io->fd, &info, sizeof(info)) == sizeof(info)) on_signal(info.ssi_signo);
 }
 
+static void tell_module(unsigned index, uint32_t number, int fd)
+{
+    const generation_t *g = worker.role.generation;
+    for (const module_t *const *m = g->source->modules; *m; m++)
+        if (*(*m)->index == index && (*m)->told) (*m)->told(conf_get(g->main, *m), number, fd);
+}
+
 static void obey(const channel_message_t *m, int fd)
 {
+    if (m->type >= CHANNEL_ERRAND) tell_module(m->type - CHANNEL_ERRAND, m->value, fd);
     if (m->type == CHANNEL_LOG && fd >= 0) dup3(fd, (int)m->value, m->value > 2 ? O_CLOEXEC : 0);
     if (m->type == CHANNEL_RETIRE && m->value < worker.acceptor_count)
         worker.acceptors[m->value].retired = true;

@@ -54,7 +54,7 @@ typedef struct ssl_conf {
     bool session_off, tickets;
     msec_t session_timeout;
     ssl_files_t ticket_keys;
-    bool server_order, reject;
+    bool server_order, reject, watch;
     ssl_store_t *store; /* of the http block */
     ssl_made_t *made;
 } ssl_conf_t;

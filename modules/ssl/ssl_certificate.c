@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <openssl/x509v3.h>
+#include <sys/stat.h>
 
 #include "core/io/tls.h"
 
@@ -105,11 +106,53 @@ ssl_certificate_t *ssl_certificate_want(conf_t *cf, ssl_store_t *store, const ss
         c = POOL_NEW(store->pool, ssl_certificate_t);
         c->file = *file;
         c->key = *key;
+        c->passwords = *passwords;
+        c->loaded = c->seen = ssl_stamp(c);
         hash_map_set(&store->known, name, c);
         *VEC_PUSH(store->pool, &store->all) = c;
         if (!read_both(cf, c, passwords)) tls_identity_clear(&c->identity);
     }
     return c->identity.cert ? c : NULL;
+}
+
+/* --- showing --- */
+
+bool ssl_certificate_show(ssl_certificate_t *c, pool_t *pool, SSL_CTX *ctx)
+{
+    if (!tls_identity_show(&c->identity, ctx)) return false;
+    *VEC_PUSH(pool, &c->users) = ctx;
+    return true;
+}
+
+void ssl_certificate_replace(ssl_certificate_t *c, tls_identity_t *id)
+{
+    tls_identity_t before = c->identity;
+    VEC_EACH(SSL_CTX *, ctx, &c->users) tls_identity_show(id, *ctx);
+    c->identity = *id;
+    *id = before;
+}
+
+static void stamp_file(const char *path, ssl_stamp_t *out, unsigned i)
+{
+    struct stat st;
+    if (stat(path, &st) != 0) return;
+    out->changed[i] = st.st_mtim;
+    out->number[i] = st.st_ino;
+    out->size[i] = st.st_size;
+}
+
+ssl_stamp_t ssl_stamp(const ssl_certificate_t *c)
+{
+    ssl_stamp_t stamp;
+    memset(&stamp, 0, sizeof(stamp));
+    stamp_file(c->file.path, &stamp, 0);
+    stamp_file(c->key.path, &stamp, 1);
+    return stamp;
+}
+
+bool ssl_stamp_eq(const ssl_stamp_t *a, const ssl_stamp_t *b)
+{
+    return memcmp(a, b, sizeof(*a)) == 0;
 }
 
 /* --- names --- */

@@ -7,6 +7,8 @@
 #ifndef MODULES_SSL_SSL_CERTIFICATE_H
 #define MODULES_SSL_SSL_CERTIFICATE_H
 
+#include <time.h>
+
 #include "core/base/hash.h"
 #include "core/config/conf.h"
 #include "core/io/tls_identity.h"
@@ -20,9 +22,19 @@ typedef struct ssl_file {
 
 typedef VEC(ssl_file_t) ssl_files_t;
 
+/* How two files stood in the file system: another stamp is another content. */
+typedef struct ssl_stamp {
+    struct timespec changed[2];
+    uint64_t number[2];
+    int64_t size[2];
+} ssl_stamp_t;
+
 typedef struct ssl_certificate {
-    ssl_file_t file, key;    /* as first named */
+    ssl_file_t file, key, passwords; /* as first named */
     tls_identity_t identity; /* cert NULL: it could not be read, and that has been said */
+    VEC(SSL_CTX *) users;    /* who show it */
+    bool watched;            /* ssl_certificate_watch on */
+    ssl_stamp_t loaded, seen, refused; /* of ssl_watch.c */
 } ssl_certificate_t;
 
 typedef struct ssl_store {
@@ -30,6 +42,8 @@ typedef struct ssl_store {
     hash_map_t known; /* by both paths */
     VEC(ssl_certificate_t *) all;
     zone_t *ring; /* of ticket keys */
+    zone_t *asked; /* of ssl_watch.c: how often it was asked to look */
+    uint32_t answered;
 } ssl_store_t;
 
 ssl_store_t *ssl_store_new(pool_t *pool);
@@ -40,6 +54,15 @@ ssl_store_t *ssl_store_new(pool_t *pool);
  */
 ssl_certificate_t *ssl_certificate_want(conf_t *cf, ssl_store_t *store, const ssl_file_t *file,
                                         const ssl_file_t *key, const ssl_file_t *passwords);
+
+/* The ctx shows it from now on. False: tls_reason. */
+bool ssl_certificate_show(ssl_certificate_t *c, pool_t *pool, SSL_CTX *ctx);
+
+/* What is in *id takes its place with all who show it; its key is of the same kind. */
+void ssl_certificate_replace(ssl_certificate_t *c, tls_identity_t *id);
+
+ssl_stamp_t ssl_stamp(const ssl_certificate_t *c);
+bool ssl_stamp_eq(const ssl_stamp_t *a, const ssl_stamp_t *b);
 
 /* Warns of names in certificates that `serves` knows no server for. */
 void ssl_certificate_check_names(conf_t *cf, const ssl_store_t *store,

@@ -27,7 +27,8 @@ static bool show_certificates(conf_t *cf, const ssl_conf_t *c)
                               file->path);
         ssl_certificate_t *it = ssl_certificate_want(cf, c->store, file, &c->keys.v[i],
                                                      &c->passwords);
-        if (it && !tls_identity_show(&it->identity, c->made->ctx))
+        if (it) it->watched |= c->watch;
+        if (it && !ssl_certificate_show(it, cf->pool, c->made->ctx))
             ok = wrong(cf, file->node, "cannot use certificate", file->path);
         ok = it && ok;
     }

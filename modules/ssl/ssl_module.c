@@ -5,7 +5,9 @@
 #include "modules/ssl/ssl_context.h"
 #include "modules/ssl/ssl_handshake.h"
 #include "modules/ssl/ssl_session.h"
+#include "modules/ssl/ssl_status.h"
 #include "modules/ssl/ssl_vars.h"
+#include "modules/ssl/ssl_watch.h"
 
 unsigned ssl_index;
 
@@ -62,7 +64,8 @@ static bool finish(conf_t *cf)
         if (here > longest) longest = here;
     }
     ssl_certificate_check_names(cf, c->store, serves);
-    return (!longest || ssl_session_share_keys(cf, c->store, longest)) && ok;
+    if (!longest) return ok;
+    return ssl_session_share_keys(cf, c->store, longest) && ssl_watch_prepare(cf, c->store) && ok;
 }
 
 static bool begin(conf_t *cf, const tree_node_t *http)
@@ -146,6 +149,8 @@ static const conf_row_t rows[] = {
     CONF_CUSTOM("ssl_certificate_key", BOTH, CONF_MANY, 1, 1, add_file,
                 CONF_FIELD(CONF, keys, ssl_files_t), NULL,
                 "the key of the ssl_certificate in the same place"),
+    CONF_FLAG("ssl_certificate_watch", BOTH, CONF, watch, "off",
+              "whether certificates that are replaced on disk are taken up without a reload"),
     FILE_ROW("ssl_password_file", passwords,
              "a file of passwords, one a line, tried on ssl_certificate_key"),
     CONF_MASK("ssl_protocols", BOTH, CONF, protocols, "TLSv1.2 TLSv1.3", protocols,
@@ -209,4 +214,8 @@ const module_t ssl_module = {
     .conf_size = sizeof(ssl_conf_t),
     .check = check,
     .hooks = &hooks,
+    .commands = ssl_status_commands,
+    .sections = ssl_status_sections,
+    .errand = ssl_watch_errand,
+    .told = ssl_watch_told,
 };
