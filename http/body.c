@@ -91,6 +91,12 @@ void body_replace(request_t *r, buf_t *b)
     pool_defer(r->pool, return_memory, b);
 }
 
+bool body_at_hand(const request_t *r)
+{
+    if (r->body.source || !r->sink->rest) return false;
+    return r->sink->rest(r) <= http_conf(r->conf)->client_body_buffer_size;
+}
+
 /* --- gathering --- */
 
 static void close_file(void *arg)

@@ -54,6 +54,9 @@ ssize_t body_next(request_t *r, str_t *piece);
 /* Whether body_next has something to look at already: what it says is not to be waited for. */
 bool body_readable(const request_t *r);
 
+/* Whether all that is left has come and is small enough to be held: body_gather need not wait. */
+bool body_at_hand(const request_t *r);
+
 /* Reads all of it into r->body (memory, then a temporary file). 0 or an error. Suspends. */
 int body_gather(request_t *r);
 

@@ -73,7 +73,7 @@ bool client_is_open(const client_t *c);
 
 /*
  * Shared: sends the head (RFC 9112's form, made by us; changed by it). ends: no body follows. 0, or
- * -EAGAIN: this connection takes no more.
+ * -ECONNRESET: this connection takes no more (client_refused).
  */
 int client_begin(client_t *c, str_t head, bool https, bool ends);
 

@@ -16,7 +16,8 @@ int client_begin(client_t *c, str_t head, bool https, bool ends)
     int err = mux_open(m, c->stream, fields.v, fields.n, ends);
     if (err < 0) {
         c->stream->refused = true;
-        mux_stream_fail(c->stream, -ECONNRESET, NULL);
+        err = -ECONNRESET;
+        mux_stream_fail(c->stream, err, NULL);
     }
     return err;
 }

@@ -137,6 +137,13 @@ static bool body_is_readable(const request_t *r)
     return chunk_decode(&ahead, &in, &piece) != CHUNK_MORE;
 }
 
+static size_t body_rest(const request_t *r)
+{
+    const h1_t *h = r->sink_state;
+    bool whole = r->head.framing == PARSE_LENGTH && h->left <= buf_used(r->conn->in);
+    return whole ? (size_t)h->left : SIZE_MAX;
+}
+
 static int wait_readable(request_t *r, loop_fd_t *other, uint64_t timeout_ms)
 {
     return loop_wait_either(&r->conn->stream.io, LOOP_READ, other, LOOP_READ, timeout_ms);
@@ -180,6 +187,7 @@ static const sink_ops_t h1_sink = {
     .abort = h1_reply_abort,
     .read = read_body,
     .readable = body_is_readable,
+    .rest = body_rest,
     .wait = wait_readable,
     .watch = watch,
     .detach = detach,

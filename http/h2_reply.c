@@ -339,6 +339,13 @@ static bool readable(const request_t *r)
     return s->in || s->ended || s->err;
 }
 
+static size_t rest(const request_t *r)
+{
+    const h2_stream_t *s = r->sink_state;
+    if (!s->ended || s->err) return SIZE_MAX;
+    return s->in ? buf_used(s->in) : 0;
+}
+
 static int wait_readable(request_t *r, loop_fd_t *other, uint64_t timeout_ms)
 {
     h2_stream_t *s = r->sink_state;
@@ -374,6 +381,7 @@ const sink_ops_t h2_reply_sink = {
     .abort = abort_reply,
     .read = read_request,
     .readable = readable,
+    .rest = rest,
     .wait = wait_readable,
     .window = window,
     .watch = watch,

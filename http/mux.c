@@ -175,7 +175,7 @@ mux_t *mux_start(origin_t *o, const mux_limits_t *limits)
 
 bool mux_has_room(const mux_t *m)
 {
-    return !m->retired && !worker_stopping && m->origin->exchanges < m->limits.requests &&
+    return !m->retired && m->origin->exchanges < m->limits.requests &&
            clock_ms() - m->origin->opened_ms < m->limits.time &&
            mux_session_has_room(&m->session);
 }

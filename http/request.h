@@ -48,6 +48,8 @@ typedef struct sink_ops {
     ssize_t (*read)(request_t *r, char *room, size_t n, str_t *piece);
     /* Whether `read` has something, if only the end, without asking the client. */
     bool (*readable)(const request_t *r);
+    /* What is left of the body when all of it has come; SIZE_MAX: it has not. NULL: never known. */
+    size_t (*rest)(const request_t *r);
     /* Waits until the client has sent more, or `other` is readable. 0, or an error. Suspends. */
     int (*wait)(request_t *r, loop_fd_t *other, uint64_t timeout_ms);
     /* Bytes of the reply's body that the client would take now. NULL: only sending tells. */

@@ -71,7 +71,7 @@ verdict_t proxy_request_prepare(proxy_t *p)
     p->body_length = body_length(r);
     if (!body_present(r)) return VERDICT(NEXT);
     if (is_spent(r)) return without_body(p);
-    if (is_buffered(p) || r->body.gathered) return gather(p);
+    if (is_buffered(p) || r->body.gathered || body_at_hand(r)) return gather(p);
     p->body_streamed = true;
     return VERDICT(NEXT);
 }

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { FILE_PIECE = 64 * 1024 };
+enum { FILE_PIECE = 64 * 1024, PIECES_AT_ONCE = 8 /* before the answer is looked for */ };
 
 /* --- the body, in either fiber: 0 when it is all on its way --- */
 
@@ -78,7 +78,7 @@ static int send_at_once(proxy_t *p)
         return r < 0 ? r : 1;
     }
     p->upload_first = (str_t){NULL, 0};
-    while (body_readable(p->r)) {
+    for (int i = 0; i < PIECES_AT_ONCE && body_readable(p->r); i++) {
         str_t piece;
         if (next_piece(p, &piece)) {
             if (p->upload_error) return p->upload_error;
