@@ -243,6 +243,26 @@ E2E(grpc, another_origin_when_one_fails)
     for (int i = 0; i < 4; i++) cr_assert_eq(wire_get("http", "/")->status, 200);
 }
 
+static void refuse(visit_t *v)
+{
+    uint32_t id;
+    if (!visit_frames_preface(v, STR(""))) return;
+    while ((id = visit_frames_await_head(v)))
+        visit_frames_number(v, FRAME_RST_STREAM, id, CODE_REFUSED_STREAM);
+}
+
+/* A body that came with its head is still there for another. */
+E2E(grpc, a_refused_call_goes_to_another_origin_with_its_body)
+{
+    peer_node("grpc", "require('http2').createServer().on('stream', t => {"
+                      " t.respond({':status': 200}); t.pipe(t); }).listen(@grpc@, '127.0.0.1')");
+    origin_start("busy", refuse, NULL);
+    subject_http("", "upstream g { server 127.0.0.1:@busy@; server 127.0.0.1:@grpc@ backup; }"
+                     "server { listen 127.0.0.1:@http@; location / { grpc_pass grpc://g; } }");
+    const reply_t *r = wire_ask("http", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc");
+    assert_text(r->body.p, "abc");
+}
+
 /* --- the configuration --- */
 
 static void refused(const char *location, const char *why)
