@@ -28,11 +28,21 @@ static path_t beside(request_t *r, const path_t *path, unsigned kind)
     return (path_t){full, path->root};
 }
 
-static bool open_kind(request_t *r, const path_t *plain, unsigned kind, file_t *out)
+/* One search: what it has found missing it does not look for again. */
+typedef struct search {
+    request_t *r;
+    const path_t *plain;
+    const variant_conf_t *conf;
+    bool missing[KINDS];
+} search_t;
+
+static bool open_kind(search_t *s, unsigned kind, file_t *out)
 {
-    path_t path = beside(r, plain, kind);
+    request_t *r = s->r;
+    path_t path = beside(r, s->plain, kind);
     int err = static_open(r, &path, out);
     if (err == 0 && out->regular) return true;
+    s->missing[kind] = true;
     if (err == 0)
         close(out->fd);
     else if (err != -ENOENT && err != -ENOTDIR && err != -ENAMETOOLONG)
@@ -40,43 +50,42 @@ static bool open_kind(request_t *r, const path_t *plain, unsigned kind, file_t *
     return false;
 }
 
-static bool exists(request_t *r, const path_t *plain, unsigned kind)
+static bool exists(const search_t *s, unsigned kind)
 {
     file_t f;
-    path_t path = beside(r, plain, kind);
-    return static_look(r, &path, &f) == 0 && f.regular;
+    if (s->missing[kind]) return false;
+    path_t path = beside(s->r, s->plain, kind);
+    return static_look(s->r, &path, &f) == 0 && f.regular;
 }
 
 /* The first that is there of those that the client takes, the best liked before others. KINDS: none. */
-static unsigned open_liked(request_t *r, const path_t *path, const variant_conf_t *c, file_t *out)
+static unsigned open_liked(search_t *s, file_t *out)
 {
-    negotiate_t n = negotiate_read(&r->head.headers);
-    bool tried[KINDS] = {false};
+    negotiate_t n = negotiate_read(&s->r->head.headers);
     for (;;) {
         coding_t offered[KINDS];
         unsigned count = 0, kind = 0;
         for (unsigned k = 0; k < KINDS; k++)
-            if (c->use[k] && !tried[k]) offered[count++] = kinds[k].coding;
+            if (s->conf->use[k] && !s->missing[k]) offered[count++] = kinds[k].coding;
         coding_t best = negotiate_choose(&n, offered, count);
         if (best == CODING_IDENTITY) return KINDS;
         while (kinds[kind].coding != best) kind++;
-        if (open_kind(r, path, kind, out)) return kind;
-        tried[kind] = true;
+        if (open_kind(s, kind, out)) return kind;
     }
 }
 
 /* The first that is there of those that all clients get. */
-static unsigned open_always(request_t *r, const path_t *path, const variant_conf_t *c, file_t *out)
+static unsigned open_always(search_t *s, file_t *out)
 {
     for (unsigned k = 0; k < KINDS; k++)
-        if (c->use[k] == ALWAYS && open_kind(r, path, k, out)) return k;
+        if (s->conf->use[k] == ALWAYS && !s->missing[k] && open_kind(s, k, out)) return k;
     return KINDS;
 }
 
-static bool others_exist(request_t *r, const path_t *path, const variant_conf_t *c, unsigned chosen)
+static bool others_exist(const search_t *s, unsigned chosen)
 {
     for (unsigned k = 0; k < KINDS; k++)
-        if (c->use[k] && k != chosen && exists(r, path, k)) return true;
+        if (s->conf->use[k] && k != chosen && exists(s, k)) return true;
     return false;
 }
 
@@ -84,11 +93,12 @@ variant_t variant_open(request_t *r, const path_t *path, file_t *out)
 {
     const variant_conf_t *c = request_conf(r, variant_index);
     variant_t v = {.coding = CODING_IDENTITY};
+    search_t s = {.r = r, .plain = path, .conf = c};
     if (!c->use[BR] && !c->use[ZSTD] && !c->use[GZIP]) return v;
-    unsigned kind = open_liked(r, path, c, out);
-    if (kind == KINDS) kind = open_always(r, path, c, out);
+    unsigned kind = open_liked(&s, out);
+    if (kind == KINDS) kind = open_always(&s, out);
     if (kind < KINDS) v.coding = kinds[kind].coding;
-    v.varies = (kind < KINDS && c->use[kind] == ON) || others_exist(r, path, c, kind);
+    v.varies = (kind < KINDS && c->use[kind] == ON) || others_exist(&s, kind);
     return v;
 }
 

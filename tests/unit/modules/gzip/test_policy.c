@@ -4,6 +4,7 @@
 #include "core/base/clock.h"
 #include "modules/gzip/codec.h"
 #include "modules/gzip/policy.h"
+#include "modules/gzip/recode.h"
 
 static pool_t *pool;
 static request_t r;
@@ -421,7 +422,8 @@ Test(policy, what_is_unpacked)
         make(row->request, row->status, row->type, row->length, row->reply);
         policy_t got = policy_decompress(&r, &conf);
         coding_t coding = row->expected == FIX ? NONE : (coding_t)row->expected;
-        if (coding != NONE && !codec_of(coding)) continue; /* not in this build */
+        coding_t in = recode_coding(&r.reply.headers);
+        if (in != NONE && in != CODING_COUNT && !codec_of(in)) continue; /* not in this build */
         cr_expect(got.coding == coding && got.varies == (row->expected != FIX),
                   "%s; %s (%s): coding %d, varies %d", row->request, row->reply, row->rule,
                   got.coding, got.varies);
