@@ -25,6 +25,8 @@ typedef VEC(ssl_command_t) ssl_commands_t;
 /* What is made of a struct of directives; shared by all who share the struct. */
 typedef struct ssl_made {
     SSL_CTX *ctx; /* NULL: not needed, or no certificate and none wanted */
+    bool dynamic;                  /* certificates with variables: ssl_dynamic.c */
+    const ssl_certificate_t *first; /* NULL: the first has variables */
     const char *groups;
     unsigned char rules[SSL_MAX_SID_CTX_LENGTH]; /* sessions of other rules are not taken up */
     ssl_ticket_keys_t ticket_keys; /* from files; none: the ring's */
@@ -54,6 +56,10 @@ typedef struct ssl_conf {
     bool session_off, tickets;
     msec_t session_timeout;
     ssl_files_t ticket_keys;
+    unsigned cache_most; /* certificates with variables that a worker keeps */
+    msec_t cache_valid;
+    bool stapling;
+    ssl_file_t staple;
     bool server_order, reject, watch;
     ssl_store_t *store; /* of the http block */
     ssl_made_t *made;

@@ -13,10 +13,12 @@
 #include "core/config/conf.h"
 #include "core/io/tls_identity.h"
 #include "core/shared/zone.h"
+#include "http/text.h"
 
 /* A file that a directive names. */
 typedef struct ssl_file {
-    const char *path;        /* absolute, or "data:..."; NULL: not given */
+    const char *path;        /* absolute, or "data:..."; NULL: not given, or with variables */
+    text_t text;             /* the same as it was written, where it may have variables */
     const tree_node_t *node; /* for what is wrong with it */
 } ssl_file_t;
 
@@ -44,6 +46,7 @@ typedef struct ssl_store {
     zone_t *ring; /* of ticket keys */
     zone_t *asked; /* of ssl_watch.c: how often it was asked to look */
     uint32_t answered;
+    str_t directory; /* what paths are relative to */
 } ssl_store_t;
 
 ssl_store_t *ssl_store_new(pool_t *pool);

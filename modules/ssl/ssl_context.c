@@ -2,8 +2,10 @@
 
 #include "core/io/tls.h"
 #include "core/io/tls_ctx.h"
+#include "modules/ssl/ssl_dynamic.h"
 #include "modules/ssl/ssl_hello.h"
 #include "modules/ssl/ssl_session.h"
+#include "modules/ssl/ssl_stapling.h"
 #include "modules/ssl/ssl_verify.h"
 
 static bool wrong(conf_t *cf, const tree_node_t *node, const char *what, const char *value)
@@ -23,10 +25,15 @@ static bool show_certificates(conf_t *cf, const ssl_conf_t *c)
         const ssl_file_t *file = &c->certificates.v[i];
         if (i >= c->keys.n)
             return conf_error(cf, file->node, 1, "add ssl_certificate_key",
-                              "no \"ssl_certificate_key\" is defined for certificate \"%s\"",
-                              file->path);
+                              "no \"ssl_certificate_key\" is defined for certificate \"" STR_FMT
+                              "\"", STR_ARG(file->node->words[1].text));
+        if (ssl_dynamic_is(c, i)) {
+            c->made->dynamic = true;
+            continue;
+        }
         ssl_certificate_t *it = ssl_certificate_want(cf, c->store, file, &c->keys.v[i],
                                                      &c->passwords);
+        if (i == 0) c->made->first = it;
         if (it) it->watched |= c->watch;
         if (it && !ssl_certificate_show(it, cf->pool, c->made->ctx))
             ok = wrong(cf, file->node, "cannot use certificate", file->path);
@@ -50,14 +57,16 @@ static bool set_groups(conf_t *cf, const ssl_conf_t *c)
 
 static bool set_algorithms(conf_t *cf, const ssl_conf_t *c)
 {
+    static const uint64_t server_order =
+        SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
     SSL_CTX *ctx = c->made->ctx;
     if (!tls_ctx_ciphers(ctx, c->ciphers.p))
         return wrong(cf, NULL, "ssl_ciphers: no ciphers in", c->ciphers.p);
     if (c->dh.path && !tls_ctx_dh(ctx, c->dh.path))
         return wrong(cf, c->dh.node, "cannot load parameters", c->dh.path);
-    if (c->server_order) SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
-    else SSL_CTX_clear_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
-    return set_groups(cf, c);
+    if (c->server_order) SSL_CTX_set_options(ctx, server_order);
+    else SSL_CTX_clear_options(ctx, server_order);
+    return SSL_CTX_set_ciphersuites(ctx, SSL_CONTEXT_SUITES) && set_groups(cf, c);
 }
 
 static bool run_commands(conf_t *cf, const ssl_conf_t *c)
@@ -72,7 +81,9 @@ static bool run_commands(conf_t *cf, const ssl_conf_t *c)
 static bool digest_rules(const ssl_conf_t *c, EVP_MD_CTX *digest)
 {
     VEC_EACH(const ssl_file_t, file, &c->certificates)
-        if (!EVP_DigestUpdate(digest, file->path, strlen(file->path) + 1)) return false;
+        if (!EVP_DigestUpdate(digest, file->text.source.p, file->text.source.n) ||
+            !EVP_DigestUpdate(digest, "", 1))
+            return false;
     return ssl_verify_digest(c, digest);
 }
 
@@ -107,8 +118,10 @@ static bool make(conf_t *cf, const ssl_conf_t *c)
     c->made->ctx = ctx;
     set_record_size(ctx, c->buffer_size);
     ssl_hello_watch(ctx);
+    ssl_dynamic_watch(ctx);
     return show_certificates(cf, c) && set_algorithms(cf, c) && ssl_verify_prepare(cf, c) &&
-           tell_sessions_apart(cf, c) && ssl_session_prepare(cf, c) && run_commands(cf, c);
+           ssl_stapling_prepare(cf, c) && tell_sessions_apart(cf, c) &&
+           ssl_session_prepare(cf, c) && run_commands(cf, c);
 }
 
 bool ssl_context_make(conf_t *cf, const ssl_conf_t *c)

@@ -10,6 +10,10 @@
 #define SSL_CONTEXT_GROUPS "X25519:P-256:P-384"
 #define SSL_CONTEXT_GROUPS_HYBRID "X25519MLKEM768:" SSL_CONTEXT_GROUPS
 
+/* Of TLS 1.3; the first is strong enough and the fastest. */
+#define SSL_CONTEXT_SUITES \
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
+
 /*
  * Makes c->made->ctx unless it has been made. A struct without a certificate gets none unless it
  * refuses every handshake. False: said.

@@ -3,6 +3,7 @@
 #include "http/http.h"
 #include "modules/ssl/ssl.h"
 #include "modules/ssl/ssl_context.h"
+#include "modules/ssl/ssl_dynamic.h"
 #include "modules/ssl/ssl_handshake.h"
 #include "modules/ssl/ssl_session.h"
 #include "modules/ssl/ssl_status.h"
@@ -73,6 +74,7 @@ static bool begin(conf_t *cf, const tree_node_t *http)
     ssl_conf_t *c = conf_own(cf, &ssl_module);
     (void)http;
     c->store = ssl_store_new(cf->pool);
+    c->store->directory = cf->conf_dir;
     return true;
 }
 
@@ -83,7 +85,8 @@ static ssl_file_t file_of(conf_t *cf, const tree_node_t *node)
 {
     str_t path = node->words[1].text;
     bool inside = str_starts(path, STR("data:"));
-    return (ssl_file_t){pool_cstr(cf->pool, inside ? path : conf_full_path(cf, path, true)), node};
+    return (ssl_file_t){.path = pool_cstr(cf->pool, inside ? path : conf_full_path(cf, path, true)),
+                        .node = node};
 }
 
 static bool set_file(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
@@ -92,11 +95,18 @@ static bool set_file(conf_t *cf, const conf_row_t *row, void *conf, const tree_n
     return true;
 }
 
+/* One of a list; with variables in its path it is read when it is asked for. */
 static bool add_file(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {
-    str_t path = node->words[1].text;
-    if (str_find(path, 0, '$') < path.n)
-        return conf_error(cf, node, 1, NULL, "variables are not supported in \"%s\"", row->name);
+    ssl_file_t file = file_of(cf, node);
+    if (!text_compile(cf, node, 1, node->words[1].text, &file.text)) return false;
+    if (!text_is_constant(&file.text)) file.path = NULL;
+    *VEC_PUSH(cf->pool, CONF_AT(row, conf, ssl_files_t)) = file;
+    return true;
+}
+
+static bool add_plain_file(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
     *VEC_PUSH(cf->pool, CONF_AT(row, conf, ssl_files_t)) = file_of(cf, node);
     return true;
 }
@@ -114,6 +124,15 @@ static bool add_command(conf_t *cf, const conf_row_t *row, void *conf, const tre
 static bool set_list(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {
     *CONF_AT(row, conf, str_t) = pool_str(cf->pool, node->words[1].text);
+    return true;
+}
+
+/* Nobody asks responders: what is said of them is not looked at. */
+static bool ignore(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    (void)conf;
+    conf_warn(cf, node, 0, "ssl_stapling_file FILE;", "\"%s\" is ignored: responders are not asked",
+              row->name);
     return true;
 }
 
@@ -145,21 +164,27 @@ static const conf_name_t verification[] = {{"off", SSL_VERIFY_CLIENT_OFF},
 static const conf_row_t rows[] = {
     CONF_CUSTOM("ssl_certificate", BOTH, CONF_MANY, 1, 1, add_file,
                 CONF_FIELD(CONF, certificates, ssl_files_t), NULL,
-                "a file with the server's certificate and its chain; several: one per kind of key"),
+                "a file with the server's certificate and its chain; several: one per kind of key; with "
+                "variables, workers read it when a client asks for it"),
     CONF_CUSTOM("ssl_certificate_key", BOTH, CONF_MANY, 1, 1, add_file,
                 CONF_FIELD(CONF, keys, ssl_files_t), NULL,
                 "the key of the ssl_certificate in the same place"),
     CONF_FLAG("ssl_certificate_watch", BOTH, CONF, watch, "off",
               "whether certificates that are replaced on disk are taken up without a reload"),
+    CONF_CUSTOM("ssl_certificate_cache", BOTH, 0, 1, 3, ssl_dynamic_set_cache,
+                CONF_FIELD(CONF, cache_most, unsigned), "max=500",
+                "how many certificates with variables a worker keeps (max=), and for how long "
+                "(valid=, 60s unless given); off: none"),
     FILE_ROW("ssl_password_file", passwords,
              "a file of passwords, one a line, tried on ssl_certificate_key"),
     CONF_MASK("ssl_protocols", BOTH, CONF, protocols, "TLSv1.2 TLSv1.3", protocols,
               "the versions of TLS spoken to clients"),
     CONF_CUSTOM("ssl_ciphers", BOTH, 0, 1, 1, set_list, CONF_FIELD(CONF, ciphers, str_t),
-                "ECDHE+AESGCM:ECDHE+CHACHA20",
+                "ECDHE+AES128+AESGCM:ECDHE+AES256+AESGCM:ECDHE+CHACHA20",
                 "the ciphers of TLS 1.2 and before, as OpenSSL writes them"),
-    CONF_FLAG("ssl_prefer_server_ciphers", BOTH, CONF, server_order, "off",
-              "whether the server's order of ciphers counts, not the client's"),
+    CONF_FLAG("ssl_prefer_server_ciphers", BOTH, CONF, server_order, "on",
+              "whether the server's order of ciphers counts, not the client's (but a client that "
+              "prefers ChaCha20 has it)"),
     CONF_CUSTOM("ssl_ecdh_curve", BOTH, 0, 1, 1, set_list, CONF_FIELD(CONF, groups, str_t), "auto",
                 "the groups for key exchange, as OpenSSL writes them; auto: " SSL_CONTEXT_GROUPS
                 ", and a hybrid post-quantum one before them if OpenSSL has it"),
@@ -185,6 +210,14 @@ static const conf_row_t rows[] = {
     FILE_ROW("ssl_trusted_certificate", trusted,
              "a file of certificates that are trusted without telling clients"),
     FILE_ROW("ssl_crl", revoked, "a file of lists of revoked certificates of clients"),
+    CONF_FLAG("ssl_stapling", BOTH, CONF, stapling, "off",
+              "whether the certificate's status is shown with it, from ssl_stapling_file"),
+    FILE_ROW("ssl_stapling_file", staple,
+             "the OCSP response for the first certificate (DER); looked at once a minute"),
+    CONF_CUSTOM("ssl_stapling_responder", BOTH, 0, 1, 1, ignore, CONF_NO_FIELD, NULL,
+                "accepted for nginx's sake: responders are not asked"),
+    CONF_CUSTOM("ssl_stapling_verify", BOTH, 0, 1, 1, ignore, CONF_NO_FIELD, NULL,
+                "accepted for nginx's sake: responders are not asked"),
     CONF_CUSTOM("ssl_session_cache", BOTH, 0, 1, 2, ssl_session_set_cache,
                 CONF_FIELD(CONF, session_zone, zone_t *), "none",
                 "where sessions are kept for clients without tickets: off, none, builtin[:SESSIONS], "
@@ -193,7 +226,7 @@ static const conf_row_t rows[] = {
               "how long a client may come back to a session"),
     CONF_FLAG("ssl_session_tickets", BOTH, CONF, tickets, "on",
               "whether clients are given their sessions to keep, sealed with a key"),
-    CONF_CUSTOM("ssl_session_ticket_key", BOTH, CONF_MANY, 1, 1, add_file,
+    CONF_CUSTOM("ssl_session_ticket_key", BOTH, CONF_MANY, 1, 1, add_plain_file,
                 CONF_FIELD(CONF, ticket_keys, ssl_files_t), NULL,
                 "a file of 48 or 80 random bytes to seal tickets with, the others open them; without, "
                 "keys are made and changed by themselves"),

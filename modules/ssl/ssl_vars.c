@@ -14,7 +14,7 @@
     static str_t fn(request_t *r, const var_def_t *def, str_t name) \
     { \
         (void)def, (void)name; \
-        SSL *ssl = r->conn->secure ? tls_ssl(&r->conn->stream) : NULL; \
+        SSL *ssl = tls_ssl(&r->conn->stream); /* also while it shakes hands */ \
         return ssl ? fn##_of(r, ssl) : NONE; \
     } \
     static str_t fn##_of(request_t *r, SSL *ssl)
@@ -39,8 +39,7 @@ GETTER(get_cipher)
 GETTER(get_server_name)
 {
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    (void)r;
-    return text_of(name);
+    return name ? pool_lower(r->pool, str_of(name)) : NONE;
 }
 
 GETTER(get_alpn_protocol)

@@ -42,6 +42,11 @@ static SSL_CTX *context(const secure_how_t *how)
     if (how->signatures) cr_assert(SSL_CTX_set1_sigalgs_list(ctx, how->signatures));
     if (how->alpn.n)
         SSL_CTX_set_alpn_protos(ctx, (const unsigned char *)how->alpn.p, (unsigned)how->alpn.n);
+    if (how->status) {
+        SSL_CTX_set_tlsext_status_type(ctx, TLSEXT_STATUSTYPE_ocsp);
+        SSL_CTX_set_tlsext_status_cb(ctx, how->status);
+        SSL_CTX_set_tlsext_status_arg(ctx, how->status_arg);
+    }
     if (!how->certificate) return ctx;
     const char *certificate = file_path(text("%s.pem", how->certificate));
     const char *key = file_path(text("%s.key", how->certificate));

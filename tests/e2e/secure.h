@@ -23,6 +23,8 @@ typedef struct secure_how {
     const char *certificate; /* shown: NAME.pem and NAME.key; NULL: none */
     const char *before;      /* sent before the handshake */
     SSL_SESSION *session;    /* offered; NULL: none */
+    int (*status)(SSL *ssl, void *arg); /* asks for the certificate's status and is called with it */
+    void *status_arg;
 } secure_how_t;
 
 typedef struct secure {

@@ -158,6 +158,12 @@ E2E(ssl, the_defaults_are_those_of_today)
     assert_has(failure(how), "handshake failure");
     secure_t *s = secure_open(&plain);
     assert_text(SSL_get_version(s->ssl), "TLSv1.3");
+    assert_text(SSL_get_cipher(s->ssl), "TLS_AES_128_GCM_SHA256");
+    how = (secure_how_t){.port = "tls", .version = TLS1_2_VERSION, .ciphers =
+                         "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-AES128-GCM-SHA256"};
+    assert_text(SSL_get_cipher(secure_open(&how)->ssl), "ECDHE-ECDSA-AES128-GCM-SHA256");
+    how.ciphers = "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256";
+    assert_text(SSL_get_cipher(secure_open(&how)->ssl), "ECDHE-ECDSA-CHACHA20-POLY1305");
     how = (secure_how_t){.port = "tls", .groups = "P-521:P-384:P-256:X25519"};
     s = secure_open(&how);
     cr_assert_eq(SSL_get_negotiated_group(s->ssl), NID_X25519);
