@@ -184,13 +184,20 @@ str_t pool_str(pool_t *pool, str_t s)
     return str_make(pool_cstr(pool, s), s.n);
 }
 
+str_t pool_join(pool_t *pool, const str_t *parts, unsigned n)
+{
+    size_t all = 0;
+    for (unsigned i = 0; i < n; i++) all += parts[i].n;
+    char *text = pool_bytes(pool, all + 1), *at = text;
+    for (unsigned i = 0; i < n; i++)
+        if (parts[i].n) at = mempcpy(at, parts[i].p, parts[i].n);
+    *at = '\0';
+    return str_make(text, all);
+}
+
 str_t pool_concat(pool_t *pool, str_t a, str_t b)
 {
-    char *p = pool_bytes(pool, a.n + b.n + 1);
-    if (a.n) memcpy(p, a.p, a.n);
-    if (b.n) memcpy(p + a.n, b.p, b.n);
-    p[a.n + b.n] = '\0';
-    return str_make(p, a.n + b.n);
+    return pool_join(pool, (str_t[]){a, b}, 2);
 }
 
 str_t pool_lower(pool_t *pool, str_t s)

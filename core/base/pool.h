@@ -38,6 +38,7 @@ void *pool_memdup(pool_t *pool, const void *p, size_t n);
 str_t pool_str(pool_t *pool, str_t s);        /* a copy, followed by a NUL that is not counted */
 char *pool_cstr(pool_t *pool, str_t s);       /* a NUL-terminated copy */
 str_t pool_concat(pool_t *pool, str_t a, str_t b);
+str_t pool_join(pool_t *pool, const str_t *parts, unsigned n); /* the same of n */
 str_t pool_lower(pool_t *pool, str_t s);      /* a copy in ASCII lower case */
 str_t pool_printf(pool_t *pool, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 str_t pool_vprintf(pool_t *pool, const char *fmt, va_list args);

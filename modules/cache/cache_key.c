@@ -10,17 +10,19 @@ static str_t path_of(request_t *r)
     pool_t *pool = r->pool;
     str_t path = r->uri, args = r->args;
     if (!r->uri_changed && uri_split(r->head.target, &uri)) path = uri.path, args = uri.args;
-    return args.p ? pool_concat(pool, pool_concat(pool, path, STR("?")), args) : path;
+    return args.p ? pool_join(pool, (str_t[]){path, STR("?"), args}, 3) : path;
 }
 
 /* "example.org", or with a port that is not the scheme's own. */
 static str_t host_of(request_t *r)
 {
+    char digits[20];
     str_t host = r->host.n ? r->host : r->server->name;
     uint16_t port = net_port(&r->conn->listen->addr);
     uint16_t usual = str_eq(r->scheme, STR("https")) ? 443 : 80;
-    return port == usual || port == 0 ? host
-                                      : pool_printf(r->pool, STR_FMT ":%u", STR_ARG(host), port);
+    if (port == usual || port == 0) return host;
+    str_t text = str_make(digits, str_put_u64(digits, port));
+    return pool_join(r->pool, (str_t[]){host, STR(":"), text}, 3);
 }
 
 reference_target_t cache_key_target(request_t *r)
@@ -30,8 +32,7 @@ reference_target_t cache_key_target(request_t *r)
 
 static str_t default_text(request_t *r, const reference_target_t *t)
 {
-    return pool_printf(r->pool, STR_FMT "://" STR_FMT STR_FMT, STR_ARG(t->scheme), STR_ARG(t->host),
-                       STR_ARG(t->path));
+    return pool_join(r->pool, (str_t[]){t->scheme, STR("://"), t->host, t->path}, 4);
 }
 
 static str_t bounded(str_t text)

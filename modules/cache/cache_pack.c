@@ -8,8 +8,7 @@ enum { LARGEST = 256 * 1024 };
 /* Behind the variant's text stands the coding, parted by what no field holds. */
 static str_t variant_of(const cache_use_t *u, coding_t coding)
 {
-    return pool_printf(u->r->pool, STR_FMT "\n" STR_FMT, STR_ARG(u->variant),
-                       STR_ARG(negotiate_name(coding)));
+    return pool_join(u->r->pool, (str_t[]){u->variant, STR("\n"), negotiate_name(coding)}, 3);
 }
 
 static void close_packed(void *arg)

@@ -1,5 +1,7 @@
 #include "modules/cache/status_field.h"
 
+#include "core/base/strbuf.h"
+
 static const char *const fwd_names[] = {
     [STATUS_FIELD_BYPASS] = "bypass",       [STATUS_FIELD_METHOD] = "method",
     [STATUS_FIELD_URI_MISS] = "uri-miss",   [STATUS_FIELD_VARY_MISS] = "vary-miss",
@@ -38,29 +40,33 @@ static str_t name_of(pool_t *pool, str_t s)
     return is_token(s) ? s : quoted(pool, s);
 }
 
-static void add(pool_t *pool, str_t *text, str_t parameter)
+static void add_number(strbuf_t *b, str_t name, int64_t n)
 {
-    *text = pool_concat(pool, *text, parameter);
+    char digits[20];
+    strbuf_add(b, name);
+    if (n < 0) strbuf_put(b, '-');
+    strbuf_add(b, str_make(digits, str_put_u64(digits, n < 0 ? -(uint64_t)n : (uint64_t)n)));
 }
 
-static void add_forward(pool_t *pool, str_t *text, const status_field_t *s)
+static void add_forward(strbuf_t *b, const status_field_t *s)
 {
-    add(pool, text, pool_printf(pool, "; fwd=%s", fwd_names[s->fwd]));
-    if (s->fwd_status) add(pool, text, pool_printf(pool, "; fwd-status=%u", s->fwd_status));
+    strbuf_add(b, STR("; fwd="));
+    strbuf_add(b, str_of(fwd_names[s->fwd]));
+    if (s->fwd_status) add_number(b, STR("; fwd-status="), s->fwd_status);
 }
 
 str_t status_field_text(pool_t *pool, const status_field_t *s)
 {
-    str_t text = name_of(pool, s->cache);
-    if (s->hit) add(pool, &text, STR("; hit"));
-    else if (s->fwd != STATUS_FIELD_NO_FWD) add_forward(pool, &text, s);
-    if (s->has_ttl) add(pool, &text, pool_printf(pool, "; ttl=%lld", (long long)s->ttl));
-    if (s->stored) add(pool, &text, STR("; stored"));
-    if (s->collapsed) add(pool, &text, STR("; collapsed"));
-    if (s->key.p) add(pool, &text, pool_concat(pool, STR("; key="), quoted(pool, s->key)));
-    if (!s->detail.p) return text;
-    add(pool, &text, pool_concat(pool, STR("; detail="), name_of(pool, s->detail)));
-    return text;
+    strbuf_t b = {.pool = pool};
+    strbuf_add(&b, name_of(pool, s->cache));
+    if (s->hit) strbuf_add(&b, STR("; hit"));
+    else if (s->fwd != STATUS_FIELD_NO_FWD) add_forward(&b, s);
+    if (s->has_ttl) add_number(&b, STR("; ttl="), s->ttl);
+    if (s->stored) strbuf_add(&b, STR("; stored"));
+    if (s->collapsed) strbuf_add(&b, STR("; collapsed"));
+    if (s->key.p) strbuf_add(&b, pool_concat(pool, STR("; key="), quoted(pool, s->key)));
+    if (s->detail.p) strbuf_add(&b, pool_concat(pool, STR("; detail="), name_of(pool, s->detail)));
+    return strbuf_text(&b);
 }
 
 str_t status_field_append(pool_t *pool, str_t upstream, const status_field_t *s)
