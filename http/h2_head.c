@@ -156,8 +156,13 @@ static bool is_path(const pseudo_t *p)
 /* The request line, for the logs; method and target are slices of it. */
 static void make_line(const pseudo_t *p, str_t target, parse_request_t *out)
 {
-    out->line = pool_printf(out->headers.pool, STR_FMT " " STR_FMT " HTTP/2.0", STR_ARG(p->method),
-                            STR_ARG(target));
+    static const str_t version = STR_INIT(" HTTP/2.0");
+    size_t n = p->method.n + 1 + target.n + version.n;
+    char *line = pool_bytes(out->headers.pool, n), *at = mempcpy(line, p->method.p, p->method.n);
+    *at++ = ' ';
+    if (target.n) at = mempcpy(at, target.p, target.n);
+    memcpy(at, version.p, version.n);
+    out->line = str_make(line, n);
     out->method = str_sub(out->line, 0, p->method.n);
     out->target = str_sub(out->line, p->method.n + 1, p->method.n + 1 + target.n);
 }

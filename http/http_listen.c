@@ -73,7 +73,7 @@ typedef struct parsing {
     const tree_node_t *node;
     unsigned word;
     listen_options_t options;
-    bool fallback, proxy_protocol, ssl;
+    bool fallback, proxy_protocol, ssl, http2;
 } parsing_t;
 
 static bool take_number(parsing_t *p, str_t text, int *out)
@@ -135,7 +135,7 @@ static bool take_keyed(parsing_t *p, str_t text)
     if (value_keyed(text, "so_keepalive", &rest)) return take_keepalive(p, rest);
     return conf_error(p->cf, p->node, p->word,
                       "known: default_server backlog= rcvbuf= sndbuf= ipv6only= so_keepalive= "
-                      "fastopen= reuseport deferred bind proxy_protocol ssl",
+                      "fastopen= reuseport deferred bind proxy_protocol ssl http2",
                       "invalid parameter \"" STR_FMT "\"", STR_ARG(text));
 }
 
@@ -147,9 +147,10 @@ static bool take_option(parsing_t *p, str_t text)
     if (str_eq(text, STR("reuseport")) || str_eq(text, STR("bind"))) return p->options.set = true;
     if (str_eq(text, STR("deferred"))) return p->options.set = p->options.deferred = true;
     if (str_eq(text, STR("ssl"))) return p->ssl = true;
-    if (str_eq(text, STR("http2")) || str_eq(text, STR("quic")))
+    if (str_eq(text, STR("http2"))) return p->http2 = true;
+    if (str_eq(text, STR("quic")))
         return conf_error(p->cf, p->node, p->word, "leave it out",
-                          "\"" STR_FMT "\" is not supported by this build", STR_ARG(text));
+                          "\"quic\" is not supported by this build");
     return take_keyed(p, text);
 }
 
@@ -167,6 +168,7 @@ static void set_protocols(site_address_t *address, const parsing_t *p)
 {
     address->proxy_protocol |= p->proxy_protocol;
     address->ssl |= p->ssl;
+    address->http2 |= p->http2;
 }
 
 static bool add_listen(conf_t *cf, http_block_t *block, const tree_node_t *node,

@@ -11,6 +11,7 @@ import gzip
 import http.client
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -158,7 +159,7 @@ http {{
         keepalive 1024;
     }}
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port};{listen}
         location / {{
             proxy_pass http://o;
             proxy_http_version 1.1;
@@ -234,10 +235,10 @@ class Bench:
             raise Failed(f"{name} did not start")
         return process, int(line[1])
 
-    def start(self, name, extra="", method="", servers=1, workers=1):
+    def start(self, name, extra="", method="", servers=1, workers=1, listen=""):
         """A fresh server on its CPU: (process, port). The name "direct" is no server at all.
         For the servers that read nginx's configuration: `extra` is more of it, `method` and
-        `servers` make the group of origins."""
+        `servers` make the group of origins; `listen` is a further address."""
         if name in self.missing:
             raise Failed(self.missing[name])
         if name == "direct":
@@ -248,7 +249,8 @@ class Bench:
             return self.start_tool(name, ["--to", str(self.origin_port)], self.server_cpu)
         group = method + " ".join(f"server 127.0.0.{i + 1}:{self.origin_port};"
                                   for i in range(servers))
-        return self.start_proxy(name, {"extra": extra, "group": group, "workers": workers})
+        return self.start_proxy(name, {"extra": extra, "group": group, "workers": workers,
+                                       "listen": listen})
 
     def start_proxy(self, name, fields):
         self.turn += 1
@@ -394,6 +396,40 @@ def warm(bench, process, port):
     return process.pss()
 
 
+def h2load(bench, port, scenario, seconds):
+    """Requests answered; the client is nghttp2's, on the second CPU."""
+    load = Process(["h2load", "-D", f"{max(1, round(seconds))}", "-c", str(scenario["conns"]), "-m",
+                    str(scenario["streams"]), "-t", "1", f"http://127.0.0.1:{port}{scenario['path']}"],
+                   bench.load_cpu, stdout=subprocess.PIPE)
+    try:
+        said = load.popen.communicate()[0].decode()
+    finally:
+        load.stop()
+    counts = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", said)
+    if not counts or int(counts[2]) + int(counts[3]):
+        raise Failed(f"h2load: {counts[0] if counts else said.strip()[-200:]}")
+    return int(counts[1])
+
+
+def measure_h2(bench, name, scenario):
+    """CPU microseconds per request over HTTP/2 without TLS."""
+    if not shutil.which("h2load"):
+        raise Failed("no h2load (nghttp2-client)")
+    port = free_port()
+    process, _ = bench.start(name, listen=f" listen 127.0.0.1:{port} http2;",
+                             extra="keepalive_requests 1000000000; ")
+    try:
+        h2load(bench, port, scenario, 1)
+        before, ticks, began = process.cpu_ns(), process.user_sys_ticks(), time.monotonic()
+        requests = h2load(bench, port, scenario, bench.seconds)
+        used, seconds = process.cpu_ns() - before, time.monotonic() - began
+        user, sys_ = (b - a for a, b in zip(ticks, process.user_sys_ticks()))
+    finally:
+        process.stop()
+    return {"value": used / 1000 / requests, "user": user / max(1, user + sys_),
+            "busy": used / 1e9 / seconds, "rate": requests / seconds}
+
+
 def measure_idle(bench, name, _scenario):
     """Bytes per idle keep-alive connection."""
     process, port = bench.start(name)
@@ -523,6 +559,10 @@ SCENARIOS = {
         "what": "new connections to the origin per 100 requests, 64 clients, 4 workers",
         "unit": "per cent", "measure": measure_reuse, "servers": ["nginx", "proxyd"], "conns": 64,
         "workers": 4, "targets": {"": 1.0}},
+    "h2-1k": {
+        "what": "1 KiB proxied over HTTP/2 without TLS, 16 streams on each of 8 connections",
+        "unit": "us", "measure": measure_h2, "servers": ["nginx", "proxyd"], "path": f"/{KIB}",
+        "conns": 8, "streams": 16, "targets": {"nginx": 0.6}},
     "static-1k": cpu_scenario("1 KiB file", f"/static/{KIB}", KIB, 64, LOCAL, {"nginx": 1.0}),
     "static-1m": cpu_scenario("1 MiB file, sendfile", f"/static/{MIB}", MIB, 8, LOCAL,
                               {"nginx": 1.0}),
