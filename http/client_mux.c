@@ -27,8 +27,8 @@ size_t client_credit(const client_t *c)
     return mux_session_credit(c->stream);
 }
 
-/* 1: nothing more need be sent; 0: go on. */
-static int look_before_sending(const client_t *c)
+/* 1: nothing more need be sent; 0: it may go on; or an error. */
+static int may_stop(const client_t *c)
 {
     const mux_stream_t *s = c->stream;
     if (s->error && !s->answered) return s->error;
@@ -38,21 +38,22 @@ static int look_before_sending(const client_t *c)
 int client_send_body(client_t *c, str_t piece, bool last)
 {
     mux_stream_t *s = c->stream;
-    int r = look_before_sending(c);
+    int r = may_stop(c);
     if (r != 0) return r;
     s->out = piece.p;
     s->out_left = piece.n;
     s->out_ends = last;
     mux_send(s);
-    while (s->out_left && (r = look_before_sending(c)) == 0) {
+    while (s->out_left && (r = may_stop(c)) == 0) {
         size_t before = s->out_left;
         s->sender = fiber_self();
         r = fiber_suspend(c->send_timeout);
         s->sender = NULL;
         if (r < 0 && (r != -ETIMEDOUT || s->out_left == before)) break;
     }
-    s->out_left = 0; /* the piece may go */
-    return r < 0 && look_before_sending(c) == 0 ? r : look_before_sending(c);
+    s->out_left = 0; /* the piece is the caller's again */
+    int over = may_stop(c);
+    return over ? over : r < 0 ? r : 0;
 }
 
 void client_fail(client_t *c, int err)

@@ -18,9 +18,11 @@ static int take_in(mux_t *m)
     stream_t *s = &m->origin->stream;
     bool settled = m->session.settled;
     int err = 0;
-    for (int i = 0; i < READS_MOST && err == 0 && stream_readable(s); i++) {
+    m->more = true;
+    for (int i = 0; i < READS_MOST && err == 0 && m->more; i++) {
         ssize_t n = stream_try_read(s, in, sizeof(in));
-        if (n == -EAGAIN) break;
+        m->more = n != -EAGAIN; /* half a record of TLS is readable, too */
+        if (!m->more) break;
         if (n <= 0) err = n ? (int)n : -ENODATA;
         else err = mux_session_feed(&m->session, str_make(in, (size_t)n));
         m->heard_ms = clock_ms();
@@ -101,14 +103,13 @@ static int lose_patience(mux_t *m)
 
 static int rest(mux_t *m)
 {
-    loop_fd_t *io = &m->origin->stream.io;
-    if (stream_readable(&m->origin->stream)) {
+    if (m->more) {
         fiber_yield();
         return 0;
     }
     uint64_t ms = patience(m);
     if (ms == 0) return lose_patience(m);
-    int r = loop_wait(io, m->session.out ? LOOP_READ | LOOP_WRITE : LOOP_READ, ms);
+    int r = loop_wait(&m->origin->stream.io, m->session.out ? LOOP_READ | LOOP_WRITE : LOOP_READ, ms);
     return r == -ETIMEDOUT ? 0 : r;
 }
 

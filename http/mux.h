@@ -31,6 +31,7 @@ struct mux {
     uint64_t heard_ms, idle_ms; /* clock_ms: of the last byte; since when without a stream */
     bool busy;             /* has had a stream since `rested` */
     bool pinged, retired;
+    bool more;             /* there was more to read than one turn takes */
     /* The keeper's; may be set behind mux_start. */
     void (*settled)(mux_t *m); /* the origin has said how many streams it allows */
     void (*rested)(mux_t *m);  /* its last stream has gone */

@@ -6,6 +6,7 @@
 #include "tests/e2e/origin.h"
 #include "tests/e2e/peer.h"
 #include "tests/e2e/subject.h"
+#include "tests/e2e/visit_frames.h"
 #include "tests/e2e/wire.h"
 
 static void start_with(const char *http_level, const char *location)
@@ -172,6 +173,41 @@ E2E(proxy_http2, nghttpd)
     curl_easy_setopt(c, CURLOPT_POSTFIELDS, pattern(2000000).p);
     curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, 2000000L);
     cr_assert(str_eq(fetch(c)->body, pattern(2000000)));
+}
+
+E2E(proxy_http2, a_second_origin_is_asked_when_the_first_takes_long)
+{
+    node("(t, h) => {}");
+    peer_node("other", "require('http2').createServer().on('stream', t => {"
+                       " t.respond({':status': 200}); t.end('other'); })"
+                       ".listen(@other@, '127.0.0.1')");
+    start_with("upstream g { server 127.0.0.1:@node@; server 127.0.0.1:@other@; }",
+               "proxy_pass http://g; proxy_hedge_after 50ms;");
+    for (int i = 0; i < 4; i++) assert_text(wire_get("http", "/")->body.p, "other");
+}
+
+/* Reads the header before all, which tells whose connection it is, and how many requests it gets. */
+static void serve_announced(visit_t *v)
+{
+    char c, said[128];
+    size_t n = 0;
+    uint32_t id;
+    while (n < sizeof(said) - 1 && visit_read(v, &c, 1) && c != '\n') said[n++] = c;
+    said[n] = '\0';
+    if (strncmp(said, "PROXY TCP4 127.0.0.1 ", 21) || !visit_frames_preface(v, STR(""))) return;
+    for (unsigned i = 1; (id = visit_frames_await_head(v)); i++) {
+        char body = (char)('0' + i);
+        visit_frames_fields(v, 0, id, ":status: 200\n");
+        visit_frames_put(v, FRAME_DATA, FRAMES_END_STREAM, id, str_make(&body, 1));
+    }
+}
+
+E2E(proxy_http2, with_the_proxy_protocol_a_connection_is_for_one_request)
+{
+    origin_t *o = origin_start("node", serve_announced, NULL);
+    start("proxy_protocol on;");
+    for (int i = 0; i < 3; i++) assert_text(wire_get("http", "/")->body.p, "1");
+    cr_assert(origin_await_left(o, 3));
 }
 
 /* --- sharing --- */
