@@ -125,6 +125,28 @@ E2E(upstream_ctl, servers_come_and_go)
     cr_assert_eq(ask(20).c, 20);
 }
 
+/* Keys of one server move, and no others. */
+E2E(upstream_ctl, a_ring_takes_in_who_comes)
+{
+    char before[60], after[60];
+    start_origins();
+    subject_http("worker_processes 3;",
+                 "upstream app { hash $arg_k consistent; server 127.0.0.1:@a@; "
+                 "server 127.0.0.1:@b@; } " SERVER);
+    for (int i = 0; i < 60; i++) before[i] = wire_get("http", text("/?k=%d", i))->body.p[0];
+    tell("add 127.0.0.1:@c@");
+    unsigned moved = 0;
+    for (int i = 0; i < 60; i++) {
+        after[i] = wire_get("http", text("/?k=%d", i))->body.p[0];
+        cr_assert(after[i] == before[i] || after[i] == 'c');
+        moved += after[i] == 'c';
+    }
+    cr_assert(moved > 5 && moved < 40, "%u", moved);
+    tell("remove 127.0.0.1:@c@");
+    for (int i = 0; i < 60; i++)
+        cr_assert_eq(wire_get("http", text("/?k=%d", i))->body.p[0], before[i]);
+}
+
 E2E(upstream_ctl, changes_outlive_a_reload)
 {
     start_origins();

@@ -77,7 +77,9 @@ Test(options, help_on_a_directive)
 Test(options, a_command_for_the_running_server)
 {
     options_t o;
-    cr_assert(PARSE(&o, "-p", "/srv", "ctl", "-c", "a.conf", "upstream", "-x", "list"));
+    static const char *const words[] = {"proxyd", "-p",     "/srv",     "ctl", "-c",
+                                        "a.conf", "upstream", "-x", "list"};
+    cr_assert(options_parse(9, words, &o, why, sizeof(why))); /* o refers to them */
     cr_assert_str_eq(o.prefix, "/srv");
     cr_assert_str_eq(o.conf, "a.conf");
     cr_assert_eq(o.ctl_words, 3);
