@@ -4,7 +4,8 @@
  * The second attempt runs in a fiber of its own beside the request's. Whose head comes first, and is
  * none that proxy_next_upstream calls a failure, goes to the client; the other attempt is cancelled
  * and its connection closed. A GET or HEAD without a body, which does not belong to a server
- * (sticky), may be hedged once; it counts as an attempt and against the retry budget.
+ * (sticky), may be hedged once, a while after it has been sent; it counts as an attempt and against
+ * the retry budget.
  *
  * "After 95%" is the time within which so many of the group's last answers began, all workers' taken
  * together. What was given up for a faster answer counts with the time it had taken by then, so that

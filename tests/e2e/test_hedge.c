@@ -1,5 +1,8 @@
 /* proxy_hedge_after: a second server is asked while the first takes long. */
+#include <stdlib.h>
+
 #include "tests/e2e/origin.h"
+#include "tests/e2e/peer.h"
 #include "tests/e2e/subject.h"
 #include "tests/e2e/wire.h"
 
@@ -203,6 +206,47 @@ E2E(hedge, what_belongs_to_a_server_is_sent_there_alone)
     origin_open_gate(first);
     assert_text(wire_reply(w)->body.p, "slow");
     cr_assert_eq(origin_connections(second), 0);
+}
+
+/* --- over HTTP/2 --- */
+
+/* Hangs with its own name; /count tells of sessions and of streams that were reset with CANCEL. */
+static void node(const char *name, const char *say)
+{
+    peer_node(name, text("const h2 = require('http2'); let sessions = 0, left = 0;"
+                         "h2.createServer().on('session', s => { sessions++;"
+                         " s.on('error', () => {}); }).on('stream', (t, h) => {"
+                         " t.on('error', () => {}); t.on('close', () => left += t.rstCode == 8);"
+                         " if (h[':path'] == '/%s') return;"
+                         " t.respond({':status': 200});"
+                         " t.end(h[':path'] == '/count' ? sessions + ' ' + left : '%s');"
+                         "}).listen(@%s@, '127.0.0.1');", say, say, name));
+}
+
+/* That many sessions, once so many streams have been reset. */
+static unsigned sessions_when(unsigned left)
+{
+    const char *said = "";
+    char *end;
+    cr_assert(EVENTUALLY(strtoul(strchr(said = wire_get("http", "/count")->body.p, ' '), &end, 10) ==
+                         left), "%s", said);
+    return (unsigned)strtoul(said, &end, 10);
+}
+
+/* The loser's stream is reset and its connection stays. */
+E2E(hedge, streams_of_http2)
+{
+    node("first", "one");
+    node("second", "two");
+    subject_http("", "upstream u { server 127.0.0.1:@first@ max_fails=0;"
+                     " server 127.0.0.1:@second@ max_fails=0 backup; }"
+                     "server { listen 127.0.0.1:@http@; proxy_http_version 2;"
+                     "location / { proxy_hedge_after 50ms; proxy_pass http://u; }"
+                     "location /count { proxy_pass http://u; } }");
+    unsigned sessions = sessions_when(0);
+    for (int i = 0; i < 5; i++) assert_text(wire_get("http", "/one")->body.p, "two");
+    assert_text(wire_get("http", "/two")->body.p, "one");
+    cr_assert_eq(sessions_when(5), sessions);
 }
 
 /* --- 95% --- */
