@@ -177,6 +177,8 @@ static void half(visit_t *v)
     if (!visit_frames_preface(v, STR("")) || !(id = visit_frames_await_head(v))) return;
     visit_frames_fields(v, 0, id, ":status: 200\ncontent-type: application/grpc\n");
     visit_frames_put(v, FRAME_DATA, 0, id, str_make("\0\0\0\0\1a", 6));
+    visit_shut(v); /* an end, and no reset for what was not read */
+    visit_await_left(v);
 }
 
 E2E(grpc, an_origin_that_dies_midway_is_a_reset_stream)
