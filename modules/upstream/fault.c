@@ -26,14 +26,16 @@ static const char *const texts[] = {
     [FAULT_INVALID] = "it answers with no valid HTTP",
     [FAULT_HEADER] = "a header field is not as it should be",
     [FAULT_BODY] = "the body is not as it should be",
+    [FAULT_NOT_SERVING] = "it says that it does not serve",
 };
 
 const char *fault_text(fault_t f, char out[FAULT_TEXT])
 {
     unsigned kind = f >> 16, detail = f & 0xffff;
-    const char *text = kind <= FAULT_BODY && texts[kind] ? texts[kind] : "?";
+    const char *text = kind <= FAULT_NOT_SERVING && texts[kind] ? texts[kind] : "?";
     if (kind == FAULT_ERRNO) snprintf(out, FAULT_TEXT, "%u: %s", detail, strerror((int)detail));
     else if (kind == FAULT_STATUS) snprintf(out, FAULT_TEXT, "it answers %u", detail);
+    else if (kind == FAULT_GRPC) snprintf(out, FAULT_TEXT, "its gRPC status is %u", detail);
     else snprintf(out, FAULT_TEXT, "%s", text);
     return out;
 }

@@ -15,9 +15,11 @@ enum fault_kind {
     FAULT_TIMEOUT,
     FAULT_TLS,
     FAULT_CLOSED,  /* it closed the connection */
-    FAULT_INVALID, /* no HTTP */
+    FAULT_INVALID, /* no HTTP, or no gRPC */
     FAULT_STATUS,  /* detail: the status */
     FAULT_HEADER, FAULT_BODY, /* not as it should be */
+    FAULT_GRPC,    /* detail: grpc-status */
+    FAULT_NOT_SERVING,
 };
 
 static inline fault_t fault_make(enum fault_kind kind, unsigned detail)

@@ -127,7 +127,7 @@ static void start(guard_t *guard, upstream_peer_t *peer)
 
 /* --- all of a group --- */
 
-/* The first checks come at once, the next ones spread over the interval: servers have their turns. */
+/* The first checks come at once, the next ones spread over the interval: servers take turns. */
 static uint64_t next_check(guard_t *guard, bool is_first)
 {
     const health_t *h = guard->h;

@@ -1,11 +1,12 @@
 #include "modules/upstream/health_conf.h"
 
 #include "http/http.h"
+#include "modules/upstream/probe_grpc.h"
 
 /* --- health_check --- */
 
 static const char parameters[] = "uri= interval= jitter= fails= passes= match= port= timeout= "
-                                 "type=tcp mandatory";
+                                 "type=tcp type=grpc grpc_service= grpc_status= mandatory";
 
 static bool set_uri(conf_t *cf, const tree_node_t *node, unsigned word, str_t value, health_t *h)
 {
@@ -19,9 +20,19 @@ static bool set_uri(conf_t *cf, const tree_node_t *node, unsigned word, str_t va
 static bool set_type(conf_t *cf, const tree_node_t *node, unsigned word, str_t value, health_t *h)
 {
     h->tcp = str_eq(value, STR("tcp"));
-    return h->tcp || str_eq(value, STR("http")) ||
-           conf_error(cf, node, word, "type=http, type=tcp", "invalid type \"" STR_FMT "\"",
-                      STR_ARG(value));
+    h->grpc = str_eq(value, STR("grpc"));
+    return h->tcp || h->grpc || str_eq(value, STR("http")) ||
+           conf_error(cf, node, word, "type=http, type=tcp, type=grpc",
+                      "invalid type \"" STR_FMT "\"", STR_ARG(value));
+}
+
+static bool set_service(conf_t *cf, const tree_node_t *node, unsigned word, str_t value,
+                        health_t *h)
+{
+    h->service = value;
+    return value.n <= PROBE_GRPC_SERVICE_MAX ||
+           conf_error(cf, node, word, NULL, "the name has more than %d bytes",
+                      PROBE_GRPC_SERVICE_MAX);
 }
 
 static bool set_word(conf_t *cf, const tree_node_t *node, unsigned word, health_t *h)
@@ -42,7 +53,7 @@ static bool set_time(conf_t *cf, const tree_node_t *node, unsigned word, str_t v
 
 static bool set_parameter(conf_t *cf, const tree_node_t *node, unsigned word, health_t *h)
 {
-    enum { COUNT_MOST = 1000000, PORT_MOST = 65535 };
+    enum { COUNT_MOST = 1000000, PORT_MOST = 65535, GRPC_MOST = 65535 };
     str_t text = node->words[word].text, value;
     if (value_keyed(text, "uri", &value)) return set_uri(cf, node, word, value, h);
     if (value_keyed(text, "interval", &value)) return set_time(cf, node, word, value, &h->interval);
@@ -55,6 +66,9 @@ static bool set_parameter(conf_t *cf, const tree_node_t *node, unsigned word, he
     if (value_keyed(text, "port", &value))
         return conf_number(cf, node, word, value, 1, PORT_MOST, &h->port);
     if (value_keyed(text, "type", &value)) return set_type(cf, node, word, value, h);
+    if (value_keyed(text, "grpc_service", &value)) return set_service(cf, node, word, value, h);
+    if (value_keyed(text, "grpc_status", &value))
+        return conf_number(cf, node, word, value, 1, GRPC_MOST, &h->grpc_status);
     if (!value_keyed(text, "match", &value)) return set_word(cf, node, word, h);
     h->match_name = value;
     return true;
@@ -103,11 +117,18 @@ bool health_conf_begin(conf_t *cf, const tree_node_t *http)
     return true;
 }
 
+/* Which of the two leads somewhere. */
+static const proxy_conf_t *proxy_of(const proxy_conf_t *proxy, const proxy_conf_t *grpc)
+{
+    return proxy->pass || !grpc->pass ? proxy : grpc;
+}
+
 bool health_conf_check(conf_t *cf, void *conf)
 {
     health_conf_t *c = conf;
     if (c->check && cf->scope->context != CONF_UPSTREAM)
-        c->check->proxy = conf_get(cf->scope, &proxy_module);
+        c->check->proxy = proxy_of(conf_get(cf->scope, &proxy_module),
+                                   conf_get(cf->scope, &grpc_module));
     return true;
 }
 
@@ -116,7 +137,7 @@ static const proxy_conf_t *find_proxy(conf_t *cf, const upstream_t *g)
 {
     VEC_EACH(void **, it, http_scopes_read(cf))
     {
-        const proxy_conf_t *c = (*it)[proxy_index];
+        const proxy_conf_t *c = proxy_of((*it)[proxy_index], (*it)[grpc_index]);
         if (!c->pass || !text_is_constant(&c->pass->text)) continue;
         proxy_target_bind(cf, c->pass);
         if (c->pass->target.group == g) return c;
@@ -139,7 +160,7 @@ static bool find_group(conf_t *cf, health_t *h)
         h->group = pass->target.group;
     }
     return (h->group && h->group->node) ||
-           conf_error(cf, h->node, 0, "let proxy_pass name an upstream block",
+           conf_error(cf, h->node, 0, "let proxy_pass or grpc_pass name an upstream block",
                       "\"health_check\" needs a proxy_pass to a group");
 }
 
@@ -154,9 +175,14 @@ static str_t make_request(pool_t *pool, const health_t *h)
         VEC_EACH(const proxy_part_t, part, &proxy->fields.parts)
             if (!part->value) fields = pool_concat(pool, fields, part->literal);
     }
-    return pool_printf(pool, "GET " STR_FMT " HTTP/1.1\r\nHost: " STR_FMT "\r\n" STR_FMT
-                       "Connection: close\r\n\r\n", STR_ARG(h->uri), STR_ARG(host),
-                       STR_ARG(fields));
+    str_t head = pool_printf(pool, "Host: " STR_FMT "\r\n" STR_FMT, STR_ARG(host),
+                             STR_ARG(fields));
+    if (h->grpc)
+        return pool_printf(pool, "POST /grpc.health.v1.Health/Check HTTP/1.1\r\n" STR_FMT
+                           "Content-Type: application/grpc\r\nTE: trailers\r\n\r\n",
+                           STR_ARG(head));
+    return pool_printf(pool, "GET " STR_FMT " HTTP/1.1\r\n" STR_FMT "%s\r\n", STR_ARG(h->uri),
+                       STR_ARG(head), h->http2 ? "" : "Connection: close\r\n");
 }
 
 /* One per group, for all of its servers. */
@@ -171,7 +197,9 @@ static void join_group(conf_t *cf, health_t *h)
     }
     policy->checked = true;
     policy->mandatory = h->mandatory;
+    h->http2 = h->grpc || (h->proxy && h->proxy->http_version == PROXY_HTTP_2);
     h->request = make_request(cf->pool, h);
+    if (h->grpc) h->body = probe_grpc_body(cf->pool, h->service);
 }
 
 static bool finish(conf_t *cf, health_t *h, const health_all_t *all)
@@ -179,6 +207,8 @@ static bool finish(conf_t *cf, health_t *h, const health_all_t *all)
     if (!find_group(cf, h)) return false;
     join_group(cf, h);
     h->match = h->match_name.p ? find_match(all, h->match_name) : NULL;
+    if (h->match_name.p && (h->grpc || h->tcp))
+        return conf_error(cf, h->node, 0, "leave out match", "match= is for type=http");
     if (h->match_name.p && !h->match)
         return conf_error(cf, h->node, 0, "define it: match NAME { status 200-399; }",
                           "unknown match \"" STR_FMT "\"", STR_ARG(h->match_name));
@@ -200,7 +230,7 @@ const conf_row_t health_conf_rows[] = {
                 CONF_FIELD(CONF, check, health_t *), NULL,
                 "asks the group's servers themselves whether they are well: [uri=/] [interval=5s] "
                 "[jitter=0] [fails=1] [passes=1] [match=NAME] [port=N] [timeout=5s] [type=tcp] "
-                "[mandatory]"),
+                "[type=grpc [grpc_service=NAME] [grpc_status=N]] [mandatory]"),
     CONF_CUSTOM("match", CONF_HTTP, CONF_BLOCK | CONF_RAW | CONF_MANY, 1, 1, set_match,
                 CONF_NO_FIELD, NULL,
                 "what answers to health_check must be like: match NAME { status 200-399; header "

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/e2e/certify.h"
 #include "tests/e2e/origin.h"
@@ -297,6 +298,60 @@ E2E(health, checks_come_as_requests_do)
     cr_assert(EVENTUALLY(strstr(file_read(file_path("seen.log")), "/health origin.test")));
     cr_assert_eq(subject_log_count("of \"u\" is unhealthy"), 0);
     assert_text(wire_get("http", "/")->body.p, "served");
+}
+
+/* nginx speaks nothing but HTTP/2 there. */
+E2E(health, checks_speak_http_2_where_requests_do)
+{
+    peer_nginx("nginx", "log_format l '$server_protocol $request_uri $host';"
+                        "server { access_log @dir@/seen.log l; listen 127.0.0.1:@nginx@ http2;"
+                        " location / { return 200 'all is ok'; } }");
+    subject_http("", "match good { status 200; body ~ ok; }"
+                     "upstream u { server 127.0.0.1:@nginx@; health_check uri=/health match=good"
+                     " interval=50ms; }"
+                     "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u;"
+                     " proxy_http_version 2; } }");
+    cr_assert(EVENTUALLY(strstr(file_read(file_path("seen.log")), "HTTP/2.0 /health u")));
+    pause_ms(150);
+    cr_assert_eq(subject_log_count("is unhealthy"), 0);
+    assert_text(wire_get("http", "/")->body.p, "all is ok");
+}
+
+/* Python's own gRPC. It says that it serves as long as there is no file "ill". */
+static const char grpc_server[] =
+    "import grpc, os\n"
+    "from concurrent import futures\n"
+    "def check(r, c):\n"
+    "    if r == b'\\x0a\\x03gon': c.abort(grpc.StatusCode.NOT_FOUND, 'no such')\n"
+    "    return b'\\x08\\x02' if os.path.exists('@dir@/ill') else b'\\x08\\x01'\n"
+    "class H(grpc.GenericRpcHandler):\n"
+    "    def service(self, d):\n"
+    "        return {'/grpc.health.v1.Health/Check':\n"
+    "            grpc.unary_unary_rpc_method_handler(check)}.get(d.method)\n"
+    "s = grpc.server(futures.ThreadPoolExecutor(4), options=[('grpc.so_reuseport', 0)])\n"
+    "if '%s': s.add_generic_rpc_handlers((H(),))\n"
+    "s.add_insecure_port('127.0.0.1:@%s@')\n"
+    "s.start()\n"
+    "s.wait_for_termination()\n";
+
+E2E(health, grpc_servers_are_asked_in_their_own_protocol)
+{
+    peer_python_script("grpc", text(grpc_server, "yes", "grpc"));
+    peer_python_script("bare", text(grpc_server, "", "bare"));
+    subject_http("", "upstream u { server 127.0.0.1:@grpc@; health_check type=grpc interval=50ms; }"
+                     "upstream gone { server 127.0.0.1:@grpc@; health_check type=grpc"
+                     " grpc_service=gon; }"
+                     "upstream bare { server 127.0.0.1:@bare@; health_check type=grpc; }"
+                     "upstream well { server 127.0.0.1:@bare@; health_check type=grpc"
+                     " grpc_status=12; }"
+                     "server { listen 127.0.0.1:@http@; location / { grpc_pass grpc://u; } }");
+    subject_log_await("of \"gone\" is unhealthy: its gRPC status is 5");
+    subject_log_await("of \"bare\" is unhealthy: its gRPC status is 12");
+    file_write("ill", "");
+    subject_log_await("of \"u\" is unhealthy: it says that it does not serve");
+    unlink(file_path("ill"));
+    subject_log_await("of \"u\" is healthy again");
+    cr_assert_eq(subject_log_count("of \"well\" is unhealthy"), 0);
 }
 
 /* Both die, and one comes back. */

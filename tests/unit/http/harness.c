@@ -9,11 +9,13 @@
 extern const module_t http_module, rewrite_module, map_module, split_clients_module, geo_module;
 extern const module_t access_module, auth_basic_module, realip_module;
 extern const module_t proxy_module, proxy_ssl_module, upstream_module, health_module;
+extern const module_t grpc_module, grpc_ssl_module;
 
 static const module_t *const list[] = {&http_module, &rewrite_module, &map_module,
                                        &split_clients_module, &geo_module, &access_module,
                                        &auth_basic_module, &realip_module, &proxy_module,
-                                       &proxy_ssl_module, &upstream_module, &health_module, NULL};
+                                       &proxy_ssl_module, &upstream_module, &health_module,
+                                       &grpc_module, &grpc_ssl_module, NULL};
 
 static harness_t *of(const request_t *r)
 {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "modules/upstream/probe_grpc.h"
 #include "tests/unit/http/harness.h"
 
 static harness_t *h;
@@ -84,6 +85,8 @@ Test(health, says_what_is_wrong)
         {GROUP("health_check type=udp;"), "invalid type"},
         {GROUP("health_check often;"), "invalid parameter"},
         {GROUP("health_check match=none;"), "unknown match \"none\""},
+        {"match a { }" GROUP("health_check type=tcp match=a;"), "match= is for type=http"},
+        {GROUP("health_check type=grpc grpc_status=0;"), "must be"},
         {"server { listen 80; location / { health_check; } }", "needs a proxy_pass to a group"},
         {"server { listen 80; location / { health_check; proxy_pass http://10.0.0.1; } }",
          "needs a proxy_pass to a group"},
@@ -160,6 +163,42 @@ Test(health, matches_bodies)
     cr_expect_neq(health_match_body(b, STR("all is lost")), 0);
     cr_expect_eq(health_match_body(b, STR("all is ok")), 0);
     cr_expect_eq(health_match_body(NULL, STR("")), 0);
+}
+
+/* --- gRPC --- */
+
+/* The frame that the specification of gRPC over HTTP/2 gives, and the message of health.proto. */
+Test(health, asks_as_grpc_does)
+{
+    pool_t *pool = pool_create();
+    cr_expect(str_eq(probe_grpc_body(pool, STR("")), str_make("\0\0\0\0\0", 5)));
+    cr_expect(str_eq(probe_grpc_body(pool, STR("abc")), str_make("\0\0\0\0\5\x0a\3abc", 10)));
+    pool_destroy(pool);
+}
+
+static fault_t judged(const char *grpc_status, const char *body, size_t n, unsigned accepted)
+{
+    pool_t *pool = pool_create();
+    client_t c = {.head.status = 200};
+    header_list_init(&c.trailers, pool);
+    header_list_init(&c.head.headers, pool);
+    if (grpc_status) header_add(&c.trailers, STR("grpc-status"), str_of(grpc_status));
+    fault_t fault = probe_grpc_judge(&c, str_make(body, n), accepted);
+    pool_destroy(pool);
+    return fault;
+}
+
+Test(health, judges_as_grpc_does)
+{
+    static const char serving[] = "\0\0\0\0\2\x08\1";
+    cr_expect_eq(judged("0", serving, 7, 0), 0);
+    cr_expect_eq(judged("0", "\0\0\0\0\2\x08\2", 7, 0), fault_make(FAULT_NOT_SERVING, 0));
+    cr_expect_eq(judged("0", "\0\0\0\0\0", 5, 0), fault_make(FAULT_NOT_SERVING, 0));
+    cr_expect_eq(judged("0", "\0", 1, 0), fault_make(FAULT_NOT_SERVING, 0));
+    cr_expect_eq(judged("12", "", 0, 0), fault_make(FAULT_GRPC, 12));
+    cr_expect_eq(judged("12", "", 0, 12), 0);
+    cr_expect_eq(judged(NULL, serving, 7, 0), fault_make(FAULT_INVALID, 0));
+    cr_expect_eq(judged("x", serving, 7, 0), fault_make(FAULT_INVALID, 0));
 }
 
 Test(health, names_faults)
