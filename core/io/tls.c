@@ -27,6 +27,8 @@ typedef struct tls {
     SSL *ssl;
     stream_t *stream;
     buf_t *read;     /* of a server: what was read before it was known to be TLS; NULL: none */
+    buf_t *early;    /* of a server: plain text that came with the first message; NULL: none */
+    bool hasty;      /* more of it may come: it is read by a call of its own */
     buf_t *out;      /* records on their way to the kernel; NULL: none */
     size_t accepted; /* plain text in `out` that its writer was told to offer again */
     unsigned eager;  /* small records that are still to be sent */
@@ -149,6 +151,29 @@ static int failed(tls_t *t, int r)
 
 /* --- the stream's operations --- */
 
+static int take_early(tls_t *t, char *p, size_t n, size_t *got)
+{
+    *got = buf_used(t->early) < n ? buf_used(t->early) : n;
+    memcpy(p, t->early->pos, *got);
+    t->early->pos += *got;
+    if (buf_used(t->early)) return 1;
+    buf_return(t->early);
+    t->early = NULL;
+    return 1;
+}
+
+/* Plain text by whichever call gives it at present; as SSL_read_ex. */
+static int read_plain(tls_t *t, char *p, size_t n, size_t *got)
+{
+    if (t->early) return take_early(t, p, n, got);
+    if (t->hasty) {
+        int r = SSL_read_early_data(t->ssl, p, n, got);
+        if (r != SSL_READ_EARLY_DATA_FINISH) return r == SSL_READ_EARLY_DATA_SUCCESS;
+        t->hasty = false; /* the rest of the handshake is read with what follows */
+    }
+    return SSL_read_ex(t->ssl, p, n, got);
+}
+
 static ssize_t tls_read(stream_t *s, void *p, size_t n)
 {
     tls_t *t = s->transport;
@@ -157,7 +182,7 @@ static ssize_t tls_read(stream_t *s, void *p, size_t n)
     if (r) return r;
     ERR_clear_error();
     do {
-        r = SSL_read_ex(t->ssl, (char *)p + total, n - total, &got);
+        r = read_plain(t, (char *)p + total, n - total, &got);
         if (r > 0) total += got;
     } while (r > 0 && total < n && SSL_has_pending(t->ssl));
     if (r <= 0) r = failed(t, r);
@@ -217,6 +242,13 @@ static size_t size_of(const struct iovec *iov, int n)
     return size;
 }
 
+/* A server may answer early data before the handshake is over. */
+static int write_plain(tls_t *t, str_t text, size_t *put)
+{
+    return SSL_is_init_finished(t->ssl) ? SSL_write_ex(t->ssl, text.p, text.n, put)
+                                        : SSL_write_early_data(t->ssl, text.p, text.n, put);
+}
+
 /* As many records as a batch has; the plain text in them, or an error. */
 static ssize_t encrypt(tls_t *t, const struct iovec *iov, int n)
 {
@@ -227,7 +259,7 @@ static ssize_t encrypt(tls_t *t, const struct iovec *iov, int n)
     while (total < BATCH) {
         str_t record = next_record(iov, n, total, record_size(t), scratch);
         if (record.n == 0) break;
-        int r = SSL_write_ex(t->ssl, record.p, record.n, &put);
+        int r = write_plain(t, record, &put);
         if (r <= 0) {
             r = failed(t, r);
             return t->error = r == -EAGAIN || r == 0 ? -EPIPE : r;
@@ -271,7 +303,7 @@ static ssize_t tls_sendfile(stream_t *s, int fd, off_t *at, size_t n)
 static bool tls_pending(const stream_t *s)
 {
     const tls_t *t = s->transport;
-    return t->error || t->read || SSL_has_pending(t->ssl) ||
+    return t->error || t->read || t->early || SSL_has_pending(t->ssl) ||
            SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN; /* read with the data */
 }
 
@@ -297,6 +329,7 @@ static void tls_close(stream_t *s, bool reset)
     if (!reset) say_goodbye(t);
     SSL_free(t->ssl);
     buf_return(t->read);
+    buf_return(t->early);
     buf_return(t->out);
     free(t);
     s->transport = NULL;
@@ -366,13 +399,29 @@ static int explain(tls_t *t, int err, tls_failure_t *why)
     return err;
 }
 
+/* As SSL_do_handshake; early data counts as its end: the rest comes with what is read. */
+static int shake_once(tls_t *t)
+{
+    size_t got = 0;
+    if (!t->hasty) return SSL_do_handshake(t->ssl);
+    t->early = buf_take(RECORD);
+    int r = SSL_read_early_data(t->ssl, t->early->last, buf_room(t->early), &got);
+    t->early->last += got;
+    if (got == 0) {
+        buf_return(t->early);
+        t->early = NULL;
+    }
+    t->hasty = r != SSL_READ_EARLY_DATA_FINISH;
+    return t->hasty ? r == SSL_READ_EARLY_DATA_SUCCESS : SSL_do_handshake(t->ssl);
+}
+
 static int shake_hands(tls_t *t, uint64_t timeout_ms, tls_failure_t *why)
 {
     uint64_t until = clock_ms() + timeout_ms;
     *why = (tls_failure_t){.verify = 0};
     for (;;) {
         ERR_clear_error();
-        int r = SSL_do_handshake(t->ssl), err = 0;
+        int r = shake_once(t), err = 0;
         bool over = r == 1;
         if (!over && (err = failed(t, r)) != -EAGAIN)
             return explain(t, err ? err : -ENODATA, why); /* 0: it said goodbye */
@@ -446,6 +495,7 @@ int tls_accept(stream_t *s, SSL_CTX *ctx, buf_t *read, uint64_t timeout_ms, tls_
     if (read && buf_used(read)) t->read = read;
     else buf_return(read);
     SSL_set_accept_state(t->ssl);
+    t->hasty = SSL_get_max_early_data(t->ssl) > 0;
     return shake_hands(t, timeout_ms, why);
 }
 

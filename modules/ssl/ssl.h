@@ -60,7 +60,7 @@ typedef struct ssl_conf {
     msec_t cache_valid;
     bool stapling;
     ssl_file_t staple;
-    bool server_order, reject, watch;
+    bool server_order, reject, watch, early;
     ssl_store_t *store; /* of the http block */
     ssl_made_t *made;
 } ssl_conf_t;

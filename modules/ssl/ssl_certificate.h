@@ -44,6 +44,7 @@ typedef struct ssl_store {
     hash_map_t known; /* by both paths */
     VEC(ssl_certificate_t *) all;
     zone_t *ring; /* of ticket keys */
+    zone_t *strikes; /* of ssl_early.c; NULL: nobody takes early data */
     zone_t *asked; /* of ssl_watch.c: how often it was asked to look */
     uint32_t answered;
     str_t directory; /* what paths are relative to */

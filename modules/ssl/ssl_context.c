@@ -3,6 +3,7 @@
 #include "core/io/tls.h"
 #include "core/io/tls_ctx.h"
 #include "modules/ssl/ssl_dynamic.h"
+#include "modules/ssl/ssl_early.h"
 #include "modules/ssl/ssl_hello.h"
 #include "modules/ssl/ssl_session.h"
 #include "modules/ssl/ssl_stapling.h"
@@ -120,7 +121,7 @@ static bool make(conf_t *cf, const ssl_conf_t *c)
     ssl_hello_watch(ctx);
     ssl_dynamic_watch(ctx);
     return show_certificates(cf, c) && set_algorithms(cf, c) && ssl_verify_prepare(cf, c) &&
-           ssl_stapling_prepare(cf, c) && tell_sessions_apart(cf, c) &&
+           ssl_stapling_prepare(cf, c) && ssl_early_prepare(cf, c) && tell_sessions_apart(cf, c) &&
            ssl_session_prepare(cf, c) && run_commands(cf, c);
 }
 
@@ -143,6 +144,7 @@ bool ssl_context_adopt(SSL *ssl, const ssl_conf_t *c)
     SSL_set_options(ssl, SSL_CTX_get_options(ctx));
     SSL_set_verify(ssl, SSL_CTX_get_verify_mode(ctx), SSL_CTX_get_verify_callback(ctx));
     SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(ctx));
+    ssl_early_adopt(ssl, c);
     return SSL_set_session_id_context(ssl, c->made->rules, sizeof(c->made->rules)) &&
            SSL_set_min_proto_version(ssl, (int)SSL_CTX_get_min_proto_version(ctx)) &&
            SSL_set_max_proto_version(ssl, (int)SSL_CTX_get_max_proto_version(ctx)) &&

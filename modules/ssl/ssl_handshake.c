@@ -4,6 +4,7 @@
 
 #include "core/base/clock.h"
 #include "core/io/tls.h"
+#include "modules/ssl/ssl_early.h"
 #include "modules/ssl/ssl_gate.h"
 #include "modules/ssl/ssl_hello.h"
 #include "modules/ssl/ssl_verify.h"
@@ -64,7 +65,10 @@ bool ssl_handshake(conn_t *c)
 verdict_t ssl_handshake_check(request_t *r)
 {
     if (!conn_site(r->conn)->ssl) return VERDICT(NEXT);
-    if (r->conn->secure) return ssl_verify_check(r);
+    if (r->conn->secure) {
+        verdict_t v = ssl_verify_check(r);
+        return v.kind == VERDICT_NEXT ? ssl_early_check(r, tls_ssl(&r->conn->stream)) : v;
+    }
     r->reply.close = true;
     return verdict_refuse(STATUS_PLAIN_HTTP, LOG_INFO,
                           "client sent plain HTTP request to HTTPS port");

@@ -210,6 +210,8 @@ static const conf_row_t rows[] = {
     FILE_ROW("ssl_trusted_certificate", trusted,
              "a file of certificates that are trusted without telling clients"),
     FILE_ROW("ssl_crl", revoked, "a file of lists of revoked certificates of clients"),
+    CONF_FLAG("ssl_early_data", BOTH, CONF, early, "off",
+              "whether safe requests are taken with a returning client's first message (TLS 1.3)"),
     CONF_FLAG("ssl_stapling", BOTH, CONF, stapling, "off",
               "whether the certificate's status is shown with it, from ssl_stapling_file"),
     FILE_ROW("ssl_stapling_file", staple,

@@ -5,11 +5,13 @@
 #include <openssl/rand.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/shared/shm.h"
 
 struct ssl_ticket_ring {
     shm_lock_t lock;
     uint64_t period, since; /* seconds: how long a key seals, and since when the present one does */
+    uint64_t made_ms;
     bool made, before_made;
     ssl_ticket_key_t now, before;
 };
@@ -18,9 +20,14 @@ void *ssl_ticket_ring_init(slab_t *slab, void *arg)
 {
     ssl_ticket_ring_t *ring = slab_alloc(slab, sizeof(*ring));
     if (!ring) return NULL;
-    *ring = (ssl_ticket_ring_t){.period = *(const uint64_t *)arg};
+    *ring = (ssl_ticket_ring_t){.period = *(const uint64_t *)arg, .made_ms = clock_ms()};
     shm_lock_init(&ring->lock);
     return ring;
+}
+
+uint64_t ssl_ticket_ring_made(const ssl_ticket_ring_t *ring)
+{
+    return ring->made_ms;
 }
 
 /* Keys that somebody was killed at are forgotten. */

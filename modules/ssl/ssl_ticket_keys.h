@@ -29,6 +29,9 @@ typedef struct ssl_ticket_ring ssl_ticket_ring_t;
 /* zone_t.init; arg: how many seconds a key seals (uint64_t). */
 void *ssl_ticket_ring_init(slab_t *slab, void *arg);
 
+/* When it was made (clock_ms): nothing was sealed with its keys before. */
+uint64_t ssl_ticket_ring_made(const ssl_ticket_ring_t *ring);
+
 /* The key to seal with. False: no random numbers. */
 bool ssl_ticket_ring_seal(ssl_ticket_ring_t *ring, uint64_t now, ssl_ticket_key_t *out);
 

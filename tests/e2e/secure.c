@@ -83,7 +83,11 @@ secure_t *secure_open(const secure_how_t *how)
     if (how->before)
         cr_assert(write(s->fd, how->before, strlen(how->before)) == (ssize_t)strlen(how->before));
     ERR_clear_error();
-    if (SSL_connect(s->ssl) != 1) s->failed = reason();
+    size_t put;
+    if (how->early && !SSL_write_early_data(s->ssl, how->early, strlen(how->early), &put))
+        s->failed = reason();
+    else if (SSL_connect(s->ssl) != 1)
+        s->failed = reason();
     return s;
 }
 
@@ -109,7 +113,7 @@ const char *secure_ask(secure_t *s, const char *request)
     char *in = pool_zalloc(harness_pool, ROOM), *end_of_head = NULL;
     size_t n = 0, whole = ROOM;
     ERR_clear_error();
-    if (SSL_write(s->ssl, request, (int)strlen(request)) <= 0) return s->failed = reason(), NULL;
+    if (*request && SSL_write(s->ssl, request, (int)strlen(request)) <= 0) return s->failed = reason(), NULL;
     while (n < whole && n < ROOM - 1) {
         int got = SSL_read(s->ssl, in + n, (int)(ROOM - 1 - n));
         if (got <= 0) return s->failed = reason(), NULL;

@@ -23,6 +23,7 @@ typedef struct secure_how {
     const char *certificate; /* shown: NAME.pem and NAME.key; NULL: none */
     const char *before;      /* sent before the handshake */
     SSL_SESSION *session;    /* offered; NULL: none */
+    const char *early;       /* sent as early data; NULL: nothing */
     int (*status)(SSL *ssl, void *arg); /* asks for the certificate's status and is called with it */
     void *status_arg;
 } secure_how_t;
@@ -38,7 +39,7 @@ typedef struct secure {
 secure_t *secure_open(const secure_how_t *how);
 void secure_close(secure_t *s);
 
-/* Sends it and reads a reply with Content-Length: its body. NULL: the connection broke. */
+/* Sends it (if it is not empty) and reads a reply with Content-Length: its body. NULL: the connection broke. */
 const char *secure_ask(secure_t *s, const char *request);
 
 /* A GET on a connection of its own, which must succeed: the body. */
