@@ -40,9 +40,10 @@ upstream_t *upstream_single(pool_t *pool, str_t name, str_t host, uint16_t port,
     return g;
 }
 
+/* One with a state file may begin without any: they are added while it serves. */
 static bool check_servers(conf_t *cf, const tree_node_t *node, const upstream_t *g)
 {
-    bool primary = false;
+    bool primary = g->state.n;
     VEC_EACH(upstream_server_t, s, &g->servers) primary |= !s->backup;
     if (primary) return true;
     return conf_error(cf, node, 0, "add a server", "no servers are inside upstream");
@@ -134,6 +135,7 @@ upstream_t *upstream_group_new(conf_t *cf, const tree_node_t *node, const upstre
     g->keepalive = c->keepalive;
     g->policy = c->policy;
     list_init(&g->waiting);
+    g->state = c->state;
     set_servers(g, c);
     if (!check_servers(cf, node, g)) return NULL;
     note_servers(g);

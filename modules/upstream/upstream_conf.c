@@ -181,7 +181,6 @@ static bool set_upstream(conf_t *cf, const conf_row_t *row, void *conf, const tr
     upstream_t *g = upstream_group_new(cf, node, conf_get(scope, &upstream_module));
     if (!g) return false;
     g->http = http_conf(scope->structs);
-    g->state = ((const upstream_conf_t *)conf_get(scope, &upstream_module))->state;
     if (g->state.n) state_file_read(cf, node, g);
     *VEC_PUSH(cf->pool, &groups->all) = g;
     if (!hash_map_set(&groups->by_name, pool_lower(cf->pool, g->name), g)) return true;

@@ -197,6 +197,21 @@ E2E(upstream_ctl, the_state_file_keeps_changes_over_a_restart)
     cr_assert(!strstr(file_read("state/app.conf"), ":"), "%s", file_read("state/app.conf"));
 }
 
+E2E(upstream_ctl, a_group_may_begin_with_its_state_file_alone)
+{
+    static const char empty[] = "upstream app { state state/app.conf; } " SERVER;
+    start_origins();
+    subject_http("worker_processes 2;", empty);
+    cr_assert_eq(wire_get("http", "/")->status, 502);
+    tell("add 127.0.0.1:@a@");
+    cr_assert_eq(ask(10).a, 10);
+    cr_assert_eq(subject_stop(SIGQUIT), 0);
+    subject_http("worker_processes 2;", empty);
+    cr_assert_eq(ask(10).a, 10);
+    tell("remove 127.0.0.1:@a@");
+    cr_assert_eq(wire_get("http", "/")->status, 502);
+}
+
 E2E(upstream_ctl, a_broken_state_file_is_told_and_not_fatal)
 {
     start_origins();

@@ -138,3 +138,53 @@ Test(peers, a_slot_held_by_the_dead_alone_is_free)
     }
     cr_expect_neq(peers_enter(&p, pool, STR("x"), weight(1)).slot, PEER_OWN);
 }
+
+/* --- tallies --- */
+
+static void count_one(const peer_place_t *place)
+{
+    upstream_attempt_t attempt = {.status = 200, .header_us = 1000, .received = 7};
+    tally_note(place->tally, &attempt);
+}
+
+Test(peers, tallies_of_all_workers_add_up_and_outlive_them)
+{
+    peers_t p = join();
+    peer_place_t a = peers_enter(&p, pool, STR("a"), weight(1));
+    count_one(&a);
+    p = join(); /* the next worker with this row */
+    a = peers_enter(&p, pool, STR("a"), weight(1));
+    count_one(&a);
+    tally_sum_t sum = peers_tally(&p, &a);
+    cr_expect_eq(sum.responses[1], 2);
+    cr_expect_eq(sum.received, 14);
+}
+
+Test(peers, who_gets_a_slot_begins_with_nothing)
+{
+    static const char *const names[] = {"b", "c", "d", "e"};
+    peers_t p = join();
+    peer_place_t a = peers_enter(&p, pool, STR("a"), weight(1)), it = a;
+    count_one(&a);
+    peers_note_error(a.state, 111, "connect() failed");
+    cr_expect_str_eq(a.state->error, "connect() failed (111: Connection refused)");
+    peers_leave(&p, &a);
+    for (unsigned i = 0; i < 4; i++) it = peers_enter(&p, pool, str_of(names[i]), weight(1));
+    cr_assert_eq(it.slot, a.slot);
+    cr_expect(it.fresh);
+    cr_expect_eq(peers_tally(&p, &it).responses[1], 0);
+    cr_expect_str_eq(it.state->error, "");
+}
+
+Test(peers, an_error_of_any_length_has_an_end)
+{
+    char text[300];
+    peers_t p = join();
+    peer_place_t a = peers_enter(&p, pool, STR("a"), weight(1));
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    peers_note_error(a.state, 0, text);
+    cr_expect_eq(strlen(a.state->error), sizeof(a.state->error) - 1);
+    peers_note_error(a.state, 0, "short");
+    cr_expect_str_eq(a.state->error, "short");
+}
