@@ -1,4 +1,5 @@
-/* crc32c: the cyclic redundancy check of Castagnoli (RFC 3720 B.4), which processors compute. Pure. */
+/* crc32c: the cyclic redundancy check of Castagnoli (RFC 3720 B.4), which processors compute. Pure.
+   */
 #ifndef CORE_BASE_CRC32C_H
 #define CORE_BASE_CRC32C_H
 

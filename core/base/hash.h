@@ -42,7 +42,8 @@ void hash_map_init(hash_map_t *map, pool_t *pool);
 /* The value under key, or NULL. */
 void *hash_map_get(const hash_map_t *map, str_t key);
 
-/* Stores value (not NULL) under key. Returns the value that was there before (replaced), or NULL. */
+/* Stores value (not NULL) under key. Returns the value that was there before (replaced), or NULL.
+   */
 void *hash_map_set(hash_map_t *map, str_t key, void *value);
 
 #endif

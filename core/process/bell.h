@@ -1,11 +1,11 @@
 /*
  * bell: how one process of the family wakes the loop of another.
  *
- * The master makes a fixed number of bells before it forks; all processes inherit them. A worker hears
- * the bell of its row (rows that are BELLS apart share one, so a ring may be meant for another). When
- * a process has died the master rings all of them: whoever waits for something in shared memory looks
- * whether it was the dead one that he waits for. So a waiter puts itself down, looks, and suspends; a
- * ring tells it to look again. Nothing suspends.
+ * The master makes a fixed number of bells before it forks; all processes inherit them. A worker
+ * hears the bell of its row (rows that are BELLS apart share one, so a ring may be meant for
+ * another). When a process has died the master rings all of them: whoever waits for something in
+ * shared memory looks whether it was the dead one that he waits for. So a waiter puts itself down,
+ * looks, and suspends; a ring tells it to look again. Nothing suspends.
  */
 #ifndef CORE_PROCESS_BELL_H
 #define CORE_PROCESS_BELL_H
@@ -17,7 +17,8 @@
 
 enum { BELLS = 16 };
 
-/* In the master, once. False with errno. Where there are none, rings are heard in the same process. */
+/* In the master, once. False with errno. Where there are none, rings are heard in the same process.
+   */
 bool bell_make(void);
 
 /* The number of this process's bell, from 0. */

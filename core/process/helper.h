@@ -2,9 +2,9 @@
  * helper: processes beside the workers, with a loop but without connections, that a configuration
  * asks for (a cache's manager).
  *
- * Declared while a configuration is read. Each is forked with the workers of its generation, runs as
- * their user, is replaced when it dies, and leaves with them. With `master_process off` they run in
- * the one process there is. Nothing suspends.
+ * Declared while a configuration is read. Each is forked with the workers of its generation, runs
+ * as their user, is replaced when it dies, and leaves with them. With `master_process off` they run
+ * in the one process there is. Nothing suspends.
  */
 #ifndef CORE_PROCESS_HELPER_H
 #define CORE_PROCESS_HELPER_H

@@ -3,9 +3,9 @@
  *
  * A segment is mapped MAP_SHARED | MAP_ANONYMOUS by the master before it forks and is at the same
  * address in every process of the family, so pointers inside it may be stored in it. A process may
- * be killed at any instant, holding any lock: the next locker is told (SHM_LOCK_RECOVER) and repairs
- * or rebuilds what the lock guards. Nothing suspends; a lock is held for microseconds, never over
- * anything that can suspend.
+ * be killed at any instant, holding any lock: the next locker is told (SHM_LOCK_RECOVER) and
+ * repairs or rebuilds what the lock guards. Nothing suspends; a lock is held for microseconds,
+ * never over anything that can suspend.
  */
 #ifndef CORE_SHARED_SHM_H
 #define CORE_SHARED_SHM_H
@@ -37,7 +37,8 @@ void shm_unlock(shm_lock_t *lock);
 
 /* size bytes, zeroed, page-aligned; NULL with errno. Unmapped with shm_unmap. */
 void *shm_map(size_t size);
-/* The same in a memfd, so that parts of it can be sent as of a file: *fd is the caller's to close. */
+/* The same in a memfd, so that parts of it can be sent as of a file: *fd is the caller's to close.
+   */
 void *shm_map_file(size_t size, int *fd);
 
 void shm_unmap(void *p, size_t size);

@@ -1,10 +1,10 @@
 /*
  * store: what one proxy_cache_path keeps: responses under keys, for all workers.
  *
- * A response is stored under a key (the text of proxy_cache_key; "key" below) and, where responses of
- * that key vary, under a variant of it (the text of vary_key, to which a caller may add what else
- * tells representations apart, an encoding, say). What is stored of it is a head, which is opaque
- * here, and a body. The rooms below this one:
+ * A response is stored under a key (the text of proxy_cache_key; "key" below) and, where responses
+ * of that key vary, under a variant of it (the text of vary_key, to which a caller may add what
+ * else tells representations apart, an encoding, say). What is stored of it is a head, which is
+ * opaque here, and a body. The rooms below this one:
  *
  *     store_index   who is stored where, and who goes first: in the zone, read without a lock
  *     store_memory  bodies of hot objects in a memfd that all workers map
@@ -25,7 +25,7 @@
  *     case STORE_MISS: fetch:
  *     }
  *     switch (store_join(s, &key, variant, timeout, pool, &seen, &o, &fill)) {
- *     case STORE_FILLER:  fetch from the origin; end it with exactly one of the store_fill_ calls below
+ *     case STORE_FILLER:  fetch from the origin; end it with exactly one of the store_fill_ calls
  *     case STORE_FOLLOWS: somebody else fetches and the head is there: serve o as above, store_read
  *                         waits for what is not there yet
  *     case STORE_RETRY:   somebody else has fetched, or failed: goto again (bounded by the caller)
@@ -33,12 +33,12 @@
  *     case STORE_BUSY:    somebody else fetches, and the time to wait is over
  *     }
  *
- * Who owns what: a store_t is made with the configuration and lives as long; what workers share is in
- * its zones. A store_object_t is the caller's and holds a pin or a descriptor until store_close. A
- * store_fill_t is the store's own and may outlive the request that began it; it ends with
- * store_fill_commit, _refresh, _pass or _abandon. Nothing here fails a request: where there is no room,
- * no disk, no slot, the answer is MISS or ALONE, and it is logged once. A worker may be killed at any
- * instant. Only store_open, store_join and store_read suspend.
+ * Who owns what: a store_t is made with the configuration and lives as long; what workers share is
+ * in its zones. A store_object_t is the caller's and holds a pin or a descriptor until store_close.
+ * A store_fill_t is the store's own and may outlive the request that began it; it ends with
+ * store_fill_commit, _refresh, _pass or _abandon. Nothing here fails a request: where there is no
+ * room, no disk, no slot, the answer is MISS or ALONE, and it is logged once. A worker may be
+ * killed at any instant. Only store_open, store_join and store_read suspend.
  */
 #ifndef MODULES_CACHE_STORE_H
 #define MODULES_CACHE_STORE_H
@@ -106,24 +106,24 @@ str_t store_vary(store_t *s, const store_key_t *key);
 /*
  * Opens what is stored whole under key and variant ("" where nothing varies). Purged objects are a
  * MISS, softly purged ones are `stale`. The head lies in shared memory, which stays as it is until
- * store_close, or in the pool. May suspend: a large file of an earlier run is read once in full before
- * it is trusted.
+ * store_close, or in the pool. May suspend: a large file of an earlier run is read once in full
+ * before it is trusted.
  */
 store_found_t store_open(store_t *s, const store_key_t *key, str_t variant, pool_t *pool,
                          store_object_t *o);
 void store_close(store_object_t *o);
 
 /*
- * The body from `at` on, at most `most` bytes: a piece that is good until the next call or the close.
- * Its length; 0 at the end; -EIO when the filler has failed or the file is broken; -ETIMEDOUT, or the
- * reason of a cancellation. Waits (at most timeout_ms, UINT64_MAX: any time) only for a filler.
- * Small bodies in memory come as memory, all else as a piece of a descriptor.
+ * The body from `at` on, at most `most` bytes: a piece that is good until the next call or the
+ * close. Its length; 0 at the end; -EIO when the filler has failed or the file is broken;
+ * -ETIMEDOUT, or the reason of a cancellation. Waits (at most timeout_ms, UINT64_MAX: any time)
+ * only for a filler. Small bodies in memory come as memory, all else as a piece of a descriptor.
  */
 ssize_t store_read(store_object_t *o, uint64_t at, size_t most, uint64_t timeout_ms,
                    piece_t *piece);
 
-/* Counts a request for the key, and says how many there have been (this one included) while something
-   was known of it: proxy_cache_min_uses. 1 when there is no room to remember. */
+/* Counts a request for the key, and says how many there have been (this one included) while
+   something was known of it: proxy_cache_min_uses. 1 when there is no room to remember. */
 unsigned store_use(store_t *s, const store_key_t *key);
 
 /* --- fetching, one for all --- */
@@ -138,10 +138,10 @@ typedef enum store_turn {
 } store_turn_t;
 
 /*
- * Asks for the turn to fetch key and variant. There is one filler at a time over all workers; when it
- * dies with its process one of those who wait gets the turn. Those who wait are woken by events. seen:
- * what store_open made of it (it is closed by the caller, and stays as it was after the close): what is
- * stored has changed since: RETRY. Suspends.
+ * Asks for the turn to fetch key and variant. There is one filler at a time over all workers; when
+ * it dies with its process one of those who wait gets the turn. Those who wait are woken by events.
+ * seen: what store_open made of it (it is closed by the caller, and stays as it was after the
+ * close): what is stored has changed since: RETRY. Suspends.
  */
 store_turn_t store_join(store_t *s, const store_key_t *key, str_t variant, uint64_t timeout_ms,
                         pool_t *pool, const store_object_t *seen, store_object_t *o,
@@ -150,7 +150,7 @@ store_turn_t store_join(store_t *s, const store_key_t *key, str_t variant, uint6
 typedef struct store_response {
     str_t head;
     str_t vary;        /* vary_text of it; more than STORE_VARY_MAX bytes: not storable */
-    str_t variant;     /* what store_open will be asked for: vary_key of this request under `vary` */
+    str_t variant;     /* what store_open will be asked for: vary_key of the request under `vary` */
     const str_t *tags; /* Surrogate-Key and its kin, one each */
     unsigned tag_count;
     int64_t length;    /* of the body, or -1 when it is not known */
@@ -158,30 +158,31 @@ typedef struct store_response {
 
 /*
  * The response has a head and is going to be stored: from here on others read along. Its texts are
- * copied. 0, or a negative errno when it cannot be stored (no space, too large, storing is off): then
- * the only thing left to do is store_fill_abandon.
+ * copied. 0, or a negative errno when it cannot be stored (no space, too large, storing is off):
+ * then the only thing left to do is store_fill_abandon.
  */
 int store_fill_head(store_fill_t *f, const store_response_t *r);
 
-/* Some more of the body. 0 or negative errno as above (-EFBIG: more than the length told before). */
+/* Some more of the body. 0 or negative errno as above (-EFBIG: more than the length told before).
+   */
 int store_fill_body(store_fill_t *f, str_t data);
 
 /*
  * The body is whole: the response takes the place of what was stored under key and variant, and
- * variants of the key with other selecting fields are dropped. Ends the fill. 0 or negative errno (it
- * is shorter than told, was purged meanwhile, cannot be stored).
+ * variants of the key with other selecting fields are dropped. Ends the fill. 0 or negative errno
+ * (it is shorter than told, was purged meanwhile, cannot be stored).
  */
 int store_fill_commit(store_fill_t *f);
 
 /*
- * The origin has validated o (304): it has a new head and is stored as of now; no longer stale. Ends
- * the fill; o stays as it is, until it is closed. 0 or negative errno (it is gone, or the head no
- * longer fits: then it is dropped, and the next request fetches it anew).
+ * The origin has validated o (304): it has a new head and is stored as of now; no longer stale.
+ * Ends the fill; o stays as it is, until it is closed. 0 or negative errno (it is gone, or the head
+ * no longer fits: then it is dropped, and the next request fetches it anew).
  */
 int store_fill_refresh(store_fill_t *f, store_object_t *o, str_t head);
 
-/* The response may not be stored: for that long requests for the key do not wait for each other. Ends
-   the fill. */
+/* The response may not be stored: for that long requests for the key do not wait for each other.
+   Ends the fill. */
 void store_fill_pass(store_fill_t *f, unsigned seconds);
 
 /* There was none, or it broke off. One of those who wait gets the turn. Ends the fill. */
@@ -228,8 +229,8 @@ store_stats_t store_stats(store_t *s);
 /* --- from the configuration to the processes (store_module calls these) --- */
 
 /* The store that `proxy_cache_path ... keys_zone=NAME:SIZE` declares, in the configuration that is
-   read, whether it stands before or after. An undeclared one is an error at the end of http{}, at the
-   directive `node`. */
+   read, whether it stands before or after. An undeclared one is an error at the end of http{}, at
+   the directive `node`. */
 store_t *store_named(conf_t *cf, const tree_node_t *node, str_t name);
 
 /* NAME */

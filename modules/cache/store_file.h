@@ -2,9 +2,9 @@
  * store_file: the files of a store: names, directories, reading and writing.
  *
  * A file's name is the hash of its key in hexadecimal, behind a dot that of the variant if there is
- * one, in directories after its last digits as `levels` says, as in nginx. It is written under a name
- * in temp/ that nobody else has, and renamed when it is whole. All calls are synchronous: files are
- * written to and read from the page cache. Errors are negative errno. Nothing suspends.
+ * one, in directories after its last digits as `levels` says, as in nginx. It is written under a
+ * name in temp/ that nobody else has, and renamed when it is whole. All calls are synchronous:
+ * files are written to and read from the page cache. Errors are negative errno. Nothing suspends.
  */
 #ifndef MODULES_CACHE_STORE_FILE_H
 #define MODULES_CACHE_STORE_FILE_H

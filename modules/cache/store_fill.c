@@ -115,8 +115,10 @@ static bool answers(const store_row_t *row, const uint64_t key[2], uint64_t vari
 static store_row_t *find_row(store_t *s, shard_t *shard, const uint64_t key[2], uint64_t variant)
 {
     store_row_t *free = NULL;
-    for (uint32_t i = 0; i < s->shared->fills->per_shard; i++) {
+    uint32_t others = shard->used; /* rows in use that have not been looked at */
+    for (uint32_t i = 0; i < s->shared->fills->per_shard && (others || !free); i++) {
         store_row_t *row = &shard->rows[i];
+        others -= row->state != STORE_ROW_FREE;
         if (row->state != STORE_ROW_FREE && !store_lane_lives(row->owner)) bury(s, shard, row);
         if (answers(row, key, variant) && !is_void(s, row)) return row;
         if (row->state == STORE_ROW_FREE && !free) free = row;

@@ -2,8 +2,9 @@
  * store_fill: who fetches what at present: one for each key, over all processes.
  *
  * A table in the zone, cut into shards with a lock each. Who fills owns a row of it; who waits puts
- * the number of its process's bell there, looks once more, and suspends. An owner that died is found
- * out by those who wait, who are rung awake when a process dies. For the rooms of the store alone.
+ * the number of its process's bell there, looks once more, and suspends. An owner that died is
+ * found out by those who wait, who are rung awake when a process dies. For the rooms of the store
+ * alone.
  */
 #ifndef MODULES_CACHE_STORE_FILL_H
 #define MODULES_CACHE_STORE_FILL_H

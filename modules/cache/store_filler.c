@@ -369,7 +369,8 @@ static int renew(store_fill_t *f, store_object_t *o, str_t head)
     e.stored = r.stored;
     e.born = r.born;
     e.version = r.version;
-    e.flags = (uint8_t)((e.flags & (STORE_UNVERIFIED | STORE_TAGGED)) | (second ? STORE_SECOND : 0));
+    e.flags &= STORE_UNVERIFIED | STORE_TAGGED;
+    if (second) e.flags |= STORE_SECOND;
     if (!store_index_renew(s->shared->index, o->entry, &e)) return -ESTALE;
     if (s->memory) store_memory_drop(s->memory, memory, e.id);
     return 0;

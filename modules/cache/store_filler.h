@@ -7,7 +7,8 @@
 /* The row has been taken by this process. */
 store_fill_t *store_filler_new(store_t *s, const store_key_t *key, store_row_t *row);
 
-/* Puts what somebody waits for into its file: all fills of this process that have a head and none. */
+/* Puts what somebody waits for into its file: all fills of this process that have a head and none.
+   */
 void store_filler_show_wanted(void);
 
 #endif

@@ -2,14 +2,14 @@
  * store_index: what is stored under which key, in shared memory, and who has to go first.
  *
  * Entries stand in an array, cut into shards; each shard has its lock, its chains by hash, its two
- * queues of S3-FIFO and its ghosts. A reader takes no lock: it walks a chain and copies an entry, and
- * the entry's generation tells whether the copy is of one piece; only that nothing was found must be
- * confirmed by the shard's version. So the worst that a writer does to a reader is to make it look
- * again. All that a hit writes is a bit, and only when it is not set already.
+ * queues of S3-FIFO and its ghosts. A reader takes no lock: it walks a chain and copies an entry,
+ * and the entry's generation tells whether the copy is of one piece; only that nothing was found
+ * must be confirmed by the shard's version. So the worst that a writer does to a reader is to make
+ * it look again. All that a hit writes is a bit, and only when it is not set already.
  *
- * What is stored is told by the entries alone (kind, under generation). Chains, queues and counts are
- * derived, and whoever takes the lock of a shard in which a process died derives them anew; an entry
- * it died over is dropped.
+ * What is stored is told by the entries alone (kind, under generation). Chains, queues and counts
+ * are derived, and whoever takes the lock of a shard in which a process died derives them anew; an
+ * entry it died over is dropped.
  *
  * Eviction (Yang et al., FIFO queues are all you need for cache eviction, 2023): what is new goes
  * through a small queue of a tenth of the entries, and only what is asked for there, or comes back
@@ -104,8 +104,8 @@ static inline bool store_index_cool(store_entry_t *e, uint8_t who)
 
 /*
  * Stores e (all that the generation covers counts, and `used`) in the place of what has its key and
- * variant. *out: what was replaced, what had to go for want of room (kind STORE_KIND_FREE: nothing).
- * The place, or STORE_NO_ENTRY.
+ * variant. *out: what was replaced, what had to go for want of room (kind STORE_KIND_FREE:
+ * nothing). The place, or STORE_NO_ENTRY.
  */
 typedef struct store_put {
     store_entry_t replaced, evicted;
@@ -124,8 +124,8 @@ bool store_index_flag(store_index_t *ix, uint32_t at, uint64_t id, uint8_t set, 
 /* Drops the entry if it still is the one with that id. */
 bool store_index_drop(store_index_t *ix, uint32_t at, uint64_t id, store_entry_t *gone);
 
-/* Drops one object of the key that has another list of selecting fields, or, when more than most are
-   stored, the oldest. False: there is none (left). */
+/* Drops one object of the key that has another list of selecting fields, or, when more than most
+   are stored, the oldest. False: there is none (left). */
 bool store_index_thin(store_index_t *ix, const uint64_t key[2], uint16_t vary, unsigned most,
                       store_entry_t *gone);
 

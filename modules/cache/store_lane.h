@@ -1,5 +1,6 @@
-/* store_lane: who a process is in shared memory, and whether it still lives: the row of its counters
-   with its number. Those without a row (a shared process too many) take part in nothing. */
+/* store_lane: who a process is in shared memory, and whether it still lives: the row of its
+   counters with its number. Those without a row (a shared process too many) take part in nothing.
+   */
 #ifndef MODULES_CACHE_STORE_LANE_H
 #define MODULES_CACHE_STORE_LANE_H
 

@@ -9,8 +9,8 @@ typedef struct store_load {
 } store_load_t;
 
 /*
- * Goes through the directories: what the index does not know is taken into it, to be verified when it
- * is first used, and what is no whole object of ours is removed. Files with other names are left
+ * Goes through the directories: what the index does not know is taken into it, to be verified when
+ * it is first used, and what is no whole object of ours is removed. Files with other names are left
  * alone. Pauses as loader_files, loader_threshold and loader_sleep say. 0, or the reason of a
  * cancellation. Suspends.
  */

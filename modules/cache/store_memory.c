@@ -14,7 +14,8 @@ enum {
     WORD = 64,
 };
 
-/* A place is free (units 0), shown (id), or neither: being filled by `owner`, or given up while pinned. */
+/* A place is free (units 0), shown (id), or neither: being filled by `owner`, or given up while
+   pinned. */
 typedef struct place {
     uint64_t id;
     uint64_t owner; /* who fills it */
@@ -236,6 +237,12 @@ void store_memory_drop(store_memory_t *m, uint32_t place, uint64_t id)
 }
 
 /* --- pins --- */
+
+bool store_memory_holds(const store_memory_t *m, uint32_t place, uint64_t id)
+{
+    return place > 0 && place <= m->place_count &&
+           __atomic_load_n(&m->places[place - 1].id, __ATOMIC_RELAXED) == id;
+}
 
 static uint32_t take_slot(lane_t *lane)
 {

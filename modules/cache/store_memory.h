@@ -1,12 +1,12 @@
 /*
  * store_memory: hot objects, record and body in one piece, in a memfd that all processes map.
  *
- * A place describes a run of units. Who reads from one puts its number into a slot of its own process
- * (a pin) and then looks whether the place still holds the object; who wants the place takes the
- * object's id away and then looks for pins. So a reader writes nothing that others write, and the pins
- * of a process that was killed count no longer because the process does not. Which units are taken is
- * told by the places alone. The hand goes round the places: what was asked for since it last came by
- * stays. Nothing suspends.
+ * A place describes a run of units. Who reads from one puts its number into a slot of its own
+ * process (a pin) and then looks whether the place still holds the object; who wants the place
+ * takes the object's id away and then looks for pins. So a reader writes nothing that others write,
+ * and the pins of a process that was killed count no longer because the process does not. Which
+ * units are taken is told by the places alone. The hand goes round the places: what was asked for
+ * since it last came by stays. Nothing suspends.
  */
 #ifndef MODULES_CACHE_STORE_MEMORY_H
 #define MODULES_CACHE_STORE_MEMORY_H
@@ -17,7 +17,8 @@ typedef struct store_memory store_memory_t;
 
 enum { STORE_PINS = 1024 }; /* of one process: objects it sends from memory at one time */
 
-/* In a zone with a descriptor, all of which is taken. arg: unsigned, the number of rows (processes). */
+/* In a zone with a descriptor, all of which is taken. arg: unsigned, the number of rows
+   (processes). */
 void *store_memory_init(slab_t *slab, void *rows);
 
 /* In each process before anything else: forgets the pins of the one that had the row before. */
@@ -35,12 +36,15 @@ void store_memory_show(store_memory_t *m, uint32_t place, uint64_t id, uint32_t 
 void store_memory_drop(store_memory_t *m, uint32_t place, uint64_t id); /* id 0: not shown yet */
 
 /*
- * What is stored at the place, if it still is the object with that id: n bytes at *p, as long as the
- * pin is held. The pin, or 0.
+ * What is stored at the place, if it still is the object with that id: n bytes at *p, as long as
+ * the pin is held. The pin, or 0.
  */
 uint32_t store_memory_pin(store_memory_t *m, uint32_t place, uint64_t id, const char **p,
                           size_t *n);
 void store_memory_unpin(store_memory_t *m, uint32_t pin);
+
+/* Whether the object is there (though it could not be pinned, say, for want of pins). */
+bool store_memory_holds(const store_memory_t *m, uint32_t place, uint64_t id);
 
 /* Where p is in the descriptor of the zone. */
 size_t store_memory_offset(const store_memory_t *m, const char *p);

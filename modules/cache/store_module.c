@@ -1,4 +1,5 @@
-/* store_module: proxy_cache_path: the stores of a configuration, and the processes that use them. */
+/* store_module: proxy_cache_path: the stores of a configuration, and the processes that use them.
+   */
 #include "core/process/core_conf.h"
 #include "core/process/generation.h"
 #include "http/hooks.h"
@@ -208,7 +209,7 @@ static bool set_path(conf_t *cf, const conf_row_t *row, void *conf, const tree_n
 static void enter_all(const store_list_t *list)
 {
     for (store_t *s = list ? list->first : NULL; s; s = s->next)
-        if (!s->entered) store_enter(s); /* without its directory it does nothing, which has been said */
+        if (!s->entered) store_enter(s); /* or it does nothing, which has been said */
 }
 
 static int start_worker(const void *main_struct)
@@ -267,8 +268,8 @@ static bool finish(conf_t *cf)
 static const conf_row_t rows[] = {
     CONF_CUSTOM("proxy_cache_path", CONF_HTTP, CONF_MANY, 2, UINT_MAX, set_path, CONF_NO_FIELD,
                 NULL,
-                "a cache: its directory, keys_zone=NAME:SIZE of the index, levels=, memory= for hot "
-                "objects, max_size=, min_free=, inactive="),
+                "a cache: its directory, keys_zone=NAME:SIZE of the index, levels=, memory= for "
+                "hot objects, max_size=, min_free=, inactive="),
     CONF_END,
 };
 

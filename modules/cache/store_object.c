@@ -134,7 +134,12 @@ static void promote(store_object_t *o, uint32_t at, const store_entry_t *e, stor
     store_entry_t *entry = store_index_at(o->store->shared->index, at);
     size_t front = body_offset(r->size), n = front + e->length;
     char *p;
-    uint32_t none = 0, place = store_memory_take(m, o->store->shared->index, n, &p);
+    uint32_t lost = e->memory, none = 0;
+    if (store_memory_holds(m, lost, e->id)) return;
+    if (lost) /* that is somebody else's now */
+        __atomic_compare_exchange_n(&entry->memory, &lost, 0, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_RELAXED);
+    uint32_t place = store_memory_take(m, o->store->shared->index, n, &p);
     if (!place) return;
     memcpy(p, o->record.p, r->size);
     bool good = store_file_read(o->fd, p + front, e->length, o->file_at) == (ssize_t)e->length;
@@ -239,7 +244,7 @@ static opened_t open_entry(store_object_t *o, str_t key, uint32_t at, const stor
     if (!here) {
         opened_t got = open_file(o, at, e, pool, &r);
         if (got != OPENED) return got;
-        if (again && s->memory && !e->memory) promote(o, at, e, &r);
+        if (again && s->memory) promote(o, at, e, &r);
     }
     if (!str_eq(r.key, key)) { /* two texts with one hash */
         store_close(o);

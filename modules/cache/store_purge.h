@@ -1,16 +1,16 @@
 /*
  * store_purge: what has been declared void: by tag, by prefix of the key, altogether.
  *
- * Nothing is looked for at a purge. A clock counts purges; every object has the time at which it was
- * asked for; a purge puts down its own time, under the hash of a tag in a table of fixed size, in a
- * short list of prefixes, or for all. An object that is about to be used, and has not been since the
- * last purge, is held against these. Tags that share a place in the table are purged together: too
- * much is dropped then, never too little. The key itself counts as a tag, so that what is being
- * fetched when its key is purged is void when it comes.
+ * Nothing is looked for at a purge. A clock counts purges; every object has the time at which it
+ * was asked for; a purge puts down its own time, under the hash of a tag in a table of fixed size,
+ * in a short list of prefixes, or for all. An object that is about to be used, and has not been
+ * since the last purge, is held against these. Tags that share a place in the table are purged
+ * together: too much is dropped then, never too little. The key itself counts as a tag, so that
+ * what is being fetched when its key is purged is void when it comes.
  *
- * Purges are written to a file beside the objects, since those survive a restart. When the manager has
- * been through all objects after a purge, the prefixes are forgotten and the file is written anew.
- * Nothing suspends.
+ * Purges are written to a file beside the objects, since those survive a restart. When the manager
+ * has been through all objects after a purge, the prefixes are forgotten and the file is written
+ * anew. Nothing suspends.
  */
 #ifndef MODULES_CACHE_STORE_PURGE_H
 #define MODULES_CACHE_STORE_PURGE_H
@@ -57,7 +57,8 @@ uint64_t store_purge_tag_hash(str_t tag);
 /* dir: the descriptor of the store's directory, for the file; -1: none is kept. */
 void store_purge_hash(store_purge_t *p, int dir, uint64_t hash, bool soft);
 void store_purge_everything(store_purge_t *p, int dir, bool soft);
-int store_purge_begin(store_purge_t *p, int dir, str_t prefix, bool soft); /* -EAGAIN: list is full */
+/* -EAGAIN: the list is full. */
+int store_purge_begin(store_purge_t *p, int dir, str_t prefix, bool soft);
 
 /* Whether a prefix that is still kept is later than that; whether few more can be kept. */
 bool store_purge_prefixed(const store_purge_t *p, uint32_t born);

@@ -2,10 +2,10 @@
  * store_record: what is known of a stored response, as bytes: in front of its body on disk and in
  * memory.
  *
- * A file holds room for two records, then the body: a new head is written into the room that is not in
- * use, so that one is whole at any time. Each carries magic and version, lengths, the key, and
- * checksums of itself and of the body; what is not whole in every respect is no record. Numbers are in
- * the machine's order (a cache does not travel). Pure.
+ * A file holds room for two records, then the body: a new head is written into the room that is not
+ * in use, so that one is whole at any time. Each carries magic and version, lengths, the key, and
+ * checksums of itself and of the body; what is not whole in every respect is no record. Numbers are
+ * in the machine's order (a cache does not travel). Pure.
  */
 #ifndef MODULES_CACHE_STORE_RECORD_H
 #define MODULES_CACHE_STORE_RECORD_H
@@ -48,8 +48,8 @@ bool store_record_get(str_t bytes, store_record_t *out);
 bool store_record_peek(str_t bytes, store_record_t *out);
 
 /*
- * The later one of the two records at the beginning of a file, of which `bytes` are the first (all of
- * both rooms, if they are to be found). *second tells in which room it is. False: there is none.
+ * The later one of the two records at the beginning of a file, of which `bytes` are the first (all
+ * of both rooms, if they are to be found). *second tells in which room it is. False: there is none.
  */
 bool store_record_find(str_t bytes, store_record_t *out, bool *second);
 

@@ -11,7 +11,7 @@
 
 enum {
     VARIES = 512,              /* lists of selecting fields */
-    TAG_PLACES_MOST = 1 << 16, /* of the table of purges; a bytes' worth of the zone each at least */
+    TAG_PLACES_MOST = 1 << 16, /* of the table of purges */
     TAG_PLACES_LEAST = 256,
     ZONE_PER_TAG = 128,
 };

@@ -67,8 +67,8 @@ struct store {
 /* Declares the zones of the store. False and *why. */
 bool store_zone_want(zone_set_t *set, store_t *s, const char **why);
 
-/* In a process that is going to use the store, once the zones are mapped. 0, or a negative errno: its
-   directory cannot be opened; then nothing is found and nothing stored. */
+/* In a process that is going to use the store, once the zones are mapped. 0, or a negative errno:
+   its directory cannot be opened; then nothing is found and nothing stored. */
 int store_enter(store_t *s);
 void store_leave(store_t *s);
 

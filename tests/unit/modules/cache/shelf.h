@@ -1,6 +1,6 @@
 /*
- * shelf: a store of its own for a test, in a directory of its own, with a loop to run fibers on, and
- * processes that are rows as workers are.
+ * shelf: a store of its own for a test, in a directory of its own, with a loop to run fibers on,
+ * and processes that are rows as workers are.
  */
 #ifndef TESTS_UNIT_MODULES_CACHE_SHELF_H
 #define TESTS_UNIT_MODULES_CACHE_SHELF_H
@@ -27,8 +27,8 @@ void shelf_restart(shelf_t *t);
 /* Runs fn(arg) in a fiber and the loop until no fiber is left. */
 void shelf_run(void (*fn)(void *arg), void *arg);
 
-/* The same in a process of its own, which ends with the status that fn returns. The process is a row
-   of the counters; shelf_bury waits for its end and does as the master does. */
+/* The same in a process of its own, which ends with the status that fn returns. The process is a
+   row of the counters; shelf_bury waits for its end and does as the master does. */
 pid_t shelf_fork(shelf_t *t, int (*fn)(shelf_t *t, unsigned id), unsigned id);
 int shelf_bury(pid_t pid); /* the status of waitpid */
 

@@ -1,4 +1,5 @@
-/* What becomes of the files of a store: over a restart, when they are damaged, when room is needed. */
+/* What becomes of the files of a store: over a restart, when they are damaged, when room is needed.
+   */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>

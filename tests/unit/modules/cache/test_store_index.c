@@ -178,7 +178,7 @@ Test(store_index, takes_100_to_150_bytes_for_an_entry)
     zone_t z = make((size_t)16 << 20);
     double each = (double)z.size / store_index_capacity(z.ix);
     cr_expect(each > 100 && each < 150, "%.1f bytes", each);
-    cr_expect_geq(store_index_capacity(z.ix), 8000u * 16 * 9 / 10, "as many as nginx says of itself");
+    cr_expect_geq(store_index_capacity(z.ix), 8000u * 16 * 9 / 10, "as in nginx");
     drop(&z);
 }
 

@@ -194,7 +194,8 @@ static bool fill_one(shelf_t *t, store_fill_t *fill, unsigned key, uint64_t rand
 static void purge_some(shelf_t *t, const store_key_t *key, uint64_t random)
 {
     if (random % 3 == 0) store_purge_key(t->s, key, random & 64);
-    if (random % 3 == 1) store_purge_tag(t->s, pool_printf(t->pool, "tag%u", (unsigned)(random % 7)), false);
+    str_t tag = pool_printf(t->pool, "tag%u", (unsigned)(random % 7));
+    if (random % 3 == 1) store_purge_tag(t->s, tag, false);
     if (random % 97 == 2) store_purge_all(t->s, random & 64);
     if (random % 31 == 2) store_purge_prefix(t->s, STR("key1"), random & 64);
 }
@@ -245,7 +246,8 @@ static unsigned count_files(const char *path)
     DIR *d = opendir(path);
     for (struct dirent *e; d && (e = readdir(d));) {
         if (e->d_name[0] == '.') continue;
-        if (e->d_type == DT_DIR) n += count_files(pool_printf(shelf.pool, "%s/%s", path, e->d_name).p);
+        const char *inner = pool_printf(shelf.pool, "%s/%s", path, e->d_name).p;
+        if (e->d_type == DT_DIR) n += count_files(inner);
         else n += strcmp(e->d_name, "purges") != 0;
     }
     if (d) closedir(d);
@@ -281,7 +283,8 @@ Test(store_kills, no_wrong_byte_however_many_die)
     }
     for (unsigned i = 0; i < PROCESSES; i++) kill_one(pids[i], ids[i], 1);
     store_stats_t st = store_stats(shelf.s);
-    cr_log_info("%llu read, %llu stored, %llu followed, %llu refreshed, %llu broken, %llu recoveries",
+    cr_log_info("%llu read, %llu stored, %llu followed, %llu refreshed, %llu broken, "
+                "%llu recoveries",
                 (unsigned long long)board->read, (unsigned long long)st.stored,
                 (unsigned long long)st.followed, (unsigned long long)st.refreshed,
                 (unsigned long long)st.broken, (unsigned long long)st.recoveries);
