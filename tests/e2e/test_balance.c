@@ -1,4 +1,4 @@
-/* Who is asked: the same as nginx would, the same by all workers, and none lost with a killed one. */
+/* Who is asked: the same as nginx would, the same by all workers, none lost with a killed one. */
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -174,6 +174,33 @@ E2E(balance, killed_workers_leave_no_exchanges_behind)
         cr_assert(EVENTUALLY(origin_requests(o) == asked + MOST - left));
         cr_assert_eq(wire_get("http", "/")->status, 502);
     }
+}
+
+/* All that hang do so at one server; when their workers are killed it is as idle as the other. */
+E2E(balance, least_conn_forgets_what_killed_workers_had)
+{
+    enum { HELD = 6 };
+    pid_t pids[8], now[8];
+    origin_t *a = origin_start("a", hang_or_say, NULL), *b = origin_start("b", hang_or_say, NULL);
+    subject_tolerate("exited on signal 9");
+    subject_tolerate("workers in a row died within");
+    subject_http("worker_processes 2;",
+                 "upstream u { least_conn; server 127.0.0.1:@a@; server 127.0.0.1:@b@ drain; }"
+                 "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } }");
+    subject_log_await("serving, configuration 1");
+    for (unsigned i = 0; i < HELD; i++) hang();
+    cr_assert(EVENTUALLY(origin_requests(a) == HELD));
+    unsigned n = subject_workers(pids, 8);
+    for (unsigned i = 0; i < n; i++) kill(pids[i], SIGKILL);
+    cr_assert(EVENTUALLY(subject_workers(now, 8) == n && now[0] != pids[0] && now[0] != pids[1] &&
+                         now[1] != pids[0] && now[1] != pids[1]));
+    ran_t ran = subject_ctl(text("upstream u server 127.0.0.1:%u up", harness_port("b")));
+    cr_assert_eq(ran.status, 0, "%s", ran.output);
+    for (unsigned i = 0; i < HELD; i++) {
+        hang();
+        cr_assert(EVENTUALLY(origin_requests(a) + origin_requests(b) == HELD + i + 1));
+    }
+    cr_assert_eq(origin_requests(b), HELD / 2);
 }
 
 /* --- who is too slow, who fails --- */

@@ -450,6 +450,26 @@ Test(balance, shape_of_hash)
     for (unsigned i = 0; i < 10; i++) cr_expect_eq(pick_key(g, 7), at);
 }
 
+/* Every network of 256 addresses of 10.0.0.0/8 and more; nginx's sums spread them fairly evenly. */
+Test(balance, shape_of_ip_hash)
+{
+    unsigned count[3] = {0};
+    upstream_t *g = group((unsigned[]){5, 3, 2}, 3);
+    g->policy.method = UPSTREAM_IP_HASH;
+    for (unsigned i = 0; i < PICKS; i++) {
+        char network[3] = {(char)(10 + i / 65536), (char)(i / 256), (char)i};
+        choice_t b = request(g);
+        b.key = str_make(network, 3);
+        upstream_peer_t *peer = balance_pick(&b);
+        cr_assert(peer);
+        balance_done(&b, peer, BALANCE_SERVED, NULL);
+        count[index_of(g, peer)]++;
+    }
+    EXPECT_SHARE(count[0], 0.5);
+    EXPECT_SHARE(count[1], 0.3);
+    EXPECT_SHARE(count[2], 0.2);
+}
+
 /* Points fall by chance: shares differ by some percent of themselves. */
 Test(balance, shape_of_the_ring)
 {
@@ -611,6 +631,35 @@ Test(balance, the_ring_follows_changed_weights)
     for (unsigned i = 0; i < PICKS; i++) count[pick_key(g, i)]++;
     cr_expect_eq(g->ring.points.n, 8 * RING_POINTS);
     cr_expect(count[1] > PICKS * 0.5 && count[1] < PICKS * 0.75, "%u", count[1]);
+}
+
+/* Of many keys, each in flight for a while, nobody holds more than its bound, nor do keys stray. */
+Test(balance, shape_of_a_bounded_ring)
+{
+    enum { LASTING = 300 };
+    static choice_t b[LASTING];
+    static upstream_peer_t *peer[LASTING];
+    unsigned held[10] = {0}, most = 0, home = 0;
+    upstream_t *g = group(NULL, 10);
+    make_ring(g);
+    pick_key(g, 0);
+    for (unsigned i = 0; i < PICKS; i++) {
+        unsigned at = i % LASTING;
+        if (i >= LASTING) {
+            held[index_of(g, peer[at])]--;
+            balance_done(&b[at], peer[at], BALANCE_SERVED, NULL);
+        }
+        g->policy.bound = 125;
+        b[at] = request(g);
+        b[at].key = pool_printf(pool, "key-%u", i);
+        peer[at] = balance_pick(&b[at]);
+        cr_assert(peer[at]);
+        unsigned now = ++held[index_of(g, peer[at])];
+        most = now > most ? now : most;
+        home += g->ring.points.v[ring_find(&g->ring, b[at].key)].server == index_of(g, peer[at]);
+    }
+    cr_expect_leq(most, 38, "ceil(1.25 * 300 / 10), not %u", most);
+    cr_expect_geq(home, PICKS * 0.85, "%u at home", home);
 }
 
 /* --- outliers --- */

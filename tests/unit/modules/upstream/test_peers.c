@@ -188,3 +188,19 @@ Test(peers, an_error_of_any_length_has_an_end)
     peers_note_error(a.state, 0, "short");
     cr_expect_str_eq(a.state->error, "short");
 }
+
+/* What is done once for all: nobody else may while the one lives, anybody may when it is dead. */
+Test(peers, a_claim_lasts_as_long_as_its_holder)
+{
+    peers_t p = join();
+    cr_expect(peers_claim(&p));
+    cr_expect(peers_claim(&p), "it is mine");
+    peers_disclaim(&p);
+    cr_expect_eq(shared->keeper, 0);
+    shared->keeper = 3ull << 32 | 4711; /* lane 2 is not 4711's any more */
+    cr_expect(peers_claim(&p));
+    p.lane = 1; /* as another worker: lane 0 is of the living process 1 here */
+    cr_expect_not(peers_claim(&p));
+    peers_disclaim(&p);
+    cr_expect_neq(shared->keeper, 0, "it is not mine");
+}
