@@ -134,7 +134,8 @@ const conf_row_t gzip_conf_rows[] = {
                 CONF_FIELD(CONF, coding[CODING_BR].on, bool), "off",
                 "compresses replies with Brotli for clients that take it"),
     CONF_NUMBER("brotli_comp_level", ALL, CONF, coding[CODING_BR].level, "6", 0, 11,
-                "how hard to try: 0 is fastest, 11 makes the smallest replies"),
+                "how hard to try: 0 is fastest, 11 makes the smallest replies (from 10 on so slowly that "
+                "all else waits: for files packed beforehand)"),
     CONF_SIZE("brotli_min_length", ALL, CONF, coding[CODING_BR].min_length, "20", 0, 0, MIN_LENGTH),
     CONF_STRS("brotli_types", ALL, CONF, coding[CODING_BR].types, USUAL),
     CONF_SIZE("brotli_window", ALL, CONF, coding[CODING_BR].window, "512k", 1024, 16 << 20,

@@ -4,15 +4,27 @@
 #include <unistd.h>
 
 #include "core/base/buf.h"
+#include "core/io/fiber.h"
 
 enum { FILE_BLOCK = 32 * 1024 };
+
+static size_t taken; /* bytes since a fiber last gave way */
+
+static int take_part(filter_t *f, request_t *r, const char *p, size_t n, pieces_take_fn take)
+{
+    int err = take(f, r, p, n);
+    if (err < 0 || (taken += n) < PIECES_TURN_MOST) return err;
+    taken = 0;
+    fiber_yield();
+    return 0;
+}
 
 static int take_memory(filter_t *f, request_t *r, str_t s, pieces_take_fn take)
 {
     int err = 0;
     while (s.n && err == 0) {
         size_t n = s.n < PIECES_PART_MOST ? s.n : PIECES_PART_MOST;
-        err = take(f, r, s.p, n);
+        err = take_part(f, r, s.p, n, take);
         s = str_sub(s, n, s.n);
     }
     return err;
@@ -33,7 +45,7 @@ static int take_file(filter_t *f, request_t *r, const piece_t *piece, pieces_tak
     int err = 0;
     for (size_t at = 0; at < piece->n && err == 0;) {
         ssize_t got = read_block(b, piece, at);
-        err = got < 0 ? (int)got : take(f, r, b->start, (size_t)got);
+        err = got < 0 ? (int)got : take_part(f, r, b->start, (size_t)got, take);
         if (err == 0) at += (size_t)got;
     }
     buf_return(b);
