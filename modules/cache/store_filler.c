@@ -9,7 +9,7 @@
 #include "core/base/crc32c.h"
 #include "core/base/list.h"
 #include "core/base/log.h"
-#include "modules/cache/store_record.h"
+#include "modules/cache/store_renew.h"
 
 enum {
     BUFFER = 16 * 1024, /* of a body, before it goes to the file */
@@ -319,61 +319,18 @@ void store_fill_pass(store_fill_t *f, unsigned seconds)
 
 /* --- after a 304 --- */
 
-/* The stored record with another head, in memory of its own; NULL: it does not fit its room. */
-static char *renewed_record(const store_fill_t *f, const store_object_t *o, str_t head,
-                            store_record_t *r)
+static int renew(store_fill_t *f, const store_object_t *o, str_t head)
 {
-    if (!store_record_peek(o->record, r)) return NULL;
-    r->head = head;
-    r->version = (uint8_t)(o->version + 1);
-    r->born = f->row->born;
-    r->stored = (uint32_t)clock_unix();
-    r->size = store_record_size(r);
-    if (!r->size || r->size > r->room) return NULL;
-    char *bytes = must(malloc(r->size));
-    store_record_put(bytes, r);
-    return bytes;
-}
-
-/* Into the room that is not in use, if it still is the same body's file. */
-static int write_record(store_t *s, const store_object_t *o, const store_record_t *r, char *bytes,
-                        bool second)
-{
-    char fixed[STORE_RECORD_FIXED];
-    uint64_t id;
-    store_file_t name = {{o->key[0], o->key[1]}, o->variant};
-    int fd = store_file_open(&s->dir, &name, true);
-    if (fd < 0) return fd;
-    ssize_t n = store_file_read(fd, fixed, sizeof(fixed), second ? 0 : (off_t)r->room);
-    memcpy(&id, fixed + STORE_RECORD_ID_AT, sizeof(id));
-    struct iovec iov = {bytes, r->size};
-    int err = n != sizeof(fixed) || id != o->id ? -ESTALE : 0;
-    if (!err) err = store_file_write(fd, &iov, 1, second ? (off_t)r->room : 0);
-    close(fd);
-    return err;
-}
-
-static int renew(store_fill_t *f, store_object_t *o, str_t head)
-{
-    store_t *s = f->store;
     store_record_t r;
     store_entry_t e;
-    char *bytes = renewed_record(f, o, head, &r);
-    if (!bytes) return -EFBIG;
-    int err = !store_index_copy(s->shared->index, o->entry, &e) || e.id != o->id ? -ESTALE : 0;
-    bool second = !err && !(e.flags & STORE_SECOND);
-    if (!err) err = write_record(s, o, &r, bytes, second);
-    free(bytes);
-    if (err) return err;
-    uint32_t memory = e.memory;
-    e.stored = r.stored;
-    e.born = r.born;
-    e.version = r.version;
-    e.flags &= STORE_UNVERIFIED | STORE_TAGGED;
-    if (second) e.flags |= STORE_SECOND;
-    if (!store_index_renew(s->shared->index, o->entry, &e)) return -ESTALE;
-    if (s->memory) store_memory_drop(s->memory, memory, e.id);
-    return 0;
+    if (!store_index_copy(f->store->shared->index, o->entry, &e) || e.id != o->id ||
+        !store_record_peek(o->record, &r))
+        return -ESTALE;
+    r.head = head;
+    r.born = f->row->born;
+    r.stored = (uint32_t)clock_unix();
+    r.stale = false;
+    return store_renew(f->store, o->entry, &e, &r);
 }
 
 int store_fill_refresh(store_fill_t *f, store_object_t *o, str_t head)

@@ -87,7 +87,8 @@ static bool take(loader_t *l, const store_file_t *f, int fd)
                        .vary = vary,
                        .version = r.version};
     e.flags = (uint8_t)(STORE_UNVERIFIED | (second ? STORE_SECOND : 0) |
-                        (verdict == STORE_SOFT ? STORE_STALE : 0) | (r.tags.n ? STORE_TAGGED : 0));
+                        (verdict == STORE_SOFT || r.stale ? STORE_STALE : 0) |
+                        (r.tags.n ? STORE_TAGGED : 0));
     store_zone_seen_id(s, r.id);
     if (store_index_add(s->shared->index, &e, &gone) == STORE_NO_ENTRY) return true;
     store_zone_clear(s, &gone, true);

@@ -9,7 +9,7 @@
 #include "core/io/fiber.h"
 #include "modules/cache/store_lane.h"
 #include "modules/cache/store_loader.h"
-#include "modules/cache/store_record.h"
+#include "modules/cache/store_renew.h"
 
 enum {
     TURN_MS = 500,
@@ -83,25 +83,39 @@ static int sweep(manager_t *m)
 
 /* --- what was purged --- */
 
-/* Reads what the object is held against: as a request would. */
-static void judge(store_t *s, uint32_t at, const store_entry_t *e, pool_t *pool)
+static bool read_record(store_t *s, const store_entry_t *e, pool_t *pool, store_record_t *r)
 {
     uint32_t room = e->body_at / 2;
     store_file_t name = {{e->key[0], e->key[1]}, e->variant};
-    store_record_t r;
     int fd = store_file_open(&s->dir, &name, false);
+    if (fd < 0) return false;
     char *bytes = pool_bytes(pool, room);
-    ssize_t n = fd < 0 ? 0 : store_file_read(fd, bytes, room, e->flags & STORE_SECOND ? room : 0);
-    if (fd >= 0) close(fd);
-    bool good = n > 0 && store_record_get(str_make(bytes, (size_t)n), &r) && r.id == e->id;
-    store_suspect_t suspect = {.born = e->born, .key_hash = e->key[0]};
-    if (good) {
-        suspect.key = r.key;
-        suspect.tags = r.tags.p;
-        suspect.tag_count = store_record_tags(&r);
-    }
-    if (store_purge_check(s->shared->purge, &suspect) != STORE_VOID) return;
-    if (drop(s, at, e->id)) STORE_COUNT(s, purged);
+    ssize_t n = store_file_read(fd, bytes, room, e->flags & STORE_SECOND ? room : 0);
+    close(fd);
+    return n > 0 && store_record_get(str_make(bytes, (size_t)n), r) && r->id == e->id;
+}
+
+/* The file remembers it when the purge is forgotten; one that cannot goes. */
+static void make_stale(store_t *s, uint32_t at, const store_entry_t *e, store_record_t *r)
+{
+    r->stale = true;
+    int err = store_renew(s, at, e, r);
+    if (err && err != -ESTALE) drop(s, at, e->id);
+}
+
+/* Reads what the object is held against: as a request would. */
+static void judge(store_t *s, uint32_t at, const store_entry_t *e, pool_t *pool)
+{
+    store_record_t r;
+    if (!read_record(s, e, pool, &r)) return; /* the next request finds out what it is */
+    store_suspect_t suspect = {.born = e->born,
+                               .key_hash = e->key[0],
+                               .key = r.key,
+                               .tags = r.tags.p,
+                               .tag_count = store_record_tags(&r)};
+    store_verdict_t verdict = store_purge_check(s->shared->purge, &suspect);
+    if (verdict == STORE_SOFT && !r.stale) make_stale(s, at, e, &r);
+    if (verdict == STORE_VOID && drop(s, at, e->id)) STORE_COUNT(s, purged);
 }
 
 /* One that is neither tagged nor older than a prefix is known by its key alone. */
@@ -109,13 +123,10 @@ static void judge_entry(store_t *s, uint32_t at, uint32_t clock, pool_t *pool, u
 {
     store_entry_t e;
     if (!store_index_copy(s->shared->index, at, &e) || e.kind != STORE_KIND_OBJECT) return;
-    if (e.checked >= clock) return;
+    if (e.checked >= clock && !(e.flags & STORE_STALE)) return;
     store_suspect_t suspect = {.born = e.born, .key_hash = e.key[0]};
-    if (store_purge_check(s->shared->purge, &suspect) == STORE_VOID) {
-        if (drop(s, at, e.id)) STORE_COUNT(s, purged);
-        return;
-    }
-    if (!(e.flags & STORE_TAGGED) && !store_purge_prefixed(s->shared->purge, e.born)) return;
+    bool open_question = e.flags & STORE_TAGGED || store_purge_prefixed(s->shared->purge, e.born);
+    if (store_purge_check(s->shared->purge, &suspect) == STORE_GOOD && !open_question) return;
     judge(s, at, &e, pool);
     (*reads)++;
 }

@@ -10,6 +10,7 @@ enum {
     UNIT = 512,
     BYTES_PER_PLACE = 2048, /* so many places there are */
     SHARE = 8,              /* the largest object takes an eighth */
+    LARGEST = 1152 * 1024,  /* and not more: what is longer is sent from its file as fast */
     STEPS = 512,            /* places the hand looks at for one object */
     WORD = 64,
 };
@@ -177,7 +178,8 @@ static uint32_t free_place(const store_memory_t *m, uint32_t near)
 
 size_t store_memory_most(const store_memory_t *m)
 {
-    return (size_t)m->unit_count / SHARE * UNIT;
+    size_t most = (size_t)m->unit_count / SHARE * UNIT;
+    return most < LARGEST ? most : LARGEST;
 }
 
 static uint32_t take_locked(store_memory_t *m, store_index_t *ix, size_t n)

@@ -5,7 +5,7 @@
 
 static const char magic[8] = "proxydC1";
 
-enum { COMPLETE = 1 };
+enum { COMPLETE = 1, STALE = 2 };
 
 typedef struct wire {
     char magic[8];
@@ -60,7 +60,7 @@ void store_record_put(char *out, const store_record_t *r)
                 .tags = (uint32_t)r->tags.n,
                 .head = (uint32_t)r->head.n,
                 .version = r->version,
-                .flags = r->complete ? COMPLETE : 0};
+                .flags = (r->complete ? COMPLETE : 0) | (r->stale ? STALE : 0)};
     memcpy(w.magic, magic, sizeof(magic));
     memcpy(out, &w, sizeof(w));
     char *at = put_text(out + sizeof(w), r->key);
@@ -100,7 +100,8 @@ bool store_record_peek(str_t bytes, store_record_t *out)
                             .room = w.room,
                             .size = w.size,
                             .version = (uint8_t)w.version,
-                            .complete = w.flags & COMPLETE};
+                            .complete = w.flags & COMPLETE,
+                            .stale = w.flags & STALE};
     out->key = take_text(&rest, w.key);
     out->vary = take_text(&rest, w.vary);
     out->tags = take_text(&rest, w.tags);

@@ -28,6 +28,7 @@ typedef struct store_record {
     uint32_t size;      /* of the record; set by store_record_size */
     uint8_t version;    /* grows with every new head */
     bool complete;      /* the body is whole */
+    bool stale;         /* softly purged since */
     str_t key, vary, head;
     str_t tags;         /* hashes, 8 bytes each, perhaps not aligned */
 } store_record_t;

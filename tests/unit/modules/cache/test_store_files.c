@@ -129,6 +129,29 @@ FILES_TEST(so_do_purges)
     store_close(&o);
 }
 
+FILES_TEST(what_was_softly_purged_stays_so_when_the_purge_is_forgotten)
+{
+    store_object_t o;
+    store_key_t k = store_key(STR("a"));
+    for (int i = 0; i < 2; i++) {
+        str_t head = STR("");
+        shelf_put(&shelf, "a", "head", STR("a"));
+        store_purge_all(shelf.s, true);
+        if (i) store_open(shelf.s, &k, STR(""), shelf.pool, &o), store_close(&o);
+        cr_assert_eq(store_manager_turn(shelf.s), 0);
+        restart();
+        cr_expect(str_eq(shelf_get(&shelf, "a", &head), STR("a")) && str_eq(head, STR("head")));
+        cr_assert_eq(store_open(shelf.s, &k, STR(""), shelf.pool, &o), STORE_HIT);
+        cr_expect(o.stale);
+        store_close(&o);
+    }
+    refresh("a", "new");
+    restart();
+    cr_assert_eq(store_open(shelf.s, &k, STR(""), shelf.pool, &o), STORE_HIT);
+    cr_expect_not(o.stale);
+    store_close(&o);
+}
+
 /* --- damage --- */
 
 enum {
