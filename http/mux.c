@@ -109,7 +109,8 @@ static int rest(mux_t *m)
     }
     uint64_t ms = patience(m);
     if (ms == 0) return lose_patience(m);
-    int r = loop_wait(&m->origin->stream.io, m->session.out ? LOOP_READ | LOOP_WRITE : LOOP_READ, ms);
+    unsigned events = m->session.out ? LOOP_READ | LOOP_WRITE : LOOP_READ;
+    int r = loop_wait(&m->origin->stream.io, events, ms);
     return r == -ETIMEDOUT ? 0 : r;
 }
 

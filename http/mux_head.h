@@ -2,8 +2,8 @@
  * mux_head: a request's head in HTTP/1's form, which is how all of them are written, as HTTP/2 has
  * it (RFC 9113 8.3). Pure; nothing suspends.
  *
- * Request line and Host become pseudo-fields, names lower case; what belongs to an HTTP/1 connection
- * is left out (RFC 9113 8.2.2), TE but for "trailers".
+ * Request line and Host become pseudo-fields, names lower case; what belongs to a connection of
+ * HTTP/1 is left out (RFC 9113 8.2.2), TE but for "trailers".
  */
 #ifndef HTTP_MUX_HEAD_H
 #define HTTP_MUX_HEAD_H

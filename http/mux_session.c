@@ -301,7 +301,8 @@ void mux_session_goodbye(mux_session_t *m)
 
 /* --- streams --- */
 
-int mux_session_open(mux_session_t *m, mux_stream_t *s, const nghttp2_nv *head, size_t n, bool ends)
+int mux_session_open(mux_session_t *m, mux_stream_t *s, const nghttp2_nv *head, size_t n,
+                     bool ends)
 {
     nghttp2_data_provider body = {.read_callback = offer_data};
     int32_t id = nghttp2_submit_request(m->ng, NULL, head, n, ends ? NULL : &body, s);

@@ -61,7 +61,8 @@ void mux_session_goodbye(mux_session_t *m);
  * Opens a stream with this head. ends: no body follows; else mux_session_send does. 0, or -EAGAIN:
  * no stream can be had on this connection any more.
  */
-int mux_session_open(mux_session_t *m, mux_stream_t *s, const nghttp2_nv *head, size_t n, bool ends);
+int mux_session_open(mux_session_t *m, mux_stream_t *s, const nghttp2_nv *head, size_t n,
+                     bool ends);
 
 /* s->out has a piece now, or s->out_ends was set. */
 void mux_session_send(mux_stream_t *s);

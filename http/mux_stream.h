@@ -20,7 +20,7 @@ typedef struct mux_session mux_session_t;
 typedef struct mux_stream {
     /* Set by whoever opens it; all else is zero at first. */
     pool_t *pool;
-    size_t head_max;             /* bytes of heads as RFC 9113 10.5.1 counts them; of trailers again */
+    size_t head_max;             /* bytes of heads (RFC 9113 10.5.1), and as many of trailers */
 
     mux_session_t *session;      /* NULL: not open, or over */
     list_t link;                 /* among the session's */

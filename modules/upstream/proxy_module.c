@@ -1,6 +1,6 @@
 /*
- * proxy_module: proxy_pass and grpc_pass as content: a peer, an attempt with it, and the next one should it fail. One
- * attempt after the other in the request's fiber.
+ * proxy_module: proxy_pass and grpc_pass as content: a peer, an attempt with it, and the next one
+ * should it fail. One attempt after the other in the request's fiber.
  */
 #include "core/base/clock.h"
 #include "http/http.h"

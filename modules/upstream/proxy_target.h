@@ -1,7 +1,8 @@
 /*
  * proxy_target: the value of proxy_pass: whom to ask, and for which URI.
  *
- *     http[s]://host:port[/uri]  http://upstream[/uri]  http://unix:/path[:/uri]  any with $variables
+ *     http[s]://host:port[/uri]  http://upstream[/uri]  http://unix:/path[:/uri]
+ *     any with $variables
  *     [grpc[s]://]host:port      and so on, without a URI: of grpc_pass
  */
 #ifndef MODULES_UPSTREAM_PROXY_TARGET_H

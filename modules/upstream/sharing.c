@@ -30,7 +30,8 @@ typedef struct waiter { /* on the stack of a fiber */
 static bool fits(const sharing_place_t *p, const sharing_key_t *key)
 {
     if (!net_eq(&p->to, key->to)) return false;
-    if (p->from.len != key->from->len || (p->from.len && !net_eq(&p->from, key->from))) return false;
+    bool bound = p->from.len;
+    if (p->from.len != key->from->len || (bound && !net_eq(&p->from, key->from))) return false;
     return key->tls ? p->ctx == key->tls->ctx && str_eq(p->name, key->tls->name) : !p->ctx;
 }
 

@@ -107,7 +107,8 @@ E2E(grpc, a_failure_with_its_trailers)
     start("");
     assert_text(said("try: c.unary_unary('/t/fail')(b'')\n"
                      "except grpc.RpcError as e:\n"
-                     "    print(e.code().name, e.details(), dict(e.trailing_metadata())['x-why'])\n"),
+                     "    why = dict(e.trailing_metadata())['x-why']\n"
+                     "    print(e.code().name, e.details(), why)\n"),
                 "NOT_FOUND no such because\n");
 }
 
@@ -203,7 +204,8 @@ static const char node[] =
     "  t.on('error', () => {});\n"
     "  if (h[':path'] == '/slow') return;\n"
     "  if (h[':path'] == '/503') t.respond({':status': 503});\n"
-    "  else t.respond({':status': 200, 'x-hidden': '1', 'server': 'node', 'x-accel-redirect': '/in'});\n"
+    "  else t.respond({':status': 200, 'x-hidden': '1', 'server': 'node',"
+    " 'x-accel-redirect': '/in'});\n"
     "  t.end(JSON.stringify(h)); });\n"
     "s.listen(@grpc@, '127.0.0.1');\n";
 
@@ -211,7 +213,8 @@ E2E(grpc, fields_both_ways)
 {
     peer_node("grpc", node);
     start("grpc_set_header Host name; grpc_set_header X-A $uri; grpc_set_header Accept \"\";"
-          " grpc_hide_header X-Hidden; grpc_pass_header Server; grpc_ignore_headers X-Accel-Redirect;"
+          " grpc_hide_header X-Hidden; grpc_pass_header Server;"
+          " grpc_ignore_headers X-Accel-Redirect;"
           " grpc_via off; grpc_buffer_size 8k; grpc_bind 127.0.0.1; grpc_socket_keepalive on;"
           " grpc_connect_timeout 5s; grpc_send_timeout 5s; grpc_max_header_size 16k;"
           " grpc_http2_ping 1m; grpc_retry_budget off;");
@@ -261,7 +264,8 @@ E2E(grpc, a_refused_call_goes_to_another_origin_with_its_body)
     origin_start("busy", refuse, NULL);
     subject_http("", "upstream g { server 127.0.0.1:@busy@; server 127.0.0.1:@grpc@ backup; }"
                      "server { listen 127.0.0.1:@http@; location / { grpc_pass grpc://g; } }");
-    const reply_t *r = wire_ask("http", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc");
+    const reply_t *r = wire_ask("http", "POST / HTTP/1.1\r\nHost: h\r\n"
+                                        "Content-Length: 3\r\n\r\nabc");
     assert_text(r->body.p, "abc");
 }
 

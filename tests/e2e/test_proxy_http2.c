@@ -186,7 +186,7 @@ E2E(proxy_http2, a_second_origin_is_asked_when_the_first_takes_long)
     for (int i = 0; i < 4; i++) assert_text(wire_get("http", "/")->body.p, "other");
 }
 
-/* Reads the header before all, which tells whose connection it is, and how many requests it gets. */
+/* Reads the header before all, which tells whose connection it is; counts its requests. */
 static void serve_announced(visit_t *v)
 {
     char c, said[128];

@@ -37,8 +37,8 @@ static void refused_with(const char *logged)
 {
     unsigned before = subject_log_count(logged);
     cr_assert_eq(wire_get("http", "/")->status, 502, "%s", fields);
-    cr_assert(EVENTUALLY(subject_log_count(logged) > before), "%s: no \"%s\" in\n%s", fields, logged,
-              subject_log());
+    cr_assert(EVENTUALLY(subject_log_count(logged) > before), "%s: no \"%s\" in\n%s", fields,
+              logged, subject_log());
 }
 
 E2E(proxy_http2_bad, heads_that_break_the_rules_are_refused_alone)
@@ -297,7 +297,7 @@ E2E(proxy_http2_bad, no_answer_at_all_is_a_failure_of_the_kind_it_is)
     start("location /other { proxy_pass http://127.0.0.1:@other@; proxy_http_version 2; }");
     refused_with("upstream prematurely closed connection while reading response header");
     cr_assert_eq(wire_get("http", "/other")->status, 502);
-    subject_log_await("recv() failed (104: Connection reset by peer) while reading response header");
+    subject_log_await("recv() failed (104: Connection reset by peer) while reading response");
 }
 
 /* --- another try --- */
@@ -326,7 +326,8 @@ static void serve(visit_t *v)
 
 static void start_group(const char *location)
 {
-    subject_http("", text("upstream g { server 127.0.0.1:@origin@; server 127.0.0.1:@other@ backup; }"
+    subject_http("", text("upstream g { server 127.0.0.1:@origin@;"
+                          " server 127.0.0.1:@other@ backup; }"
                           "server { listen 127.0.0.1:@http@; location / { proxy_pass http://g;"
                           " proxy_http_version 2; %s } }", location));
 }

@@ -23,7 +23,8 @@ static const char *made_of(const char *head, bool https)
 
 Test(mux_head, pseudo_fields_come_first)
 {
-    cr_assert_str_eq(made_of("GET /a?b HTTP/1.1\r\nAccept: x\r\nHost: h:1\r\nX-B: c d\r\n\r\n", true),
+    cr_assert_str_eq(made_of("GET /a?b HTTP/1.1\r\nAccept: x\r\nHost: h:1\r\nX-B: c d\r\n\r\n",
+                             true),
                      ":method=GET\n:scheme=https\n:authority=h:1\n:path=/a?b\naccept=x\nx-b=c d\n");
     cr_assert_str_eq(made_of("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", false),
                      ":method=OPTIONS\n:scheme=http\n:authority=h\n:path=*\n");
