@@ -89,6 +89,14 @@ E2E(discover, an_answer_is_used_for_as_long_as_it_holds)
     cr_assert_eq(nameserver_asked(ns, "app.test"), asked);
 }
 
+E2E(discover, addresses_of_ipv6)
+{
+    start("AAAA 60 ::1", "", "resolver 127.0.0.1:@dns@; resolver_timeout 2s; "
+                             "server { listen [::1]:@o@; return 200 6; } " ORIGINS GROUP FRONT);
+    cr_assert(all_say("6"));
+    assert_has(subject_ctl("upstream app").output, harness_expand("[::1]:@o@ "));
+}
+
 E2E(discover, valid_overrides_the_ttl)
 {
     start("A 3600 127.0.0.2", "",
