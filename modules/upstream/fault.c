@@ -18,6 +18,19 @@ fault_t fault_of(int err)
     }
 }
 
+bool fault_is_ours(fault_t f)
+{
+    if (f >> 16 != FAULT_ERRNO) return false;
+    switch (f & 0xffff) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+    case EADDRNOTAVAIL: return true;
+    default: return false;
+    }
+}
+
 static const char *const texts[] = {
     [FAULT_NONE] = "nothing is wrong",
     [FAULT_TIMEOUT] = "it takes too long",

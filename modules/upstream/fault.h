@@ -4,6 +4,7 @@
 #ifndef MODULES_UPSTREAM_FAULT_H
 #define MODULES_UPSTREAM_FAULT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,9 @@ static inline fault_t fault_make(enum fault_kind kind, unsigned detail)
 
 /* Of a negative errno as client.h, origin.h and tls.h give them; 0: none. */
 fault_t fault_of(int err);
+
+/* It was we who lacked something (descriptors, memory, ports): nothing is said of the origin. */
+bool fault_is_ours(fault_t f);
 
 enum { FAULT_TEXT = 80 };
 

@@ -88,6 +88,7 @@ static void on_limit(struct timer *t)
     fiber_cancel(LIST_OF(t, round_t, limit)->fiber, -ETIMEDOUT);
 }
 
+/* A check that was cut off, or for which something lacked here, teaches nothing. */
 static void ask(round_t *r)
 {
     const health_t *h = r->guard->h;
@@ -95,7 +96,7 @@ static void ask(round_t *r)
     timer_arm(&r->limit, h->timeout);
     fault_t fault = probe_run(r->pool, h, r->peer);
     timer_disarm(&r->limit);
-    if (fiber_cancelled(r->fiber) == -ECANCELED) return; /* nothing was learnt */
+    if (fiber_cancelled(r->fiber) == -ECANCELED || fault_is_ours(fault)) return;
     if (fault) note_fail(h, r->peer, fault);
     else note_pass(h, r->peer, began_ms);
 }

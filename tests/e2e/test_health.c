@@ -28,6 +28,10 @@ static void moody(visit_t *v)
         bool check = visit_target_is(v, "/health");
         checks += check;
         if (!check && failing) return;
+        if (visit_target_is(v, "/hang")) {
+            visit_await_left(v);
+            return;
+        }
         if (!check || state == WELL) visit_send(v, ok);
         else if (state == ILL) visit_send(v, ill);
         else if (state == SILENT) visit_await_left(v);
@@ -252,6 +256,29 @@ E2E(health, who_is_well_again_starts_slowly)
         cr_assert_eq(wire_get("http", text("/%c%u", "uvw"[i % 3], i))->status, 200);
     unsigned got = origin_requests(m) - checks - before;
     cr_assert(got <= 15, "%u of 60 requests", got);
+}
+
+/* Requests that hang, two connections each, have all that the worker may have. */
+E2E(health, what_we_lack_ourselves_is_nobody_s_illness)
+{
+    enum { MOST = 8 };
+    wire_t *w[MOST];
+    origin_start("moody", moody, NULL);
+    subject_tolerate("worker_connections are not enough");
+    subject_start("error_log error.log info; events { worker_connections 16; } http {"
+                  " upstream u { server 127.0.0.1:@moody@; health_check uri=/health interval=30ms; }"
+                  " server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } } }");
+    cr_assert(EVENTUALLY(checks > 2));
+    for (unsigned i = 0; i < MOST; i++) {
+        w[i] = wire_open("http");
+        wire_send(w[i], "GET /hang HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    subject_log_await("16 worker_connections are not enough");
+    pause_ms(150);
+    cr_assert_eq(subject_log_count("is unhealthy"), 0);
+    for (unsigned i = 0; i < MOST; i++) wire_close(w[i]);
+    unsigned before = checks;
+    cr_assert(EVENTUALLY(checks > before + 2));
 }
 
 /* --- real servers --- */

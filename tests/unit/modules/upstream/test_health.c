@@ -209,4 +209,7 @@ Test(health, names_faults)
     cr_expect_str_eq(fault_text(fault_of(-ENODATA), text), "it closes the connection");
     cr_expect_str_eq(fault_text(fault_make(FAULT_STATUS, 503), text), "it answers 503");
     cr_expect_eq(fault_of(0), 0);
+    cr_expect(fault_is_ours(fault_of(-EMFILE)) && fault_is_ours(fault_of(-ENOMEM)));
+    cr_expect_not(fault_is_ours(fault_of(-ECONNREFUSED)));
+    cr_expect_not(fault_is_ours(fault_make(FAULT_STATUS, EMFILE)));
 }
