@@ -201,8 +201,8 @@ static ssize_t finish_batch(tls_t *t)
 }
 
 /*
- * A server's first records after a pause fit a packet each, up to what a fresh connection may have in
- * flight (RFC 6928), so that a client can use the first packet without waiting for the others.
+ * A server's first records after a pause fit a packet each, up to what a fresh connection may have
+ * in flight (RFC 6928), so that a client can use the first packet without waiting for the others.
  */
 static size_t record_size(const tls_t *t)
 {

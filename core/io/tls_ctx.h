@@ -30,7 +30,8 @@ bool tls_ctx_revoked(SSL_CTX *ctx, const char *path);
 /* The groups for key exchange, the preferred ones first: "X25519:P-256". */
 bool tls_ctx_groups(SSL_CTX *ctx, const char *list);
 
-/* The parameters of finite-field Diffie-Hellman in this file; without, such ciphers are not used. */
+/* The parameters of finite-field Diffie-Hellman in this file; without, such ciphers are not
+   used. */
 bool tls_ctx_dh(SSL_CTX *ctx, const char *path);
 
 /* A command of SSL_CONF_cmd(3) as in a file: "MinProtocol", "TLSv1.3". */

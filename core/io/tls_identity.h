@@ -19,9 +19,11 @@ typedef struct tls_identity {
     EVP_PKEY *key;         /* NULL: not read */
 } tls_identity_t;
 
-/* The certificate and its chain; the key, opened with the password that fits (NULL: there are none). */
+/* The certificate and its chain; the key, opened with the password that fits (NULL: there are
+   none). */
 bool tls_identity_read_certificate(tls_identity_t *id, const char *source);
-bool tls_identity_read_key(tls_identity_t *id, const char *source, const tls_passwords_t *passwords);
+bool tls_identity_read_key(tls_identity_t *id, const char *source,
+                           const tls_passwords_t *passwords);
 
 /* Whether the key belongs to the certificate. */
 bool tls_identity_fits(const tls_identity_t *id);

@@ -1,5 +1,6 @@
 /*
- * ssl_certificate: the certificates of a configuration, each read once however many servers show it.
+ * ssl_certificate: the certificates of a configuration, each read once however many servers show
+ * it.
  *
  * A store belongs to an http block and lives in the configuration's pool; it frees what it has read
  * when the pool goes. Nothing suspends.

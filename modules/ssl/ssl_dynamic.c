@@ -69,7 +69,8 @@ static const char *path_of(const ssl_conf_t *c, const ssl_file_t *file, request_
 {
     if (text_is_constant(&file->text)) return file->path;
     str_t value = text_eval(&file->text, r);
-    if (str_starts(value, STR("data:")) || str_starts(value, STR("/"))) return pool_cstr(r->pool, value);
+    if (str_starts(value, STR("data:")) || str_starts(value, STR("/")))
+        return pool_cstr(r->pool, value);
     return pool_printf(r->pool, STR_FMT STR_FMT, STR_ARG(c->store->directory), STR_ARG(value)).p;
 }
 
@@ -84,7 +85,8 @@ static bool read_files(const ssl_conf_t *c, const char *file, const char *key, t
     tls_reason(reason, sizeof(reason));
     tls_identity_forget_passwords(&passwords);
     if (ok) return true;
-    LOG(&r->log, LOG_ERR, 0, "cannot load certificate \"%s\" with key \"%s\" (%s)", file, key, reason);
+    LOG(&r->log, LOG_ERR, 0, "cannot load certificate \"%s\" with key \"%s\" (%s)", file, key,
+        reason);
     tls_identity_clear(id);
     return false;
 }
@@ -155,8 +157,8 @@ bool ssl_dynamic_set_cache(conf_t *cf, const conf_row_t *row, void *conf, const 
         else if (value_keyed(text, "valid", &rest))
             ok = conf_msec(cf, node, i, rest, &c->cache_valid);
         else if (!ok)
-            conf_error(cf, node, i, "off, or max=N and valid=TIME", "invalid parameter \"" STR_FMT "\"",
-                       STR_ARG(text));
+            conf_error(cf, node, i, "off, or max=N and valid=TIME",
+                       "invalid parameter \"" STR_FMT "\"", STR_ARG(text));
         if (!ok) return false;
     }
     return true;

@@ -2,8 +2,8 @@
  * ssl_dynamic: certificates whose paths hold variables, read when a client asks for them.
  *
  * What has been read is kept by the worker for a while (ssl_certificate_cache), so that a change on
- * disk is seen when that time is over. The name that the client sends is no path: one that could lead
- * elsewhere fails the handshake. Called back in a handshake; nothing suspends.
+ * disk is seen when that time is over. The name that the client sends is no path: one that could
+ * lead elsewhere fails the handshake. Called back in a handshake; nothing suspends.
  */
 #ifndef MODULES_SSL_SSL_DYNAMIC_H
 #define MODULES_SSL_SSL_DYNAMIC_H

@@ -52,7 +52,8 @@ verdict_t ssl_early_check(request_t *r, const SSL *ssl)
 {
     if (SSL_is_init_finished(ssl)) return VERDICT(NEXT);
     if (!is_safe(r))
-        return verdict_refuse(425, LOG_INFO, "client sent a request that is not safe as early data");
+        return verdict_refuse(425, LOG_INFO,
+                              "client sent a request that is not safe as early data");
     header_add(&r->head.headers, STR("Early-Data"), STR("1"));
     return VERDICT(NEXT);
 }

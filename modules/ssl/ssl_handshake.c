@@ -21,8 +21,8 @@ static void log_failure(const conn_t *c, int err, const tls_failure_t *why)
     else if (err == -ETIMEDOUT)
         LOG(&log, LOG_INFO, 0, "client timed out (110: Connection timed out) %s", doing);
     else
-        LOG(&log, LOG_INFO, err == -ENODATA ? 0 : -err, "peer closed connection in SSL handshake %s",
-            doing);
+        LOG(&log, LOG_INFO, err == -ENODATA ? 0 : -err,
+            "peer closed connection in SSL handshake %s", doing);
 }
 
 static bool agreed_on_h2(const SSL *ssl)

@@ -9,7 +9,8 @@
 /* site_address_t.shake_hands. Suspends. */
 bool ssl_handshake(conn_t *c);
 
-/* PHASE_POST_READ: refuses plain HTTP where TLS was to be spoken, and who has not shown what he must. */
+/* PHASE_POST_READ: refuses plain HTTP where TLS was to be spoken, and who has not shown what he
+   must. */
 verdict_t ssl_handshake_check(request_t *r);
 
 #endif

@@ -70,8 +70,8 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
 
 /* --- the protocol above --- */
 
-static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n, const unsigned char *offered,
-                   unsigned offered_n, void *arg)
+static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n,
+                   const unsigned char *offered, unsigned offered_n, void *arg)
 {
     static const unsigned char protocols[] = "\2h2\10http/1.1\10http/1.0";
     enum { H2_SIZE = 3 };

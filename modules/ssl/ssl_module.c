@@ -25,7 +25,8 @@ static bool needs_certificate(conf_t *cf, const site_server_t *server)
 /* A server without a certificate is served with that of the address's default, as in nginx. */
 static bool prepare_address(conf_t *cf, site_address_t *address)
 {
-    bool ok = needs_certificate(cf, address->fallback), strict = ssl_conf(address->fallback)->reject;
+    bool ok = needs_certificate(cf, address->fallback);
+    bool strict = ssl_conf(address->fallback)->reject;
     VEC_EACH(site_server_t *const, it, &address->servers) {
         if (strict) ok = needs_certificate(cf, *it) && ok;
         ok = ssl_context_make(cf, ssl_conf(*it)) && ok;
@@ -156,6 +157,7 @@ static const conf_name_t verification[] = {{"off", SSL_VERIFY_CLIENT_OFF},
                                            {"optional_no_ca", SSL_VERIFY_CLIENT_OPTIONAL_NO_CA},
                                            {NULL, 0}};
 
+#define DAY_MS (24 * 3600 * 1000ull)
 #define BOTH (CONF_HTTP | CONF_SERVER)
 #define CONF ssl_conf_t
 #define FILE_ROW(name, field, help) \
@@ -164,8 +166,8 @@ static const conf_name_t verification[] = {{"off", SSL_VERIFY_CLIENT_OFF},
 static const conf_row_t rows[] = {
     CONF_CUSTOM("ssl_certificate", BOTH, CONF_MANY, 1, 1, add_file,
                 CONF_FIELD(CONF, certificates, ssl_files_t), NULL,
-                "a file with the server's certificate and its chain; several: one per kind of key; with "
-                "variables, workers read it when a client asks for it"),
+                "a file with the server's certificate and its chain; several: one per kind of key; "
+                "with variables, workers read it when a client asks for it"),
     CONF_CUSTOM("ssl_certificate_key", BOTH, CONF_MANY, 1, 1, add_file,
                 CONF_FIELD(CONF, keys, ssl_files_t), NULL,
                 "the key of the ssl_certificate in the same place"),
@@ -222,16 +224,16 @@ static const conf_row_t rows[] = {
                 "accepted for nginx's sake: responders are not asked"),
     CONF_CUSTOM("ssl_session_cache", BOTH, 0, 1, 2, ssl_session_set_cache,
                 CONF_FIELD(CONF, session_zone, zone_t *), "none",
-                "where sessions are kept for clients without tickets: off, none, builtin[:SESSIONS], "
-                "shared:NAME:SIZE (320 bytes each)"),
-    CONF_MSEC("ssl_session_timeout", BOTH, CONF, session_timeout, "5m", 1000, 7 * 24 * 3600 * 1000ull,
+                "where sessions are kept for clients without tickets: off, none, "
+                "builtin[:SESSIONS], shared:NAME:SIZE (320 bytes each)"),
+    CONF_MSEC("ssl_session_timeout", BOTH, CONF, session_timeout, "5m", 1000, 7 * DAY_MS,
               "how long a client may come back to a session"),
     CONF_FLAG("ssl_session_tickets", BOTH, CONF, tickets, "on",
               "whether clients are given their sessions to keep, sealed with a key"),
     CONF_CUSTOM("ssl_session_ticket_key", BOTH, CONF_MANY, 1, 1, add_plain_file,
                 CONF_FIELD(CONF, ticket_keys, ssl_files_t), NULL,
-                "a file of 48 or 80 random bytes to seal tickets with, the others open them; without, "
-                "keys are made and changed by themselves"),
+                "a file of 48 or 80 random bytes to seal tickets with, the others open them; "
+                "without, keys are made and changed by themselves"),
     CONF_END,
 };
 

@@ -100,12 +100,13 @@ static const EVP_CIPHER *cipher_of(const ssl_ticket_key_t *key)
 {
     static EVP_CIPHER *wide, *narrow;
     EVP_CIPHER **which = key->size == SSL_TICKET_SECRET ? &wide : &narrow;
-    if (!*which) *which = EVP_CIPHER_fetch(NULL, which == &wide ? "AES-256-CBC" : "AES-128-CBC", NULL);
+    const char *name = which == &wide ? "AES-256-CBC" : "AES-128-CBC";
+    if (!*which) *which = EVP_CIPHER_fetch(NULL, name, NULL);
     return *which;
 }
 
-static bool use_key(ssl_ticket_key_t *key, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
-                    int seal)
+static bool use_key(ssl_ticket_key_t *key, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                    EVP_MAC_CTX *mac, int seal)
 {
     OSSL_PARAM how[] = {
         OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key->mac, key->size),
@@ -129,7 +130,8 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     } else if (!key_to_open(c, name, &key, &old)) {
         return 0;
     }
-    old |= !seal && SSL_version(ssl) >= TLS1_3_VERSION; /* clients use a ticket once: RFC 8446 C.4 */
+    /* Clients use a ticket once (RFC 8446 C.4). */
+    old |= !seal && SSL_version(ssl) >= TLS1_3_VERSION;
     int r = use_key(&key, iv, cipher, mac, seal) ? 1 + old : -1;
     OPENSSL_cleanse(&key, sizeof(key));
     return r;
@@ -176,8 +178,8 @@ bool ssl_session_share_keys(conf_t *cf, ssl_store_t *store, msec_t timeout)
     uint64_t *period = POOL_NEW(cf->pool, uint64_t);
     *period = timeout / 1000 > KEY_PERIOD_LEAST ? timeout / 1000 : KEY_PERIOD_LEAST;
     str_t kind = pool_printf(cf->pool, "ticket keys for %llu s", (unsigned long long)*period);
-    store->ring = zone_want(&generation_of(cf)->zones, STR("ssl ticket keys"), ZONE_SIZE_MIN, kind.p,
-                            ssl_ticket_ring_init, period, &why);
+    store->ring = zone_want(&generation_of(cf)->zones, STR("ssl ticket keys"), ZONE_SIZE_MIN,
+                            kind.p, ssl_ticket_ring_init, period, &why);
     return store->ring || conf_error(cf, NULL, 0, NULL, "%s", why);
 }
 
@@ -190,7 +192,8 @@ static bool wrong_cache(conf_t *cf, const tree_node_t *node, unsigned word)
 }
 
 /* shared:NAME:SIZE, or shared:NAME for one that is declared elsewhere */
-static bool take_shared(conf_t *cf, ssl_conf_t *c, const tree_node_t *node, unsigned word, str_t rest)
+static bool take_shared(conf_t *cf, ssl_conf_t *c, const tree_node_t *node, unsigned word,
+                        str_t rest)
 {
     str_t name;
     const char *why;
@@ -210,7 +213,8 @@ static bool take_cache(conf_t *cf, ssl_conf_t *c, const tree_node_t *node, unsig
     if (str_eq(text, STR("none"))) return true;
     if (str_eq(text, STR("builtin"))) return (c->session_builtin = BUILTIN);
     if (str_starts(text, STR("builtin:")))
-        return conf_number(cf, node, word, str_sub(text, 8, text.n), 1, INT_MAX, &c->session_builtin);
+        return conf_number(cf, node, word, str_sub(text, 8, text.n), 1, INT_MAX,
+                           &c->session_builtin);
     if (str_starts(text, STR("shared:")))
         return take_shared(cf, c, node, word, str_sub(text, 7, text.n));
     return wrong_cache(cf, node, word);

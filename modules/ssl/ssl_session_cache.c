@@ -5,7 +5,7 @@
 
 enum {
     WAYS = 8,          /* places in which a session may be */
-    BYTES_EACH = 320,  /* of the zone for one: a usual session, its place, and what is lost between */
+    BYTES_EACH = 320,  /* of the zone for a usual session, its place, and what is lost between */
     EVICT_MOST = 64,   /* places looked at for one new session */
 };
 

@@ -1,11 +1,11 @@
 /*
- * ssl_session_cache: sessions of clients in a zone, for all workers, whichever one a client comes back
- * to.
+ * ssl_session_cache: sessions of clients in a zone, for all workers, whichever one a client comes
+ * back to.
  *
  * A table whose places each have a block of the zone's slab. A place is filled and emptied by the
- * store of its block's address alone, last when it is filled and first when it is emptied, so what a
- * killed worker leaves is in order; at most one block is lost. When the zone is full, the oldest of
- * those that would be found in the same place go, then others in turn. Nothing suspends.
+ * store of its block's address alone, last when it is filled and first when it is emptied, so what
+ * a killed worker leaves is in order; at most one block is lost. When the zone is full, the oldest
+ * of those that would be found in the same place go, then others in turn. Nothing suspends.
  */
 #ifndef MODULES_SSL_SSL_SESSION_CACHE_H
 #define MODULES_SSL_SSL_SESSION_CACHE_H

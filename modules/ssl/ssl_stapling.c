@@ -24,8 +24,9 @@ static bool is_good(OCSP_RESPONSE *response)
     int reason, status;
     OCSP_BASICRESP *basic = OCSP_response_get1_basic(response);
     const OCSP_SINGLERESP *single = basic ? OCSP_resp_get0(basic, 0) : NULL;
-    if (single) status = OCSP_single_get0_status((OCSP_SINGLERESP *)(uintptr_t)single, &reason, NULL,
-                                                 &from, &until);
+    if (single)
+        status = OCSP_single_get0_status((OCSP_SINGLERESP *)(uintptr_t)single, &reason, NULL, &from,
+                                         &until);
     bool ok = single && status == V_OCSP_CERTSTATUS_GOOD &&
               OCSP_check_validity(from, until, CLOCK_SKEW, -1) == 1;
     OCSP_BASICRESP_free(basic);
@@ -98,8 +99,8 @@ bool ssl_stapling_prepare(conf_t *cf, const ssl_conf_t *c)
     pool_defer(cf->pool, free_staple, s);
     if (!read_response(s)) {
         tls_reason(reason, sizeof(reason));
-        conf_warn(cf, c->staple.node, 1, NULL, "no good OCSP response in \"%s\" (%s)", c->staple.path,
-                  reason);
+        conf_warn(cf, c->staple.node, 1, NULL, "no good OCSP response in \"%s\" (%s)",
+                  c->staple.path, reason);
     }
     SSL_CTX_set_tlsext_status_cb(c->made->ctx, on_status);
     SSL_CTX_set_tlsext_status_arg(c->made->ctx, s);

@@ -80,7 +80,7 @@ static bool run_certs(ctl_call_t *call, const void *main_struct)
 }
 
 const ctl_command_t ssl_status_commands[] = {
-    {"certs", "[reload]", 0, 1, "the certificates that are shown; reload: looks for replaced ones now",
-     run_certs},
+    {"certs", "[reload]", 0, 1,
+     "the certificates that are shown; reload: looks for replaced ones now", run_certs},
     {NULL, NULL, 0, 0, NULL, NULL},
 };

@@ -1,4 +1,5 @@
-/* ssl_status: what is told of certificates: `proxyd ctl certs`, the section "certificates" of /status. */
+/* ssl_status: what is told of certificates: `proxyd ctl certs`, the section "certificates" of
+   /status. */
 #ifndef MODULES_SSL_SSL_STATUS_H
 #define MODULES_SSL_SSL_STATUS_H
 

@@ -3,9 +3,9 @@
  *
  * A first message that is sent again is the same to the byte, so it is told by the client's random
  * number (RFC 8446 section 8.2). The time for which one is remembered is longer than OpenSSL takes
- * early data of a ticket's age (section 8.3). When in doubt (no place left; a zone so young that it may
- * not know what was before) the answer is no, and the handshake goes on without early data. Nothing
- * suspends.
+ * early data of a ticket's age (section 8.3). When in doubt (no place left; a zone so young that it
+ * may not know what was before) the answer is no, and the handshake goes on without early data.
+ * Nothing suspends.
  */
 #ifndef MODULES_SSL_SSL_STRIKES_H
 #define MODULES_SSL_SSL_STRIKES_H

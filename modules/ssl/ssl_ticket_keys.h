@@ -1,10 +1,10 @@
 /*
  * ssl_ticket_keys: the keys that session tickets are sealed with.
  *
- * A ring in a zone, the same for all workers and over a reload: the key that seals, and the one before
- * it, which still opens. The first worker that seals after a key's time has passed makes the next. A
- * ticket is good for as long as its session is, which is never longer than a key seals. Or keys from
- * files, which machines can share. Nothing suspends.
+ * A ring in a zone, the same for all workers and over a reload: the key that seals, and the one
+ * before it, which still opens. The first worker that seals after a key's time has passed makes the
+ * next. A ticket is good for as long as its session is, which is never longer than a key seals. Or
+ * keys from files, which machines can share. Nothing suspends.
  */
 #ifndef MODULES_SSL_SSL_TICKET_KEYS_H
 #define MODULES_SSL_SSL_TICKET_KEYS_H
@@ -43,7 +43,8 @@ bool ssl_ticket_ring_open(ssl_ticket_ring_t *ring, const unsigned char name[SSL_
 
 typedef VEC(ssl_ticket_key_t) ssl_ticket_keys_t; /* the first seals, all open */
 
-/* A file of 48 or 80 random bytes, as nginx reads it. False: errno; EINVAL: it is of another size. */
+/* A file of 48 or 80 random bytes, as nginx reads it. False: errno; EINVAL: it is of another
+   size. */
 bool ssl_ticket_key_read(const char *path, ssl_ticket_key_t *out);
 
 #endif

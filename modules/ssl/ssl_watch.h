@@ -2,9 +2,9 @@
  * ssl_watch: certificates that are replaced on disk are taken up without a reload.
  *
  * The master looks once a second (workers may not read keys). What has changed and then stood still
- * for a second is read; a pair that fits is shown from there on, by the master, for workers to come,
- * and by every worker, which is handed it in a descriptor. A pair that does not fit is never taken: the
- * one before stays. Nothing suspends.
+ * for a second is read; a pair that fits is shown from there on, by the master, for workers to
+ * come, and by every worker, which is handed it in a descriptor. A pair that does not fit is never
+ * taken: the one before stays. Nothing suspends.
  */
 #ifndef MODULES_SSL_SSL_WATCH_H
 #define MODULES_SSL_SSL_WATCH_H

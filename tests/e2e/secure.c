@@ -113,7 +113,8 @@ const char *secure_ask(secure_t *s, const char *request)
     char *in = pool_zalloc(harness_pool, ROOM), *end_of_head = NULL;
     size_t n = 0, whole = ROOM;
     ERR_clear_error();
-    if (*request && SSL_write(s->ssl, request, (int)strlen(request)) <= 0) return s->failed = reason(), NULL;
+    if (*request && SSL_write(s->ssl, request, (int)strlen(request)) <= 0)
+        return s->failed = reason(), NULL;
     while (n < whole && n < ROOM - 1) {
         int got = SSL_read(s->ssl, in + n, (int)(ROOM - 1 - n));
         if (got <= 0) return s->failed = reason(), NULL;

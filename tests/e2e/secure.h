@@ -4,8 +4,8 @@
  *     secure_t *s = secure_open(&(secure_how_t){.port = "tls", .name = "a.test"});
  *     assert_text(secure_ask(s, "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"), "body");
  *
- * Certificates are not verified but for `trusts`. All waiting ends after PATIENCE_MS. Closed when the
- * test ends at the latest.
+ * Certificates are not verified. All waiting ends after PATIENCE_MS. Closed when
+ * the test ends at the latest.
  */
 #ifndef TESTS_E2E_SECURE_H
 #define TESTS_E2E_SECURE_H
@@ -24,7 +24,7 @@ typedef struct secure_how {
     const char *before;      /* sent before the handshake */
     SSL_SESSION *session;    /* offered; NULL: none */
     const char *early;       /* sent as early data; NULL: nothing */
-    int (*status)(SSL *ssl, void *arg); /* asks for the certificate's status and is called with it */
+    int (*status)(SSL *ssl, void *arg); /* asks for the certificate's status, is called with it */
     void *status_arg;
 } secure_how_t;
 
@@ -39,7 +39,8 @@ typedef struct secure {
 secure_t *secure_open(const secure_how_t *how);
 void secure_close(secure_t *s);
 
-/* Sends it (if it is not empty) and reads a reply with Content-Length: its body. NULL: the connection broke. */
+/* Sends it (if it is not empty) and reads a reply with Content-Length: its body. NULL: the
+   connection broke. */
 const char *secure_ask(secure_t *s, const char *request);
 
 /* A GET on a connection of its own, which must succeed: the body. */

@@ -1,4 +1,5 @@
-/* TLS towards clients: certificates, names, protocols; with OpenSSL, libcurl and nginx's phrases. */
+/* TLS towards clients: certificates, names, protocols; with OpenSSL, libcurl and nginx's
+   phrases. */
 #include <stdio.h>
 
 #include "tests/e2e/certify.h"
