@@ -22,7 +22,7 @@ static int allow(h2_t *h2, h2_nuisance_t kind)
 {
     if (h2_guard_allows(&h2->guard, kind)) return 0;
     h2->noisy = false;
-    complain(h2, LOG_WARNING, "too many ", h2_guard_name(kind));
+    complain(h2, LOG_ERR, "too many ", h2_guard_name(kind));
     h2_session_goodbye(h2, NGHTTP2_ENHANCE_YOUR_CALM);
     return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
@@ -243,7 +243,7 @@ bool h2_session_feed(h2_t *h2, str_t bytes)
     ssize_t used = nghttp2_session_mem_recv(h2->session, (const uint8_t *)bytes.p, bytes.n);
     if (used >= 0) return true;
     if (used == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS || used == NGHTTP2_ERR_FLOODED) {
-        complain(h2, LOG_WARNING, "too many frames: ", nghttp2_strerror((int)used));
+        complain(h2, LOG_ERR, "too many frames: ", nghttp2_strerror((int)used));
         h2_session_goodbye(h2, NGHTTP2_ENHANCE_YOUR_CALM);
     } else if (used != NGHTTP2_ERR_CALLBACK_FAILURE) {
         complain(h2, LOG_INFO, "invalid HTTP/2: ", nghttp2_strerror((int)used));

@@ -402,7 +402,7 @@ def h2load(bench, port, scenario, seconds):
                     str(scenario["streams"]), "-t", "1", f"http://127.0.0.1:{port}{scenario['path']}"],
                    bench.load_cpu, stdout=subprocess.PIPE)
     try:
-        said = load.popen.communicate()[0].decode()
+        said = load.popen.communicate()[0]
     finally:
         load.stop()
     counts = re.search(r"(\d+) succeeded, (\d+) failed, (\d+) errored", said)
@@ -632,8 +632,9 @@ def extra_text(rounds):
     if "busy" in first:
         return (f"user {median_of(rounds, 'user') * 100:3.0f}%  "
                 f"{median_of(rounds, 'rate'):7.0f}/s  CPU busy "
-                f"{median_of(rounds, 'busy') * 100:3.0f}%  p99 {median_of(rounds, 'p99'):.0f} us  "
-                f"{median_of(rounds, 'size'):.0f} bytes")
+                f"{median_of(rounds, 'busy') * 100:3.0f}%" +
+                (f"  p99 {median_of(rounds, 'p99'):.0f} us  {median_of(rounds, 'size'):.0f} bytes"
+                 if "p99" in first else ""))
     if "made" in first:
         return f"{median_of(rounds, 'made'):.0f} for {median_of(rounds, 'requests'):.0f} requests"
     if "quiet" in first:
