@@ -1,6 +1,7 @@
 #include "http/accept.h"
 
 #include <errno.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -16,6 +17,9 @@ enum { STOP_GRACE_MS = 1000 };
 
 /* Of the idle connections one in so many, and not more than these, are closed at once in a shortage. */
 enum { RECLAIM_PART = 8, RECLAIM_MOST = 32 };
+
+/* How long a connection that is new has for its first request before it may be closed, too. */
+enum { RECLAIM_NEW_MS = 1000 };
 
 static const http_conf_t *conf_of(const conn_t *c)
 {
@@ -187,14 +191,30 @@ static void drop(conn_t *c)
         conn_close(c, false);
 }
 
+/* Not one whose request is on its way: it would be answered with a reset. */
+static bool is_done(const conn_t *c)
+{
+    char byte;
+    if (c->requests == 0 && clock_ms() < c->accepted_ms + RECLAIM_NEW_MS) return false;
+    return !stream_readable(&c->stream) &&
+           recv(c->stream.io.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+}
+
 unsigned accept_reclaim(void)
 {
     unsigned idle = 0, closed = 0;
     for (const list_t *l = conn_idle.next; l != &conn_idle && idle < RECLAIM_MOST * RECLAIM_PART;
          l = l->next)
         idle++;
-    for (; closed * RECLAIM_PART < idle; closed++)
-        drop(LIST_OF(conn_idle.next, conn_t, link));
+    unsigned left = idle;
+    LIST_EACH_SAFE(l, &conn_idle)
+    {
+        conn_t *c = LIST_OF(l, conn_t, link);
+        if (left-- == 0 || closed * RECLAIM_PART >= idle) break;
+        if (!is_done(c)) continue;
+        drop(c);
+        closed++;
+    }
     return closed;
 }
 
