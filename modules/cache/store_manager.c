@@ -1,6 +1,7 @@
 #include "modules/cache/store_manager.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -18,10 +19,10 @@ enum {
     SWEEP_TURNS_MOST = 64, /* turns in which all entries are looked at */
     PURGED_BATCH = 500,    /* records read at one go */
     FULL_SHARE = 16,       /* a full disk: so much of what there is goes */
-    STORES_MOST = 64,
 };
 
 typedef struct manager {
+    struct manager *next;
     store_t *s;
     fiber_t *fiber;
     uint32_t at;        /* the sweep comes to this entry next */
@@ -30,10 +31,11 @@ typedef struct manager {
     uint64_t settle_at; /* clock_ms of the next look */
     uint64_t recoveries; /* after which the files were looked at last */
     bool relieved;      /* room was made on the full disk */
+    unsigned done;      /* files since the last rest */
+    uint64_t rested_us; /* when that was */
 } manager_t;
 
-static manager_t managers[STORES_MOST];
-static unsigned manager_count;
+static manager_t *managers; /* of this process */
 static bool stopping;
 
 /* --- dropping --- */
@@ -181,19 +183,22 @@ static bool evict_one(manager_t *m)
     return false;
 }
 
-static int rest(const store_t *s, unsigned *done)
+static int rest(manager_t *m)
 {
-    if (++*done < s->options.manager_files) return 0;
-    *done = 0;
-    return fiber_sleep(s->options.manager_sleep);
+    const store_options_t *o = &m->s->options;
+    bool long_enough = (clock_us_now() - m->rested_us) / 1000 >= o->manager_threshold;
+    if (++m->done < o->manager_files && !long_enough) return 0;
+    int err = fiber_sleep(o->manager_sleep);
+    m->done = 0;
+    m->rested_us = clock_us_now();
+    return err;
 }
 
 static int shrink_to(manager_t *m, uint64_t bytes)
 {
-    unsigned done = 0;
     int err = 0;
     while (!err && store_index_stats(m->s->shared->index).bytes > bytes && evict_one(m))
-        err = rest(m->s, &done);
+        err = rest(m);
     return err;
 }
 
@@ -206,10 +211,9 @@ static uint64_t disk_free(const store_t *s)
 
 static int keep_free(manager_t *m)
 {
-    unsigned done = 0;
     int err = 0;
     uint64_t least = m->s->options.min_free;
-    while (least && !err && disk_free(m->s) < least && evict_one(m)) err = rest(m->s, &done);
+    while (least && !err && disk_free(m->s) < least && evict_one(m)) err = rest(m);
     return err;
 }
 
@@ -228,14 +232,13 @@ static int keep_spare_entries(manager_t *m)
 {
     store_t *s = m->s;
     store_entry_t gone;
-    unsigned done = 0;
     int err = 0;
     for (unsigned i = 0; i < store_index_shards(s->shared->index) && !err; i++)
         while (!err && store_index_short(s->shared->index, i) &&
                store_index_evict(s->shared->index, i, &gone)) {
             store_zone_clear(s, &gone, true);
             STORE_COUNT(s, evicted);
-            err = rest(s, &done);
+            err = rest(m);
         }
     return err;
 }
@@ -273,6 +276,8 @@ static int load_if_needed(manager_t *m)
 
 static int turn(manager_t *m)
 {
+    m->done = 0;
+    m->rested_us = clock_us_now();
     int err = load_if_needed(m);
     if (!err) err = sweep(m);
     if (!err) err = settle(m);
@@ -314,17 +319,17 @@ static void manage(void *arg)
 
 int store_manager_start(store_t *s)
 {
-    if (manager_count == STORES_MOST) return -ENOSPC;
-    manager_t *m = &managers[manager_count];
-    *m = (manager_t){.s = s, .fiber = fiber_start(manage, m)};
-    if (!m->fiber) return -ENOMEM;
-    manager_count++;
-    return 0;
+    manager_t *m = calloc(1, sizeof(*m));
+    if (!m) return -ENOMEM;
+    *m = (manager_t){.next = managers, .s = s};
+    managers = m;
+    m->fiber = fiber_start(manage, m);
+    return m->fiber ? 0 : -ENOMEM;
 }
 
 void store_manager_stop(void)
 {
     stopping = true;
-    for (unsigned i = 0; i < manager_count; i++)
-        if (managers[i].fiber) fiber_cancel(managers[i].fiber, -ECANCELED);
+    for (const manager_t *m = managers; m; m = m->next)
+        if (m->fiber) fiber_cancel(m->fiber, -ECANCELED);
 }

@@ -1,4 +1,4 @@
-/* A cache under load while its workers are killed: no wrong byte, and what it counts still adds up. */
+/* A cache under load while its workers are killed: no wrong byte, and its counts add up. */
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>

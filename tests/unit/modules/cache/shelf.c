@@ -52,6 +52,8 @@ void shelf_open(shelf_t *t, size_t keys, size_t memory)
                                          .keys_size = keys,
                                          .memory_size = memory,
                                          .inactive = 600000,
+                                         .manager_threshold = 200,
+                                         .loader_threshold = 200,
                                          .rows = ROWS};
     map(t);
 }
