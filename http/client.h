@@ -84,6 +84,9 @@ int client_begin(client_t *c, str_t head, bool https, bool ends);
 int client_send_body(client_t *c, str_t piece, bool last);
 size_t client_credit(const client_t *c);
 
+/* Shared: fields behind the last piece; before it is sent. */
+void client_set_trailers(client_t *c, const header_list_t *list);
+
 /* Shared: the exchange is over with this error, whoever waits for it. */
 void client_fail(client_t *c, int err);
 

@@ -56,6 +56,14 @@ int client_send_body(client_t *c, str_t piece, bool last)
     return over ? over : r < 0 ? r : 0;
 }
 
+void client_set_trailers(client_t *c, const header_list_t *list)
+{
+    mux_head_t fields = {.n = 0};
+    HEADER_EACH(h, list) mux_head_add(c->pool, &fields, pool_lower(c->pool, h->name), h->value);
+    c->stream->tail = fields.v;
+    c->stream->tail_n = fields.n;
+}
+
 void client_fail(client_t *c, int err)
 {
     mux_stream_fail(c->stream, err, NULL);

@@ -80,14 +80,14 @@ static int fill_encoded(request_t *r, h1_t *h)
     return 0;
 }
 
-/* Trailer fields are checked and dropped: nothing behind us may take them for headers. */
+/* Trailer fields are kept apart: nothing behind us may take them for headers. */
 static ssize_t read_trailers(request_t *r, h1_t *h)
 {
-    header_list_t trailers; /* one for all tries: what a pool has given it keeps */
-    header_list_init(&trailers, r->pool);
+    header_list_init(&r->trailers, r->pool);
     for (;;) {
         size_t used;
-        parse_error_t e = parse_trailers(h->encoded->pos, buf_used(h->encoded), &trailers, &used);
+        parse_error_t e = parse_trailers(h->encoded->pos, buf_used(h->encoded), &r->trailers,
+                                         &used);
         if (e == PARSE_OK) {
             h->encoded->pos += used;
             h->body_ended = true;

@@ -71,6 +71,7 @@ struct h2_stream {
     bool was_reset;           /* by us */
     bool released;            /* its request has been: only nghttp2 still has it */
     h2_head_t head;
+    h2_head_t tail;           /* trailers of the request */
     request_t *r;             /* NULL: not begun */
     fiber_t *fiber;
     fiber_t *waiting;         /* the fiber, while it waits for the client to take the reply */

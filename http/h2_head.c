@@ -101,6 +101,13 @@ static bool split(const h2_head_t *h, pseudo_t *p, header_list_t *fields)
     return true;
 }
 
+void h2_head_trailers(const h2_head_t *h, pool_t *pool, header_list_t *out)
+{
+    str_t rest = str_make(h->text, h->large ? 0 : h->n), name, value;
+    header_list_init(out, pool);
+    while (next_field(&rest, &name, &value)) header_add(out, name, value);
+}
+
 /* RFC 9113 8.2.2 */
 static bool has_connection_fields(const header_list_t *fields)
 {

@@ -30,4 +30,7 @@ void h2_head_add(h2_head_t *h, str_t name, str_t value, size_t line, size_t all)
  */
 parse_error_t h2_head_read(const h2_head_t *h, bool ended, parse_request_t *out, bool *extended);
 
+/* Makes a list of trailers out of it; none when they were too large. */
+void h2_head_trailers(const h2_head_t *h, pool_t *pool, header_list_t *out);
+
 #endif

@@ -329,6 +329,7 @@ static ssize_t read_request(request_t *r, char *room, size_t n, str_t *piece)
         err = h2_stream_listen(s, http_conf(r->conf)->client_body_timeout);
     if (!s->in && err < 0) return err == -ETIMEDOUT || err == -ECANCELED ? err : -ECONNRESET;
     *piece = h2_stream_take(s);
+    if (!piece->n && s->tail.n) h2_head_trailers(&s->tail, r->pool, &r->trailers);
     r->received += piece->n;
     return (ssize_t)piece->n;
 }

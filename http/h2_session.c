@@ -82,9 +82,12 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
 {
     const h2_t *h2 = arg;
     const http_conf_t *c = h2->conf;
-    (void)session, (void)flags;
-    if (is_request(frame) && h2->heading)
-        h2_head_add(&h2->heading->head, text_of(name), text_of(value), c->large_buffer_size,
+    h2_stream_t *s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    h2_head_t *head = is_request(frame) ? (h2->heading ? &h2->heading->head : NULL)
+                      : s && !s->released ? &s->tail : NULL;
+    (void)flags;
+    if (head)
+        h2_head_add(head, text_of(name), text_of(value), c->large_buffer_size,
                     c->large_buffer_size * c->large_buffers_count);
     return 0;
 }

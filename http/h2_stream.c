@@ -30,6 +30,7 @@ static void let_go(h2_stream_t *s)
     if (s->open || s->fiber || s->r) return;
     drop_body(s);
     free(s->head.text);
+    free(s->tail.text);
     list_remove(&s->queue);
     list_remove(&s->link);
     free(s);

@@ -2,7 +2,7 @@
  * h2_stream: the life of a stream of HTTP/2, waiting for the client, and the request's body.
  *
  * Memory for a body that nobody reads is bounded by the stream's window, and by H2_HELD_MOST for
- * all of a connection. Trailers of a request are judged and dropped, as with HTTP/1.
+ * all of a connection. Trailers of a request are kept until its body has been read.
  */
 #ifndef HTTP_H2_STREAM_H
 #define HTTP_H2_STREAM_H

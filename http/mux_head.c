@@ -2,7 +2,7 @@
 
 #include "http/header.h"
 
-static void add(pool_t *pool, mux_head_t *out, str_t name, str_t value)
+void mux_head_add(pool_t *pool, mux_head_t *out, str_t name, str_t value)
 {
     *VEC_PUSH(pool, out) = (nghttp2_nv){.name = (uint8_t *)(uintptr_t)name.p,
                                         .value = (uint8_t *)(uintptr_t)value.p,
@@ -48,7 +48,7 @@ static void add_field(pool_t *pool, mux_head_t *out, str_t line, bool *has_te)
     }
     if (!passes(id, value, has_te)) return;
     for (size_t i = 0; i < name.n; i++) ((char *)(uintptr_t)name.p)[i] = ascii_lower(name.p[i]);
-    add(pool, out, name, value);
+    mux_head_add(pool, out, name, value);
 }
 
 void mux_head_make(pool_t *pool, char *head, size_t n, bool https, mux_head_t *out)
@@ -58,10 +58,10 @@ void mux_head_make(pool_t *pool, char *head, size_t n, bool https, mux_head_t *o
     str_cut(&line, ' ', &method);
     str_cut(&line, ' ', &target);
     *out = (mux_head_t){.n = 0};
-    add(pool, out, STR(":method"), method);
-    add(pool, out, STR(":scheme"), https ? STR("https") : STR("http"));
-    add(pool, out, STR(":authority"), STR(""));
-    add(pool, out, STR(":path"), target);
+    mux_head_add(pool, out, STR(":method"), method);
+    mux_head_add(pool, out, STR(":scheme"), https ? STR("https") : STR("http"));
+    mux_head_add(pool, out, STR(":authority"), STR(""));
+    mux_head_add(pool, out, STR(":path"), target);
     while (rest.n) {
         line = next_line(&rest);
         if (line.n) add_field(pool, out, line, &has_te);

@@ -20,4 +20,7 @@ typedef VEC(nghttp2_nv) mux_head_t;
  */
 void mux_head_make(pool_t *pool, char *head, size_t n, bool https, mux_head_t *out);
 
+/* Adds one whose name is in lower case already: slices. */
+void mux_head_add(pool_t *pool, mux_head_t *out, str_t name, str_t value);
+
 #endif

@@ -167,8 +167,12 @@ static ssize_t offer_data(nghttp2_session *ng, int32_t id, uint8_t *room, size_t
     if (!s->out_left && !s->out_ends) return NGHTTP2_ERR_DEFERRED;
     if (s->out_left < n) n = s->out_left;
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (s->out_ends && n == s->out_left) *flags |= NGHTTP2_DATA_FLAG_EOF;
-    return (ssize_t)n;
+    if (!s->out_ends || n < s->out_left) return (ssize_t)n;
+    *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (!s->tail_n) return (ssize_t)n;
+    *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    return nghttp2_submit_trailer(ng, id, s->tail, s->tail_n) == 0
+               ? (ssize_t)n : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
 /* And has it sent. */

@@ -9,6 +9,8 @@
 #ifndef HTTP_MUX_STREAM_H
 #define HTTP_MUX_STREAM_H
 
+#include <nghttp2/nghttp2.h>
+
 #include "core/base/buf.h"
 #include "core/base/list.h"
 #include "core/base/vec.h"
@@ -29,7 +31,9 @@ typedef struct mux_stream {
 
     const char *out;             /* the piece of the request's body that goes next */
     size_t out_left;
-    bool out_ends;               /* nothing follows it */
+    bool out_ends;               /* nothing follows it, but */
+    const nghttp2_nv *tail;      /* trailers; NULL: none */
+    size_t tail_n;
 
     VEC(parse_response_t *) interims; /* heads of the 1xx */
     unsigned interims_taken;

@@ -91,6 +91,7 @@ struct request {
     uint8_t *vars_known;
 
     body_t body;
+    header_list_t trailers;     /* behind it, when it has ended; never to be taken for headers */
     reply_t reply;
     VEC(upstream_attempt_t) attempts;
     str_t upstream_url;         /* of the present attempt, for the error log: "http://1.2.3.4:80/x" */

@@ -92,3 +92,19 @@ void proxy_fields_hidden(pool_t *pool, const conf_strs_t *hide, const conf_strs_
             proxy_names_add(pool, out, str_of(usually_hidden[i]));
     for (unsigned i = 0; i < hide->n; i++) proxy_names_add(pool, out, hide->v[i]);
 }
+
+bool proxy_fields_may_trail(const header_t *h)
+{
+    switch (h->id) {
+    case HEADER_SET_COOKIE:
+    case HEADER_COOKIE:
+    case HEADER_CONTENT_ENCODING:
+    case HEADER_CONTENT_TYPE:
+    case HEADER_CONTENT_RANGE:
+    case HEADER_HOST:
+    case HEADER_CACHE_CONTROL:
+    case HEADER_LOCATION:
+    case HEADER_AUTHORIZATION: return false;
+    default: return true;
+    }
+}

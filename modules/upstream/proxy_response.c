@@ -215,18 +215,15 @@ static verdict_t client_failed(proxy_t *p, int err)
     return VERDICT(REPLIED);
 }
 
-/* Trailers go on to a client that takes them; never what frames or routes (RFC 9110 6.5.1). */
+/* Trailers go on to a client that takes them. */
 static void pass_trailers(const proxy_t *p)
 {
     const header_list_t *from = &p->client->trailers;
     if (!p->client->trailers.n) return;
     HEADER_EACH(h, from)
     {
-        bool unfit = h->id == HEADER_SET_COOKIE || h->id == HEADER_CONTENT_ENCODING ||
-                     h->id == HEADER_CONTENT_RANGE || h->id == HEADER_HOST ||
-                     h->id == HEADER_CACHE_CONTROL || h->id == HEADER_LOCATION ||
-                     h->id == HEADER_AUTHORIZATION || proxy_names_has(&p->conf->hidden, h);
-        if (!unfit) header_add_as(&p->r->reply.trailers, h->id, h->name, h->value);
+        bool fit = proxy_fields_may_trail(h) && !proxy_names_has(&p->conf->hidden, h);
+        if (fit) header_add_as(&p->r->reply.trailers, h->id, h->name, h->value);
     }
 }
 

@@ -7,6 +7,19 @@ enum { FILE_PIECE = 64 * 1024, PIECES_AT_ONCE = 8 /* before the answer is looked
 
 /* --- the body, in either fiber: 0 when it is all on its way --- */
 
+/* The client's trailers go on, where the body is his. */
+static void set_trailers(const proxy_t *p)
+{
+    const header_list_t *from = &p->r->trailers;
+    header_list_t to;
+    if (!from->n || p->conf->set_body.set) return;
+    header_list_init(&to, p->r->pool);
+    HEADER_EACH(h, from)
+        if (proxy_fields_may_trail(h) && !proxy_names_has(&p->conf->fields.dropped, h))
+            header_add_as(&to, h->id, h->name, h->value);
+    client_set_trailers(p->client, &to);
+}
+
 static int send_file(proxy_t *p)
 {
     buf_t *b = buf_take(FILE_PIECE);
@@ -33,18 +46,24 @@ static int next_piece(proxy_t *p, str_t *piece)
     return got <= 0;
 }
 
+static int end_stream(const proxy_t *p)
+{
+    set_trailers(p);
+    return client_send_body(p->client, STR(""), true);
+}
+
 static int send_stream(proxy_t *p)
 {
     str_t piece = p->upload_first;
     int r = piece.n ? client_send_body(p->client, piece, false) : 0;
     while (r == 0 && !next_piece(p, &piece)) r = client_send_body(p->client, piece, false);
-    if (r == 0 && !p->upload_error) r = client_send_body(p->client, STR(""), true);
-    return r;
+    return r == 0 && !p->upload_error ? end_stream(p) : r;
 }
 
 static int send_body(proxy_t *p)
 {
     if (p->body_streamed) return send_stream(p);
+    set_trailers(p);
     return p->body_in_file ? send_file(p) : client_send_body(p->client, p->body, true);
 }
 
@@ -82,7 +101,7 @@ static int send_at_once(proxy_t *p)
         str_t piece;
         if (next_piece(p, &piece)) {
             if (p->upload_error) return p->upload_error;
-            int r = client_send_body(p->client, STR(""), true);
+            int r = end_stream(p);
             return r < 0 ? r : 1;
         }
         if (client_credit(p->client) < piece.n) {

@@ -1,4 +1,5 @@
 /* Origins over HTTP/2: nghttpd and node. What misbehaves is in test_proxy_http2_bad.c. */
+#include <signal.h>
 #include <stdio.h>
 
 #include "tests/e2e/certify.h"
@@ -99,6 +100,30 @@ E2E(proxy_http2, both_ways_at_once)
     wire_send(w, "0\r\n\r\n");
     wire_bytes(w, 2 + 5); /* the line's end of the last chunk, and the end */
     wire_close(w);
+}
+
+/* In chunks from one client, behind DATA from another; what routes or frames is no trailer. */
+E2E(proxy_http2, trailers_of_a_request_reach_the_origin)
+{
+    static const char *const locations[] = {"proxy_request_buffering off;", ""};
+    node("(t, h) => { let said = {}; t.on('trailers', x => said = x); t.resume();"
+         " t.on('end', () => { t.respond({':status': 200}); t.end(JSON.stringify(said)); }); }");
+    for (size_t i = 0; i < 2; i++) {
+        subject_http("", text("server { listen 127.0.0.1:@http@; http2 on; location / {"
+                              " proxy_pass http://127.0.0.1:@node@; proxy_http_version 2; %s } }",
+                              locations[i]));
+        const reply_t *r = wire_ask("http", "POST / HTTP/1.1\r\nHost: h\r\n"
+                                            "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"
+                                            "X-Sum: 1\r\nAuthorization: x\r\n\r\n");
+        assert_text(r->body.p, "{\"x-sum\":\"1\"}");
+        frames_t *f = frames_open("http");
+        frames_head(f, 1, 0, HEAD("POST", "/"));
+        frames_data(f, 1, 0, STR("abc"));
+        frames_head(f, 1, FRAMES_END_STREAM, "x-sum: 2\nauthorization: x\n");
+        assert_text(frames_answer(f, 1)->body.p, "{\"x-sum\":\"2\"}");
+        frames_close(f);
+        subject_stop(SIGQUIT);
+    }
 }
 
 /* --- the response --- */
