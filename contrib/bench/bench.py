@@ -228,6 +228,19 @@ class Bench:
             with open(os.path.join(self.dir, "static", str(size)), "wb") as f:
                 f.write((PATTERN * (size // len(PATTERN) + 1))[:size])
 
+    def tls(self):
+        """What nginx and proxyd need to serve with TLS: the same key, protocol and cipher for both."""
+        base = os.path.join(self.dir, "tls")
+        if not os.path.exists(base + ".pem"):
+            made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                                   "ec_paramgen_curve:prime256v1", "-nodes", "-batch", "-subj",
+                                   "/CN=bench", "-keyout", base + ".key", "-out", base + ".pem"],
+                                  capture_output=True)
+            if made.returncode:
+                raise Failed("openssl makes no certificate")
+        return (f"ssl_certificate {base}.pem; ssl_certificate_key {base}.key; ssl_protocols TLSv1.3; "
+                "ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256; ")
+
     def start_tool(self, name, arguments, cpu):
         process = Process([os.path.join(self.dir, name), *arguments], cpu, stdout=subprocess.PIPE)
         line = process.popen.stdout.readline().split()
@@ -397,9 +410,13 @@ def warm(bench, process, port):
 
 
 def h2load(bench, port, scenario, seconds):
-    """Requests answered; the client is nghttp2's, on the second CPU."""
-    load = Process(["h2load", "-D", f"{max(1, round(seconds))}", "-c", str(scenario["conns"]), "-m",
-                    str(scenario["streams"]), "-t", "1", f"http://127.0.0.1:{port}{scenario['path']}"],
+    """Requests answered; the client is nghttp2's, on the second CPU. "once": a connection each."""
+    conns, once, tls = str(scenario["conns"]), scenario.get("once"), scenario.get("tls")
+    amount = ["-n", conns] if once else ["-D", f"{max(1, round(seconds))}"]
+    how = ["--h1"] if tls else ["-m", str(scenario["streams"])]
+    scheme = "https" if tls else "http"
+    load = Process(["h2load", *amount, *how, "-c", conns, "-t", "1",
+                    f"{scheme}://127.0.0.1:{port}{scenario['path']}"],
                    bench.load_cpu, stdout=subprocess.PIPE)
     try:
         said = load.popen.communicate()[0]
@@ -412,12 +429,13 @@ def h2load(bench, port, scenario, seconds):
 
 
 def measure_h2(bench, name, scenario):
-    """CPU microseconds per request over HTTP/2 without TLS."""
+    """CPU microseconds per request over HTTP/2 without TLS, or over TLS ("tls")."""
     if not shutil.which("h2load"):
         raise Failed("no h2load (nghttp2-client)")
     port = free_port()
-    process, _ = bench.start(name, listen=f" listen 127.0.0.1:{port} http2;",
-                             extra="keepalive_requests 1000000000; ")
+    tls = scenario.get("tls")
+    process, _ = bench.start(name, listen=f" listen 127.0.0.1:{port} {'ssl' if tls else 'http2'};",
+                             extra="keepalive_requests 1000000000; " + (bench.tls() if tls else ""))
     try:
         h2load(bench, port, scenario, 1)
         before, ticks, began = process.cpu_ns(), process.user_sys_ticks(), time.monotonic()
@@ -563,6 +581,18 @@ SCENARIOS = {
         "what": "1 KiB proxied over HTTP/2 without TLS, 16 streams on each of 8 connections",
         "unit": "us", "measure": measure_h2, "servers": ["nginx", "proxyd"], "path": f"/{KIB}",
         "conns": 8, "streams": 16, "targets": {"nginx": 0.6}},
+    "tls-connect": {
+        "what": "1 KiB proxied over TLS 1.3, a full handshake for each (P-256, X25519)",
+        "unit": "us", "measure": measure_h2, "servers": ["nginx", "proxyd"], "path": f"/{KIB}",
+        "conns": 400, "once": True, "tls": True, "targets": {"nginx": 1.0}},
+    "tls-1k": {
+        "what": "1 KiB proxied over TLS 1.3, keep-alive", "unit": "us", "measure": measure_h2,
+        "servers": ["nginx", "proxyd"], "path": f"/{KIB}", "conns": 64, "tls": True,
+        "targets": {"nginx": 0.85}},
+    "tls-64k": {
+        "what": "64 KiB proxied over TLS 1.3, keep-alive", "unit": "us", "measure": measure_h2,
+        "servers": ["nginx", "proxyd"], "path": f"/{64 * KIB}", "conns": 16, "tls": True,
+        "targets": {"nginx": 0.85}},
     "static-1k": cpu_scenario("1 KiB file", f"/static/{KIB}", KIB, 64, LOCAL, {"nginx": 1.0}),
     "static-1m": cpu_scenario("1 MiB file, sendfile", f"/static/{MIB}", MIB, 8, LOCAL,
                               {"nginx": 1.0}),
