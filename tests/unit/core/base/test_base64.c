@@ -43,3 +43,16 @@ Test(base64, refuses_what_it_is_not)
         cr_assert_not(base64_decode(pool, str_of(wrong[i]), &out), "%s", wrong[i]);
     pool_destroy(pool);
 }
+
+/* RFC 4648 section 10 */
+Test(base64, encodes)
+{
+    static const char *const answers[][2] = {
+        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff", "+/8="}};
+    pool_t *pool = pool_create();
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
+        cr_assert(str_eq(base64_encode(pool, str_of(answers[i][0])), str_of(answers[i][1])), "%s",
+                  answers[i][0]);
+    pool_destroy(pool);
+}
