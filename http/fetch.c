@@ -218,8 +218,9 @@ static void run(void *arg)
 static void detach(fetch_t *f)
 {
     conn_t *c = f->inner->conn;
-    f->alone = (conn_t){.listen = c->listen, .peer = c->peer, .number = c->number,
-                        .accepted_ms = c->accepted_ms, .requests = c->requests};
+    f->alone = (conn_t){.stream = {.io = {.fd = -1}}, .listen = c->listen, .peer = c->peer,
+                        .number = c->number, .accepted_ms = c->accepted_ms,
+                        .requests = c->requests};
     f->inner->conn = &f->alone;
     request_set_conf(f->inner, f->inner->conf);
 }
