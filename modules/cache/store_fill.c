@@ -94,7 +94,7 @@ static void clear(store_t *s, shard_t *shard, store_row_t *row)
 /* What its dead owner has left is taken away. */
 static void bury(store_t *s, shard_t *shard, store_row_t *row)
 {
-    if (row->state == STORE_ROW_FILLING) store_file_discard(&s->dir, row->id);
+    if (row->state >= STORE_ROW_HEADED) store_file_discard(&s->dir, row->id); /* if it is there */
     clear(s, shard, row);
 }
 
@@ -336,7 +336,8 @@ bool store_fills_id(store_t *s, uint64_t id)
     const store_fills_t *f = s->shared->fills;
     for (uint32_t i = 0; i < f->per_shard * SHARDS; i++) {
         const store_row_t *row = &f->shards[0].rows[i];
-        if (state_of(row) == STORE_ROW_FILLING && row->id == id && store_lane_lives(row->owner))
+        /* The id is told before the file is made. */
+        if (state_of(row) >= STORE_ROW_HEADED && row->id == id && store_lane_lives(row->owner))
             return true;
     }
     return false;
