@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/e2e/certify.h"
 #include "tests/e2e/fetch.h"
 #include "tests/e2e/frames.h"
 #include "tests/e2e/keeper.h"
@@ -210,6 +211,43 @@ E2E(h2_features, listen_http2_speaks_both_versions)
                      "server { listen 127.0.0.1:@http@ http2; location / { return 200 hello; } }");
     frames_assert_well(frames_open("http"), 1);
     assert_text(fetch_get("http://127.0.0.1:@http@/")->body.p, "hello");
+}
+
+/* --- over TLS --- */
+
+static CURL *secure_fetch(const char *path)
+{
+    CURL *c = fetch_new(text("https://127.0.0.1:@tls@%s", path));
+    curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+    return c;
+}
+
+E2E(h2_features, is_agreed_on_in_the_handshake)
+{
+    enum { SIZE = 3000000 };
+    certify("a.test", NULL, "");
+    file_fill("large", SIZE);
+    origin_t *o = origin_start("origin", origin_echo, NULL);
+    subject_http("", "server { listen 127.0.0.1:@tls@ ssl; http2 on; client_max_body_size 0;"
+                     " ssl_certificate @dir@/a.test.pem; ssl_certificate_key @dir@/a.test.key;"
+                     " root @dir@; location = / { return 200 \"$scheme $http2 $server_protocol\"; }"
+                     " location /o { proxy_pass http://127.0.0.1:@origin@; } }");
+    CURL *c = secure_fetch("/");
+    assert_text(fetch(c)->body.p, "https h2 HTTP/2.0");
+    fetched_t *f = fetch(c);
+    assert_text(f->body.p, "https h2 HTTP/2.0");
+    cr_assert_eq(f->connects, 0);
+    cr_assert(str_eq(fetch(secure_fetch("/large"))->body, pattern(SIZE)));
+    str_t data = pattern(SIZE);
+    c = secure_fetch("/o");
+    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)data.n);
+    curl_easy_setopt(c, CURLOPT_POSTFIELDS, data.p);
+    cr_assert(str_ends(fetch(c)->body, data));
+    cr_assert(str_eq(origin_body(o, 0), data));
+    c = secure_fetch("/");
+    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    assert_text(fetch(c)->body.p, "https  HTTP/1.1");
 }
 
 /* --- other clients --- */
