@@ -370,11 +370,13 @@ Test(balance, shape_of_random)
 Test(balance, shape_of_random_two)
 {
     unsigned held[10];
+    double squares = 0;
     upstream_t *g = group(NULL, 10);
     g->policy.method = UPSTREAM_RANDOM_TWO;
     load_picks(g, held);
-    for (unsigned i = 0; i < 10; i++)
-        cr_expect(held[i] >= 25 && held[i] <= 35, "%u of 300 at one of ten", held[i]);
+    for (unsigned i = 0; i < 10; i++) squares += (held[i] - 30.0) * (held[i] - 30.0);
+    /* Around 250 for plain chance; of 600 simulated runs of two choices the widest came to 88. */
+    cr_expect_lt(squares, 150, "%f", squares);
 }
 
 /* Four answer in 10 ms, one in 100: of two by chance it is never the better one. */
