@@ -322,7 +322,9 @@ E2E(proxy_http2, an_upload_that_waits_for_the_window_and_a_reload_meanwhile)
          " t.on('end', () => { t.respond({':status': 200}); t.end('' + n); }); }");
     start("proxy_request_buffering off;");
     wire_t *w = wire_open("http");
-    wire_send(w, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n");
+    wire_send(w, "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+                 "Content-Length: 1000000\r\n\r\n");
+    assert_text(wire_bytes(w, 25).p, "HTTP/1.1 100 Continue\r\n\r\n"); /* somebody has it */
     wire_send_n(w, pattern(500000));
     subject_reload(subject_configuration("", "server { listen 127.0.0.1:@http@; return 204; }"));
     wire_send_n(w, pattern(500000));
