@@ -70,15 +70,35 @@ static upstream_peer_t *among_equals(choice_t *c, bool backup, upstream_peer_t *
     return best;
 }
 
+static double usual_weight(const upstream_peer_t *peer)
+{
+    return (double)peer->settings.weight * WEIGHT_WHOLE;
+}
+
 /*
  * Exchanges for its weight. One that is coming back has few, and would be flooded: what its first
  * one costs more than usual counts before it is there.
  */
-static double load_of(const upstream_t *g, const upstream_peer_t *peer)
+static double load_of(const upstream_peer_t *peer, double active)
 {
-    double active = peers_active(&g->known, &peer->place), weight = (double)weight_of(peer);
-    double usual = (double)peer->settings.weight * WEIGHT_WHOLE;
-    return (active + 1) / weight - 1 / usual;
+    return (active + 1) / (double)weight_of(peer) - 1 / usual_weight(peer);
+}
+
+/* Where all weights are alike: the next one from somewhere on with fewest exchanges, or that which
+   was drawn, if no other has less to do. NULL: those that have may not be asked. */
+static upstream_peer_t *with_least(choice_t *c, bool backup, upstream_peer_t *drawn)
+{
+    upstream_t *g = c->group;
+    const schedule_t *s = &g->turns[backup];
+    uint32_t least = peers_sum(&g->known, g->bars[backup], g->bar_count[backup]);
+    if (least >= g->known.sums[drawn->place.slot]) return drawn;
+    unsigned at = (unsigned)(take_ticket(g) % s->members.n);
+    for (unsigned i = 0; i < s->members.n; i++) {
+        upstream_peer_t *peer = g->peers.v[s->members.v[at].id];
+        if (++at == s->members.n) at = 0;
+        if (g->known.sums[peer->place.slot] == least && choice_fits(c, peer, backup)) return peer;
+    }
+    return NULL;
 }
 
 /* Whose turn it is, unless others have less to do. */
@@ -87,12 +107,16 @@ static upstream_peer_t *by_load(choice_t *c, bool backup)
     upstream_t *g = c->group;
     upstream_peer_t *best = by_turns(c, backup), *drawn = best;
     if (!best) return NULL;
-    double least = peers_active(&g->known, &best->place) / (double)weight_of(best);
-    if (least == 0) return best;
-    VEC_EACH(const schedule_member_t, m, &g->turns[backup].members)
-    {
-        upstream_peer_t *peer = g->peers.v[m->id];
-        double load = load_of(g, peer);
+    unsigned begun = peers_active(&g->known, &best->place);
+    if (begun && g->bars[backup] && (best = with_least(c, backup, drawn))) return best;
+    best = drawn;
+    double least = begun / (double)weight_of(best);
+    const schedule_t *s = &g->turns[backup];
+    for (unsigned i = 0; i < s->members.n && least > 0; i++) {
+        upstream_peer_t *peer = g->peers.v[s->members.v[i].id];
+        double active = peers_active(&g->known, &peer->place);
+        if (active >= least * usual_weight(peer)) continue; /* most; it is never less than that */
+        double load = load_of(peer, active);
         if (load >= least || !choice_fits(c, peer, backup)) continue;
         best = peer;
         least = load;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "core/base/hash.h"
+#include "core/base/panic.h"
 #include "core/process/core_conf.h"
 #include "core/process/generation.h"
 #include "core/process/worker.h"
@@ -119,6 +120,7 @@ void peers_join(peers_t *p, pool_t *pool, peers_shared_t *shared)
     if (!shares) return;
     p->lane = (unsigned)row;
     p->live = POOL_ARRAY(pool, const uint32_t *, shared->lanes);
+    p->sums = POOL_ARRAY(pool, uint32_t, shared->slots);
     take(shared);
     PEER_SET(shared->owners[p->lane], 0);
     memset(counts_of(shared, p->lane), 0, shared->slots * sizeof(*shared->active));
@@ -134,6 +136,30 @@ void peers_look(peers_t *p)
     p->live_count = 0;
     for (unsigned lane = 0; lane < used; lane++)
         if (lives(p->shared, lane)) p->live[p->live_count++] = counts_of(p->shared, lane);
+}
+
+typedef int32_t four_t __attribute__((vector_size(16), aligned(4), may_alias));
+
+static void add_lanes(const peers_t *p, four_t *sums, unsigned quads)
+{
+    for (unsigned lane = 1; lane < p->live_count; lane++)
+        for (unsigned i = 0; i < quads; i++) sums[i] += ((const four_t *)p->live[lane])[i];
+}
+
+uint32_t peers_sum(peers_t *p, const uint32_t *bars, unsigned n)
+{
+    unsigned quads = n / 4;
+    four_t *sums = (four_t *)p->sums, least = {INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX};
+    ASSERT(p->live_count > 0); /* this worker lives */
+    memcpy(p->sums, p->live[0], n * sizeof(*p->sums));
+    add_lanes(p, sums, quads);
+    for (unsigned i = 0; i < quads; i++) {
+        four_t sum = sums[i] | ((const four_t *)bars)[i], less = sum < least;
+        least = (sum & less) | (least & ~less);
+    }
+    int32_t a = least[0] < least[1] ? least[0] : least[1];
+    int32_t b = least[2] < least[3] ? least[2] : least[3];
+    return (uint32_t)(a < b ? a : b);
 }
 
 /* --- slots --- */

@@ -98,6 +98,7 @@ typedef struct peers {
     unsigned lane;
     const uint32_t **live;  /* the counts of living workers, as of peers_look */
     unsigned live_count;
+    uint32_t *sums;         /* slots: of peers_sum */
 } peers_t;
 
 /* One peer's place. */
@@ -176,6 +177,12 @@ tally_sum_t peers_tally(const peers_t *p, const peer_place_t *place);
 
 /* Brings up to date whose exchanges count; once before peers_active is asked. */
 void peers_look(peers_t *p);
+
+/*
+ * Exchanges in flight of all living workers, as of peers_look, into p->sums for the first n slots (a
+ * multiple of 4) at once; the least of those whose bar is 0 (bars of others: INT32_MAX).
+ */
+uint32_t peers_sum(peers_t *p, const uint32_t *bars, unsigned n);
 
 /* Exchanges in flight with the peer, of all living workers. */
 static inline unsigned peers_active(const peers_t *p, const peer_place_t *place)

@@ -275,6 +275,39 @@ static void order_turns(upstream_t *g, bool backup)
     VEC_EACH(const schedule_member_t, m, &turns->members) g->peers.v[m->id]->cost = m->cost;
 }
 
+/* Whether nothing but the number of exchanges tells the members' loads apart. */
+static bool are_alike(const upstream_t *g, const schedule_t *turns)
+{
+    bool alike = turns->members.n > 0 && g->known.sums && g->known.shared->slots % 4 == 0;
+    VEC_EACH(const schedule_member_t, m, &turns->members)
+    {
+        const upstream_peer_t *peer = g->peers.v[m->id];
+        alike = alike && peer->place.slot != PEER_OWN && !peer->server->slow_start &&
+                peer->settings.weight == turns->members.v[0].weight;
+    }
+    return alike;
+}
+
+static void set_bars(upstream_t *g, bool backup)
+{
+    const schedule_t *turns = &g->turns[backup];
+    unsigned slots = g->known.shared->slots;
+    if (g->policy.method != UPSTREAM_LEAST_CONN || !are_alike(g, turns)) {
+        g->bars[backup] = NULL;
+        return;
+    }
+    if (!g->all_bars[backup]) g->all_bars[backup] = POOL_ARRAY(g->pool, uint32_t, slots);
+    g->bars[backup] = g->all_bars[backup];
+    g->bar_count[backup] = 0;
+    for (unsigned i = 0; i < slots; i++) g->bars[backup][i] = INT32_MAX;
+    VEC_EACH(const schedule_member_t, m, &turns->members)
+    {
+        unsigned slot = g->peers.v[m->id]->place.slot;
+        g->bars[backup][slot] = 0;
+        if (slot >= g->bar_count[backup]) g->bar_count[backup] = slot / 4 * 4 + 4;
+    }
+}
+
 /* --- servers that come and go --- */
 
 static void let_go(upstream_t *g, const upstream_server_t *s)
@@ -358,6 +391,8 @@ void upstream_reorder(upstream_t *g)
     add_weights(g);
     order_turns(g, false);
     order_turns(g, true);
+    set_bars(g, false);
+    set_bars(g, true);
     if (g->policy.method != UPSTREAM_RING) return;
     chain_peers(g);
     make_ring(g);

@@ -113,6 +113,9 @@ struct upstream {
     peers_t known;            /* this worker's view of what is shared */
     uint64_t weights;         /* of all peers that are no backups */
     schedule_t turns[2];      /* of the servers, and of the backups */
+    uint32_t *bars[2];        /* of peers_sum, for these; NULL: their weights differ, or may */
+    unsigned bar_count[2];    /* up to the last of them, a multiple of 4 */
+    uint32_t *all_bars[2];    /* where those stand when there are any */
     bool limited;             /* some server has max_conns */
     list_t waiting;           /* waiting.c */
     unsigned waiting_count;

@@ -204,3 +204,23 @@ Test(peers, a_claim_lasts_as_long_as_its_holder)
     peers_disclaim(&p);
     cr_expect_neq(shared->keeper, 0, "it is not mine");
 }
+
+/* Against adding up one by one. */
+Test(peers, sums_of_all_slots_are_those_of_each)
+{
+    uint32_t bars[4] = {0, 0, 0, INT32_MAX}, most = 1000;
+    peers_t p = join();
+    peer_place_t place[4];
+    for (unsigned i = 0; i < 4; i++) {
+        place[i] = peers_enter(&p, pool, pool_printf(pool, "%u", i), weight(1));
+        *place[i].mine = i == 3 ? 0 : 7 + (i * 5) % 7;
+    }
+    peers_look(&p);
+    uint32_t least = peers_sum(&p, bars, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        cr_expect_eq(p.sums[place[i].slot], peers_active(&p, &place[i]));
+        if (!bars[place[i].slot] && p.sums[place[i].slot] < most) most = p.sums[place[i].slot];
+    }
+    cr_expect_eq(least, most);
+    cr_expect_eq(least, 7);
+}
