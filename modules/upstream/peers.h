@@ -179,8 +179,8 @@ tally_sum_t peers_tally(const peers_t *p, const peer_place_t *place);
 void peers_look(peers_t *p);
 
 /*
- * Exchanges in flight of all living workers, as of peers_look, into p->sums for the first n slots (a
- * multiple of 4) at once; the least of those whose bar is 0 (bars of others: INT32_MAX).
+ * Exchanges in flight of all living workers, as of peers_look, into p->sums for the first n slots
+ * (a multiple of 4) at once; the least of those whose bar is 0 (bars of others: INT32_MAX).
  */
 uint32_t peers_sum(peers_t *p, const uint32_t *bars, unsigned n);
 
