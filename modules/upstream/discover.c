@@ -94,8 +94,8 @@ static void say_failure(const upstream_t *g, upstream_server_t *s, const log_t *
 {
     if (s->failing && upstream_has_peers(g)) return;
     s->failing = true;
-    LOG(log, LOG_ERR, 0, STR_FMT " could not be resolved (%s)%s", STR_ARG(upstream_question(s)),
-        why, upstream_has_peers(g) ? ", the addresses of before are used" : "");
+    LOG(log, LOG_ERR, 0, STR_FMT " could not be resolved (%s)%s",
+        STR_ARG(s->service.n ? s->service : s->host), why, upstream_has_peers(g) ? ", the addresses of before are used" : "");
 }
 
 static void put_off(upstream_t *g, upstream_server_t *s, str_t question)
