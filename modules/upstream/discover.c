@@ -92,10 +92,11 @@ static roster_answer_t *look_up(const upstream_t *g, const upstream_server_t *s,
 static void say_failure(const upstream_t *g, upstream_server_t *s, const log_t *log,
                         const char *why)
 {
+    str_t name = s->service.n ? s->service : s->host;
     if (s->failing && upstream_has_peers(g)) return;
     s->failing = true;
-    LOG(log, LOG_ERR, 0, STR_FMT " could not be resolved (%s)%s",
-        STR_ARG(s->service.n ? s->service : s->host), why, upstream_has_peers(g) ? ", the addresses of before are used" : "");
+    LOG(log, LOG_ERR, 0, STR_FMT " could not be resolved (%s)%s", STR_ARG(name), why,
+        upstream_has_peers(g) ? ", the addresses of before are used" : "");
 }
 
 static void put_off(upstream_t *g, upstream_server_t *s, str_t question)
