@@ -158,7 +158,7 @@ static void kill_and_purge(soak_t *s)
 
 static uint64_t figure(const char *status, const char *name)
 {
-    const char *cache = strstr(status, "\"cache\":"), *at;
+    const char *cache = strstr(status, "\"cache\":"), *at = NULL;
     cr_assert(cache && (at = strstr(cache, text("\"%s\":", name))), "%s", status);
     return strtoull(at + strlen(name) + 3, NULL, 10);
 }
