@@ -5,6 +5,7 @@
  * A line that cannot be written is lost and said so once a minute; the request is not touched.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,7 +20,8 @@
 
 typedef struct access_log {
     struct access_log *next;  /* all of the configuration */
-    logfile_t *file;
+    logfile_t *file;          /* NULL: `path` has variables */
+    text_t path;              /* opened by the worker for each line, and so with its rights */
     log_target_t syslog;      /* syslog.syslog NULL: a file */
     str_t format_name;
     const log_format_t *format;
@@ -53,17 +55,49 @@ extern const module_t access_log_module;
 
 /* --- writing --- */
 
-static void complain(access_log_t *l, int err)
+static void complain(access_log_t *l, const char *what, const char *path, int err)
 {
     if (l->complained && clock_ms() - l->complained < 60000) return;
     l->complained = clock_ms();
-    LOG(&log_main, LOG_ALERT, err, "write() to \"%s\" failed", l->file->path ? l->file->path : "syslog");
+    LOG(&log_main, LOG_ALERT, err, "%s \"%s\" failed", what, path);
+}
+
+static void write_to(access_log_t *l, int fd, const char *path, str_t data)
+{
+    ssize_t put = write(fd, data.p, data.n);
+    if (put < 0 || (size_t)put < data.n) complain(l, "write() to", path, put < 0 ? errno : ENOSPC);
 }
 
 static void write_file(access_log_t *l, str_t data)
 {
-    ssize_t put = write(l->file->fd, data.p, data.n);
-    if (put < 0 || (size_t)put < data.n) complain(l, put < 0 ? errno : ENOSPC);
+    write_to(l, l->file->fd, l->file->path ? l->file->path : "syslog", data);
+}
+
+/* What a client says must not lead out of the directory that the operator has named. */
+static bool leads_out(str_t path)
+{
+    str_t segment;
+    if (memchr(path.p, '\0', path.n)) return true;
+    while (str_cut(&path, '/', &segment))
+        if (str_eq(segment, STR(".."))) return true;
+    return false;
+}
+
+static void write_named(access_log_t *l, request_t *r, str_t line)
+{
+    str_t named = text_eval(&l->path, r);
+    char *path = pool_cstr(r->pool, named);
+    if (leads_out(named)) {
+        complain(l, "a path with \"..\":", path, EINVAL);
+        return;
+    }
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
+    if (fd < 0) {
+        complain(l, "open()", path, errno);
+        return;
+    }
+    write_to(l, fd, path, line);
+    close(fd);
 }
 
 static void flush(access_log_t *l)
@@ -93,9 +127,11 @@ static void write_buffered(access_log_t *l, str_t line)
     timer_arm(&l->timer, l->flush);
 }
 
-static void write_line(access_log_t *l, str_t line)
+static void write_line(access_log_t *l, request_t *r, str_t line)
 {
-    if (l->syslog.syslog)
+    if (l->path.set)
+        write_named(l, r, line);
+    else if (l->syslog.syslog)
         log_syslog(&l->syslog, l->syslog.level, str_sub(line, 0, line.n - 1));
     else if (l->buffer_size)
         write_buffered(l, line);
@@ -109,7 +145,7 @@ static verdict_t log_request(request_t *r)
     VEC_EACH(access_log_t *const, it, &c->logs) {
         access_log_t *l = *it;
         if (l->condition.set && !text_true(&l->condition, r)) continue;
-        write_line(l, log_format_line(l->format, r));
+        write_line(l, r, log_format_line(l->format, r));
     }
     return VERDICT(NEXT);
 }
@@ -148,10 +184,9 @@ static bool set_syslog(conf_t *cf, access_log_t *l, const tree_node_t *node, uns
 static bool set_target(conf_t *cf, access_log_t *l, const tree_node_t *node, str_t path)
 {
     if (logsys_is(path)) return set_syslog(cf, l, node, 1);
-    if (str_find(path, 0, '$') < path.n)
-        return conf_error(cf, node, 1, "use if= and several access_log lines",
-                          "variables in the path of access_log are not supported");
-    l->file = logfile_want(&generation_of(cf)->logfiles, conf_full_path(cf, path, false));
+    str_t full = conf_full_path(cf, path, false);
+    if (str_find(path, 0, '$') < path.n) return text_compile(cf, node, 1, full, &l->path);
+    l->file = logfile_want(&generation_of(cf)->logfiles, full);
     return true;
 }
 
@@ -181,6 +216,9 @@ static bool take_options(conf_t *cf, access_log_t *l, const tree_node_t *node)
 {
     for (unsigned word = 3; word < node->n; word++)
         if (!take_option(cf, l, node, word)) return false;
+    if (l->path.set && l->buffer_size)
+        return conf_error(cf, node, 1, "leave out buffer=, or the variables",
+                          "buffered logs cannot have variables in name");
     if (l->flush && !l->buffer_size)
         return conf_error(cf, node, 0, "buffer=32k flush=5s", "no buffer is defined for access_log");
     return true;

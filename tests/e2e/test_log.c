@@ -3,6 +3,7 @@
 #include <pcre2.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "tests/e2e/origin.h"
 #include "tests/e2e/subject.h"
@@ -192,4 +193,30 @@ E2E(log_watchers, fail2ban_finds_what_it_looks_for)
         "^.* \\[error\\] \\d+#\\d+: \\*\\d+ (\\S+ )?\"[^\"]+\" (failed|is not found) "
         "\\(2\\: No such file or directory\\), client\\: 127\\.0\\.0\\.1, server\\: \\S*, "
         "request: \"(GET|POST|HEAD) \\/wp-login\\.php \\S+\", .*?$");
+}
+
+/* A path with variables is the worker's to open, and leads nowhere else. */
+E2E(access_log, a_path_may_hold_variables)
+{
+    cr_assert_eq(mkdir(file_path("sites"), 0777), 0);
+    cr_assert_eq(chmod(file_path("sites"), 0777), 0);
+    subject_tolerate("a path with \"..\"");
+    subject_http("", "log_format f \"$host $uri\"; access_log @dir@/sites/$host$arg_x.log f;"
+                     "server { listen 127.0.0.1:@http@; location / { return 200 ok; } }");
+    wire_ask("http", "GET /1 HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
+    wire_ask("http", "GET /2 HTTP/1.1\r\nHost: b.test\r\nConnection: close\r\n\r\n");
+    wire_ask("http", "GET /3 HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
+    cr_assert(EVENTUALLY(strcmp(file_read("sites/a.test.log"), "a.test /1\na.test /3\n") == 0));
+    assert_text(file_read("sites/b.test.log"), "b.test /2\n");
+    wire_ask("http", "GET /?x=/../../out HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n");
+    subject_log_await("a path with \"..\"");
+    cr_assert(!file_exists("out.log"));
+}
+
+E2E(access_log, a_path_with_variables_has_no_buffer)
+{
+    file_write("bad.conf", "events {} http { access_log /tmp/$host.log combined buffer=4k; }");
+    ran_t ran = subject_run(text("-t -c %s", file_path("bad.conf")));
+    cr_assert_eq(ran.status, 1);
+    assert_has(ran.output, "buffered logs cannot have variables in name");
 }
