@@ -126,10 +126,10 @@ typedef struct proxy {
     bool upgrade;               /* the origin was asked to change protocols */
     bool reused;                /* the connection was idle before */
     bool buffering;
-    bool hedge;                 /* a second attempt beside the first, in a fiber of its own */
+    bool hedge;                 /* in a fiber of its own beside the request's (proxy_hedge.c) */
     bool raced;                 /* there are two: a failure of this one leaves the other */
-    /* How the head is awaited; NULL: client_head. True: *v is what has come of it all. */
-    bool (*race)(struct proxy *p, int *err, verdict_t *v);
+    struct hedge *race;         /* both; NULL: there is none */
+    int (*interim)(void *p, const parse_response_t *head); /* of client.h */
     bool watching;              /* the client's leaving cancels the fiber */
     fiber_t *uploader;          /* sends the body meanwhile (proxy_upload.c); NULL: none */
     str_t upload_first;         /* what it begins with */

@@ -46,7 +46,7 @@ static bool begin_exchange(proxy_t *p, bool fresh, int *err)
     client->send_timeout = c->send_timeout;
     client->read_timeout = c->read_timeout;
     client->head_request = p->method_id == METHOD_HEAD;
-    client->interim = p->hedge ? NULL : proxy_response_interim;
+    client->interim = p->interim;
     client->arg = p;
     return true;
 }
@@ -94,7 +94,8 @@ static bool was_stale(const proxy_t *p, int err)
     return p->reused && closed && safe && client_received(c) == 0 && !proxy_failure_cancelled();
 }
 
-verdict_t proxy_attempt_head(proxy_t *p)
+/* The head has come. */
+static verdict_t take_head(proxy_t *p)
 {
     upstream_attempt_t *a = proxy_attempt(p);
     a->header_us = elapsed_us(p);
@@ -103,28 +104,24 @@ verdict_t proxy_attempt_head(proxy_t *p)
     return judge(p);
 }
 
-/* True: the verdict has been found. */
-static bool wait_for_head(proxy_t *p, int *err, verdict_t *v)
+static int wait_for_head(proxy_t *p)
 {
-    bool found = false;
     proxy_watch_client(p, true);
-    if (p->race) found = p->race(p, err, v);
-    else *err = client_head(p->client);
+    int err = client_head(p->client);
     proxy_watch_client(p, false);
-    return found;
+    return err;
 }
 
 static verdict_t exchange(proxy_t *p, bool *stale)
 {
     int err = 0;
-    verdict_t v;
     bool sent_before = p->request_sent;
     proxy_sent_t sent = p->client->stream ? proxy_upload(p, p->uri, &err)
                                           : proxy_request_send(p, p->uri, &err);
     if (sent == PROXY_SENT_CLIENT) return body_verdict(p->r, err);
     p->client->sent = sent == PROXY_SENT;
-    if (sent != PROXY_SENT_ERROR && wait_for_head(p, &err, &v)) return v;
-    if (err == 0) return proxy_attempt_head(p);
+    if (sent != PROXY_SENT_ERROR) err = wait_for_head(p);
+    if (err == 0) return take_head(p);
     if (p->upload_error) return body_verdict(p->r, p->upload_error);
     if (client_refused(p->client)) p->request_sent = sent_before;
     *stale = was_stale(p, err);

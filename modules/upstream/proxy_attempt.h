@@ -16,9 +16,6 @@ void proxy_attempt_begin(proxy_t *p);
 /* NEXT when a head is there that goes to the client. Suspends. */
 verdict_t proxy_attempt_ask(proxy_t *p);
 
-/* The head has come: notes it. NEXT when it goes to the client, else what the failure means. */
-verdict_t proxy_attempt_head(proxy_t *p);
-
 /*
  * Connection and peer go back; of a failed exchange nothing is kept. v: what the attempt has led to.
  */

@@ -6,12 +6,22 @@
 #include "modules/upstream/proxy_attempt.h"
 #include "modules/upstream/proxy_failure.h"
 #include "modules/upstream/proxy_next.h"
+#include "modules/upstream/proxy_response.h"
+
+typedef struct runner { /* an attempt in a fiber of its own */
+    struct hedge *h;
+    proxy_t *p;
+    fiber_t *fiber;
+    verdict_t verdict;          /* when it is done */
+    bool done;
+} runner_t;
 
 typedef struct hedge {
-    proxy_t *first, *second;
-    fiber_t *waiting, *running; /* the request's fiber; the second attempt's */
-    verdict_t verdict;          /* of the second attempt, when it is */
-    bool done;
+    proxy_t *p;                 /* the request's; the first attempt's at first */
+    runner_t first, second;     /* p NULL: there is none, or it has failed and is over */
+    fiber_t *waiting;           /* the request's */
+    const parse_response_t *interim; /* the first one's, which waits until it is passed on */
+    int interim_err;
 } hedge_t;
 
 /* --- when --- */
@@ -48,154 +58,184 @@ static void note_time(const proxy_t *p)
     if (p->conf->hedge.percent) histogram_add(times_of(p), us);
 }
 
-/* --- the second attempt --- */
+/* --- an attempt beside the request's fiber --- */
 
 static void run(void *arg)
 {
-    hedge_t *h = arg;
-    h->verdict = proxy_attempt_ask(h->second);
-    h->done = true;
+    runner_t *it = arg;
+    it->verdict = proxy_attempt_ask(it->p);
+    it->done = true;
+    fiber_wake(it->h->waiting);
+}
+
+static bool start(hedge_t *h, runner_t *it, proxy_t *p)
+{
+    *it = (runner_t){.h = h, .p = p};
+    p->hedge = true;
+    it->fiber = fiber_start(run, it);
+    if (!it->fiber) it->p = NULL;
+    return it->fiber;
+}
+
+/* Ends it wherever it is. Its waits all fail at once then, so it needs no more than its turn to get
+   out. */
+static void stop(runner_t *it)
+{
+    if (!it->done) fiber_cancel(it->fiber, -ECANCELED);
+    while (!it->done) fiber_yield();
+}
+
+static void drop(runner_t *it, verdict_t v)
+{
+    stop(it);
+    proxy_attempt_end(it->p, v);
+    it->p = NULL;
+}
+
+/* The client is written to by the request's fiber alone: the first one's waits for that. */
+static int hand_over(void *arg, const parse_response_t *head)
+{
+    const proxy_t *p = arg;
+    hedge_t *h = p->race;
+    int r = 0;
+    h->interim = head;
     fiber_wake(h->waiting);
+    while (h->interim && r == 0) r = fiber_suspend(UINT64_MAX);
+    h->interim = NULL;
+    return r < 0 ? r : h->interim_err;
 }
 
-static hedge_t *start(proxy_t *p)
+static void pass_interim(hedge_t *h)
 {
-    if (!proxy_next_may_hedge(p)) return NULL;
-    upstream_peer_t *peer = balance_pick(&p->choice);
-    if (!peer) return NULL;
-    hedge_t *h = POOL_NEW(p->r->pool, hedge_t);
-    proxy_t *second = h->second = pool_memdup(p->r->pool, p, sizeof(*p));
-    h->first = p;
-    h->waiting = fiber_self();
-    second->peer = peer;
-    second->race = NULL;
-    second->hedge = second->raced = p->raced = true;
-    proxy_attempt_begin(second);
-    p->tries = second->tries;
-    h->running = fiber_start(run, h);
-    if (h->running) return h;
-    proxy_attempt_end(second, verdict_refuse(499, LOG_INFO, NULL));
-    p->raced = false;
-    return NULL;
-}
-
-/* Ends the second attempt wherever it is. Its waits all fail at once then, so it needs no more than
-   its turn to get out. */
-static void stop(hedge_t *h)
-{
-    if (!h->done) fiber_cancel(h->running, -ECANCELED);
-    while (!h->done) fiber_yield();
-}
-
-/* The second one wins, or is all that is left: it takes the first one's place. */
-static verdict_t take_second(hedge_t *h)
-{
-    proxy_t *p = h->first;
-    *p = *h->second;
-    p->hedge = p->raced = false;
-    if (p->client) p->client->arg = p;
-    return h->verdict;
+    h->p->hedge = false;
+    h->interim_err = proxy_response_interim(h->p, h->interim);
+    h->p->hedge = true;
+    h->interim = NULL;
+    fiber_wake(h->first.fiber);
 }
 
 /* --- the race --- */
 
-/* The first one's head is there (1), it has failed, or the second one is done (0). Suspends. */
-static int await_either(hedge_t *h)
+static runner_t *done_one(hedge_t *h)
 {
-    client_t *c = h->first->client;
-    uint64_t until = clock_ms() + c->read_timeout;
-    int r = 0;
-    while ((r = client_poll(c)) == 0 && !h->done) {
-        if (clock_ms() >= until) return -ETIMEDOUT;
-        r = client_wait(c, until - clock_ms());
-        if (r < 0) return r;
+    if (h->first.p && h->first.done) return &h->first;
+    return h->second.p && h->second.done ? &h->second : NULL;
+}
+
+/* Until one is done: 0; or -ETIMEDOUT, or why the request's fiber was cancelled. Suspends. */
+static int await_one(hedge_t *h, uint64_t until_ms)
+{
+    while (!done_one(h)) {
+        uint64_t now = clock_ms();
+        if (now >= until_ms) return -ETIMEDOUT;
+        int r = fiber_suspend(until_ms == UINT64_MAX ? until_ms : until_ms - now);
+        if (h->interim) pass_interim(h);
+        if (r < 0 && r != -ETIMEDOUT) return r;
     }
-    return r;
+    return 0;
 }
 
-static verdict_t await_second(hedge_t *h)
+static void start_second(hedge_t *h)
 {
-    h->second->raced = false;
-    while (!h->done && fiber_suspend(UINT64_MAX) == 0) continue;
-    stop(h);
-    return take_second(h);
+    const verdict_t too_many = verdict_refuse(499, LOG_INFO, NULL);
+    proxy_t *p = h->p;
+    if (!proxy_next_may_hedge(p)) return;
+    upstream_peer_t *peer = balance_pick(&p->choice);
+    if (!peer) return;
+    proxy_t *second = pool_memdup(p->r->pool, p, sizeof(*p));
+    second->peer = peer;
+    second->interim = NULL;
+    second->raced = p->raced = true;
+    proxy_attempt_begin(second);
+    p->tries = second->tries;
+    if (start(h, &h->second, second)) return;
+    proxy_attempt_end(second, too_many);
+    p->raced = false;
 }
 
-static verdict_t second_wins(hedge_t *h)
+/* What is left of the race is the request's from now on. */
+static void take(hedge_t *h, const runner_t *it)
 {
-    note_time(h->first);
-    proxy_attempt_end(h->first, verdict_refuse(499, LOG_INFO, NULL));
-    return take_second(h);
+    if (it->p != h->p) *h->p = *it->p;
+    if (h->p->client) h->p->client->arg = h->p;
+    h->p->hedge = h->p->raced = false;
 }
 
-static verdict_t first_wins(hedge_t *h, verdict_t v)
+/* The client has left, or the worker stops: both go. */
+static verdict_t leave(hedge_t *h)
 {
-    stop(h);
-    proxy_attempt_end(h->second, verdict_refuse(499, LOG_INFO, NULL));
-    h->first->raced = false;
-    h->first->r->upstream_headers = &h->first->client->head.headers;
-    return v;
+    runner_t *it = h->first.p ? &h->first : &h->second;
+    if (it == &h->first && h->second.p) drop(&h->second, verdict_refuse(499, LOG_INFO, NULL));
+    stop(it);
+    take(h, it);
+    h->p->failure = 0;
+    h->p->again = false;
+    return proxy_failure_client(h->p);
 }
 
-static verdict_t first_fails(hedge_t *h, verdict_t v)
+static verdict_t win(hedge_t *h, const runner_t *it, runner_t *other)
 {
-    if (!h->first->failure) { /* cancelled: the client has left both */
-        stop(h);
-        proxy_attempt_end(h->second, verdict_refuse(499, LOG_INFO, NULL));
-        return v;
-    }
-    proxy_attempt_end(h->first, v);
-    return await_second(h);
+    if (h->first.p) note_time(h->first.p);
+    if (other->p) drop(other, verdict_refuse(499, LOG_INFO, NULL));
+    take(h, it);
+    h->p->r->upstream_headers = &h->p->client->head.headers;
+    return VERDICT(NEXT);
 }
 
-/* False: the second one has failed, and the first is still to be awaited. */
-static bool decide(hedge_t *h, verdict_t *v)
+/* One is done. False: it has failed, and the other one is still to be awaited. */
+static bool settle(hedge_t *h, verdict_t *v)
 {
-    proxy_t *p = h->first;
-    int r = await_either(h);
-    if (r == 0 && h->verdict.kind != VERDICT_NEXT) {
-        proxy_attempt_end(h->second, h->verdict);
-        p->raced = false;
+    runner_t *it = done_one(h), *other = it == &h->first ? &h->second : &h->first;
+    *v = it->verdict;
+    if (v->kind == VERDICT_NEXT) *v = win(h, it, other);
+    else if (v->status == 499) *v = leave(h);
+    else if (!other->p) take(h, it);
+    else {
+        drop(it, *v);
+        other->p->raced = false;
         return false;
     }
-    if (r == 0) {
-        *v = second_wins(h);
-        return true;
-    }
-    if (r > 0) note_time(p);
-    *v = r > 0 ? proxy_attempt_head(p) : proxy_failure_exchange(p, r, false);
-    *v = v->kind == VERDICT_NEXT ? first_wins(h, *v) : first_fails(h, *v);
     return true;
 }
 
-static int await_first(proxy_t *p, uint64_t ms)
+static verdict_t race(hedge_t *h, uint64_t delay)
 {
-    uint64_t until = clock_ms() + ms;
-    int r = 0;
-    while ((r = client_poll(p->client)) == 0) {
-        if (clock_ms() >= until) return -EAGAIN;
-        r = client_wait(p->client, until - clock_ms());
-        if (r < 0 && r != -ETIMEDOUT) return r;
-    }
-    return r < 0 ? r : 0;
+    verdict_t v;
+    if (await_one(h, clock_ms() + delay) == -ETIMEDOUT) start_second(h);
+    do if (await_one(h, UINT64_MAX) < 0) return leave(h);
+    while (!settle(h, &v));
+    return v;
 }
 
-/* As proxy_t's race. */
-static bool race(proxy_t *p, int *err, verdict_t *v)
+/* --- the door --- */
+
+/* False: no fiber could be had. */
+static bool ask_beside(proxy_t *p, uint64_t delay, verdict_t *v)
 {
-    uint64_t delay = delay_of(p);
-    *err = delay && delay < p->client->read_timeout ? await_first(p, delay) : -EAGAIN;
-    if (*err == -EAGAIN) {
-        hedge_t *h = delay ? start(p) : NULL;
-        if (h && decide(h, v)) return true;
-        *err = client_head(p->client);
-    }
-    if (*err == 0) note_time(p);
-    return false;
+    hedge_t *h = POOL_NEW(p->r->pool, hedge_t);
+    h->p = p;
+    h->waiting = fiber_self();
+    p->race = h;
+    p->interim = hand_over;
+    proxy_watch_client(p, true);
+    bool started = start(h, &h->first, p);
+    if (started) *v = race(h, delay);
+    p->hedge = false;
+    p->race = NULL;
+    p->interim = proxy_response_interim;
+    proxy_watch_client(p, false);
+    return started;
 }
 
-void proxy_hedge_prepare(proxy_t *p)
+verdict_t proxy_hedge_ask(proxy_t *p)
 {
     const proxy_hedge_t *c = &p->conf->hedge;
-    if ((c->percent || c->after) && upstream_has_choice(p->target.group)) p->race = race;
+    verdict_t v;
+    if ((!c->percent && !c->after) || !upstream_has_choice(p->target.group))
+        return proxy_attempt_ask(p);
+    uint64_t delay = proxy_next_may_race(p) ? delay_of(p) : 0;
+    if (delay && ask_beside(p, delay, &v)) return v;
+    v = proxy_attempt_ask(p);
+    if (v.kind == VERDICT_NEXT) note_time(p);
+    return v;
 }

@@ -26,7 +26,7 @@ static verdict_t attempt(proxy_t *p)
     proxy_watch_client(p, false);
     proxy_attempt_begin(p);
     if (!p->peer) return proxy_failure_no_peer(p, err);
-    verdict_t v = proxy_attempt_ask(p);
+    verdict_t v = proxy_hedge_ask(p);
     if (v.kind == VERDICT_NEXT) v = proxy_response_pass(p);
     if (p->failure && !p->again) p->again = proxy_next_may(p, p->failure);
     proxy_attempt_end(p, v);
@@ -72,7 +72,6 @@ static verdict_t serve(proxy_t *p)
     if (v.kind != VERDICT_NEXT) return v;
     p->choice = (choice_t){.group = p->target.group, .pool = p->r->pool, .r = p->r};
     if (upstream_has_choice(p->target.group)) budget_count(&p->target.group->known.shared->budget);
-    proxy_hedge_prepare(p);
     do v = attempt(p);
     while (p->again);
     return v;
@@ -88,6 +87,7 @@ static verdict_t pass(request_t *r, const proxy_conf_t *c)
     p->conf = c;
     p->began_ms = clock_ms();
     p->buffering = c->buffering;
+    p->interim = proxy_response_interim;
     if (r->attempts.n) r->attempts.v[r->attempts.n - 1].redirected = true;
     return serve(p);
 }

@@ -56,8 +56,13 @@ bool proxy_next_may(proxy_t *p, unsigned failure)
     return proxy_next_wants(p, failure) && may(p);
 }
 
-bool proxy_next_may_hedge(proxy_t *p)
+bool proxy_next_may_race(const proxy_t *p)
 {
     return (p->method_id == METHOD_GET || p->method_id == METHOD_HEAD) && !p->has_body &&
-           !p->upgrade && !p->choice.wanted.n && may(p);
+           !header_get(&p->r->head.headers, HEADER_UPGRADE) && !p->choice.wanted.n;
+}
+
+bool proxy_next_may_hedge(proxy_t *p)
+{
+    return !p->upgrade && may(p);
 }

@@ -20,7 +20,10 @@ bool proxy_next_wants(const proxy_t *p, unsigned failure);
 /* Whether another attempt may follow a failure (a PROXY_ bit); it is taken from the budget. */
 bool proxy_next_may(proxy_t *p, unsigned failure);
 
-/* The same for a second attempt beside the first, which has not failed. */
+/* Whether it is a request for which two attempts may run at the same time. */
+bool proxy_next_may_race(const proxy_t *p);
+
+/* Whether the second of them may begin beside the first; it is taken from the budget. */
 bool proxy_next_may_hedge(proxy_t *p);
 
 #endif

@@ -1,5 +1,9 @@
 /* proxy_hedge_after: a second server is asked while the first takes long. */
+#include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "tests/e2e/origin.h"
 #include "tests/e2e/peer.h"
@@ -146,6 +150,116 @@ E2E(hedge, a_client_that_leaves_leaves_both)
     assert_logged("499", "-", "-");
 }
 
+/* --- what takes long may be any part of an attempt --- */
+
+/* A listener whose queue is full does not answer further connections. */
+static void fill_queue(const char *name, int *fds, int n)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(bind(fds[0], (struct sockaddr *)&a, len), 0);
+    cr_assert_eq(listen(fds[0], 0), 0);
+    getsockname(fds[0], (struct sockaddr *)&a, &len);
+    harness_set(name, text("%u", ntohs(a.sin_port)));
+    for (int i = 1; i < n; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)!connect(fds[i], (struct sockaddr *)&a, len);
+    }
+}
+
+static void assert_hanging_connect_is_hedged(const char *location)
+{
+    enum { FDS = 4 };
+    int fds[FDS];
+    fill_queue("full", fds, FDS);
+    subject_http("", text("log_format f '$status $upstream_status $upstream_connect_time';"
+                          "access_log @dir@/a.log f;"
+                          "upstream u { server 127.0.0.1:@full@ max_fails=0;"
+                          " server 127.0.0.1:@second@ max_fails=0 backup; }"
+                          "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u;"
+                          " proxy_hedge_after 50ms; proxy_connect_timeout 1h; %s } }", location));
+    for (int i = 0; i < 3; i++) assert_text(wire_get("http", "/")->body.p, "fast");
+    cr_assert(EVENTUALLY(file_read("a.log")[0]));
+    cr_assert_eq(strncmp(file_read("a.log"), "200 -, 200 -, ", 14), 0, "%s", file_read("a.log"));
+    cr_assert_eq(subject_log_count("[error]"), 0);
+    for (int i = 0; i < FDS; i++) close(fds[i]);
+}
+
+E2E(hedge, a_connection_that_hangs)
+{
+    origin_start("second", origin_say, fast);
+    assert_hanging_connect_is_hedged("");
+}
+
+E2E(hedge, a_connection_of_http2_that_hangs)
+{
+    peer_node("second", "require('http2').createServer().on('stream', t => { t.respond();"
+                        " t.end('fast'); }).listen(@second@, '127.0.0.1');");
+    assert_hanging_connect_is_hedged("proxy_http_version 2;");
+}
+
+E2E(hedge, a_client_that_leaves_a_hanging_connection)
+{
+    enum { FDS = 4 };
+    int fds[FDS];
+    fill_queue("first", fds, FDS);
+    origin_t *second = origin_start("second", origin_silent, NULL);
+    start("proxy_hedge_after 50ms; proxy_connect_timeout 1h;");
+    wire_t *w = ask();
+    origin_head(second, 0);
+    wire_close(w);
+    cr_assert(origin_await_left(second, 1));
+    assert_logged("499", "-", "-");
+    for (int i = 0; i < FDS; i++) close(fds[i]);
+}
+
+/* Both hang, with a client that waits. */
+E2E(hedge, a_stop_ends_what_hangs)
+{
+    enum { FDS = 4 };
+    int fds[FDS], more[FDS];
+    fill_queue("first", fds, FDS);
+    fill_queue("second", more, FDS);
+    subject_http("worker_shutdown_timeout 200ms;",
+                 "upstream u { server 127.0.0.1:@first@; server 127.0.0.1:@second@ backup; }"
+                 "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u;"
+                 " proxy_hedge_after 20ms; proxy_connect_timeout 1h; }"
+                 "location /x { return 200 x; } }");
+    wire_t *w = ask();
+    cr_assert_eq(wire_get("http", "/x")->status, 200);
+    pause_ms(100);
+    cr_assert_eq(subject_stop(SIGQUIT), 0);
+    cr_assert(wire_closed(w));
+    for (int i = 0; i < FDS; i++) close(fds[i]), close(more[i]);
+}
+
+/* --- interim responses --- */
+
+static void hint_and_wait(visit_t *v)
+{
+    if (!visit_request(v)) return;
+    visit_send(v, "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n");
+    visit_gate(v);
+    visit_send(v, "HTTP/1.1 103 Early Hints\r\nLink: </b.css>\r\n\r\n");
+    visit_send(v, slow);
+}
+
+E2E(hedge, the_first_one_s_interim_responses_are_passed_on)
+{
+    origin_t *first = origin_start("first", hint_and_wait, NULL);
+    origin_t *second = origin_start("second", origin_silent, NULL);
+    start("proxy_hedge_after 50ms;");
+    wire_t *w = ask();
+    cr_assert(wire_readable(w, PATIENCE_MS), "at once");
+    origin_head(second, 0);
+    origin_open_gate(first);
+    reply_t *r = wire_reply(w);
+    assert_text(r->body.p, "slow");
+    assert_has(r->interim, "</a.css>");
+    assert_has(r->interim, "</b.css>");
+}
+
 /* What must not be done twice, what belongs to a server, and what the budget does not allow. */
 static void assert_not_hedged(const char *location, const char *request)
 {
@@ -171,6 +285,13 @@ E2E(hedge, a_get_with_a_body_is_sent_once)
 {
     assert_not_hedged("proxy_hedge_after 20ms;",
                       "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
+}
+
+E2E(hedge, what_asks_for_a_tunnel_is_sent_once)
+{
+    assert_not_hedged("proxy_hedge_after 20ms; proxy_set_header Upgrade $http_upgrade;"
+                      "proxy_set_header Connection upgrade;",
+                      "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n");
 }
 
 E2E(hedge, is_off_unless_asked_for)
