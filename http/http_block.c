@@ -65,7 +65,7 @@ static void on_cancel(void)
 /* An idle connection to an origin costs nobody anything; of a client, perhaps a request in flight. */
 static unsigned on_shortage(void)
 {
-    unsigned closed = origin_reclaim();
+    unsigned closed = origin_reclaim() + mux_reclaim();
     return closed ? closed : accept_reclaim();
 }
 

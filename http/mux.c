@@ -68,6 +68,8 @@ static void note_rest(mux_t *m)
     if (!m->busy || m->session.count) return;
     m->busy = false;
     m->idle_ms = clock_ms();
+    list_remove(&m->all);
+    list_push(&all, &m->all);
     if (m->rested) m->rested(m);
 }
 
@@ -201,6 +203,26 @@ void mux_retire(mux_t *m)
 {
     m->retired = true;
     kick(m);
+}
+
+static bool is_idle(const mux_t *m)
+{
+    return !m->retired && m->session.count == 0;
+}
+
+unsigned mux_reclaim(void)
+{
+    enum { PART = 8, MOST = 32 }; /* one in so many, and not more than these */
+    unsigned idle = 0, closed = 0;
+    LIST_EACH(l, &all) idle += is_idle(LIST_OF(l, mux_t, all));
+    if (idle > PART * MOST) idle = PART * MOST;
+    for (list_t *l = all.next; closed * PART < idle; l = l->next) {
+        mux_t *m = LIST_OF(l, mux_t, all);
+        if (!is_idle(m)) continue;
+        mux_retire(m);
+        closed++;
+    }
+    return closed;
 }
 
 int mux_open(mux_t *m, mux_stream_t *s, const nghttp2_nv *head, size_t n, bool ends)

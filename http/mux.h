@@ -27,7 +27,8 @@ struct mux {
     origin_t *origin;
     fiber_t *driver;
     mux_limits_t limits;
-    list_t all;            /* among those of the process */
+    list_t all;            /* among those of the process; of those without a stream, the longest
+                              idle first */
     uint64_t heard_ms, idle_ms; /* clock_ms: of the last byte; since when without a stream */
     bool busy;             /* has had a stream since `rested` */
     bool pinged, retired;
@@ -54,6 +55,12 @@ bool mux_is_quiet(mux_t *m);
 
 /* Closes it as soon as it has no stream. */
 void mux_retire(mux_t *m);
+
+/*
+ * Connections or descriptors run short: closes some without a stream, the longest idle first, when
+ * the fibers that are ready have run. How many.
+ */
+unsigned mux_reclaim(void);
 
 /*
  * mux_session_open and its kin; what they gather will be written. A stream that is over takes all

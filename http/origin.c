@@ -5,6 +5,7 @@
 
 #include "core/base/clock.h"
 #include "core/base/panic.h"
+#include "core/io/fiber.h"
 #include "core/process/worker.h"
 
 static list_t resting = {&resting, &resting};
@@ -58,14 +59,22 @@ static origin_t *origin_new(const net_addr_t *to, const net_addr_t *from)
     return o;
 }
 
+/* Some of what is closed goes by its own fiber. */
+static bool make_room(void)
+{
+    if (!worker_reclaim()) return false;
+    fiber_yield();
+    return true;
+}
+
 origin_t *origin_open(const net_addr_t *to, const net_addr_t *from, uint64_t timeout_ms, int *err)
 {
     *err = -EMFILE;
-    if (!worker_has_room()) worker_reclaim();
+    if (!worker_has_room()) make_room();
     if (!worker_hold()) return NULL;
     origin_t *o = origin_new(to, from);
     *err = stream_connect(&o->stream, to, from, timeout_ms);
-    if ((*err == -EMFILE || *err == -ENFILE) && worker_reclaim())
+    if ((*err == -EMFILE || *err == -ENFILE) && make_room())
         *err = stream_connect(&o->stream, to, from, timeout_ms);
     if (*err == 0) return o;
     discard(o);

@@ -71,8 +71,8 @@ void worker_on_stop(void (*stop)(void), void (*cancel)(void));
 void worker_on_shortage(unsigned (*reclaim)(void));
 
 /*
- * The same at once, for a fiber that needs a connection or a descriptor; worker_has_room tells
- * whether there are worker_connections left.
+ * The same for a fiber that needs a connection or a descriptor: there is room when those that are
+ * ready have run. worker_has_room tells whether there are worker_connections left.
  */
 unsigned worker_reclaim(void);
 bool worker_has_room(void);
