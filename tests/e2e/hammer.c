@@ -41,6 +41,14 @@ static bool fail(client_t *c, const char *what, int err)
     return false;
 }
 
+/* A process that is stopped and goes on may be interrupted in any of the three. */
+#define UNINTERRUPTED(call) \
+    ({ \
+        ssize_t r_; \
+        while ((r_ = (call)) < 0 && errno == EINTR) continue; \
+        r_; \
+    })
+
 static bool open_connection(client_t *c)
 {
     struct timeval patience = {.tv_sec = SOCKET_PATIENCE_S};
@@ -48,7 +56,8 @@ static bool open_connection(client_t *c)
     c->served = 0;
     c->answer[0] = '\0';
     setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    if (connect(c->fd, (struct sockaddr *)&c->hammer->to, sizeof(c->hammer->to)) == 0) return true;
+    const struct sockaddr *to = (const struct sockaddr *)&c->hammer->to;
+    if (UNINTERRUPTED(connect(c->fd, to, sizeof(c->hammer->to))) == 0) return true;
     return fail(c, "connect", errno);
 }
 
@@ -72,7 +81,8 @@ static bool read_answer(client_t *c, bool *again)
 {
     size_t n = 0;
     for (;;) {
-        ssize_t got = n < ANSWER_MAX ? recv(c->fd, c->answer + n, ANSWER_MAX - n, 0) : 0;
+        size_t room = ANSWER_MAX - n;
+        ssize_t got = room ? UNINTERRUPTED(recv(c->fd, c->answer + n, room, 0)) : 0;
         if (got <= 0) {
             *again = n == 0 && c->served > 0 && (got == 0 || errno == ECONNRESET);
             return *again ? false : fail(c, "recv", got < 0 ? errno : 0);
@@ -90,7 +100,7 @@ static bool ask(client_t *c, bool *again)
     static const char once[] = "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
     c->answer[0] = '\0';
     const char *request = c->keep ? keep : once;
-    if (send(c->fd, request, strlen(request), MSG_NOSIGNAL) < 0) {
+    if (UNINTERRUPTED(send(c->fd, request, strlen(request), MSG_NOSIGNAL)) < 0) {
         *again = c->served > 0;
         return *again ? false : fail(c, "send", errno);
     }

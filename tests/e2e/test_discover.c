@@ -199,6 +199,7 @@ E2E(discover, another_worker_takes_over_when_the_one_that_asks_dies)
     start("A 1 127.0.0.2", "worker_processes 3;", BRISK ORIGINS GROUP FRONT);
     cr_assert(all_say("2"));
     subject_tolerate("exited on signal 9");
+    subject_log_await("serving, configuration 1");
     cr_assert_eq(subject_workers(pids, 3), 3);
     for (int i = 0; i < 2; i++) kill(pids[i], SIGKILL);
     cr_assert(EVENTUALLY(subject_log_count("exited on signal 9") == 2));

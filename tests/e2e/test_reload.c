@@ -184,14 +184,16 @@ E2E(reload, workers_that_keep_dying_young_are_started_ever_more_slowly)
     subject_tolerate("died within");
     subject_http("", SAYS("alive"));
     subject_log_await("serving, configuration 1");
-    for (int i = 0; i < 4; i++) {
+    const char *said = "4 workers in a row died within 1000 ms of their start, the next is started "
+                       "in 400 ms";
+    for (int i = 0; i < 100 && !strstr(subject_log(), said); i++) { /* not all die that young */
         pid_t pid = 0;
         cr_assert(EVENTUALLY(subject_workers(&pid, 1) == 1));
         kill(pid, SIGKILL);
         subject_log_await(text("worker process %d exited on signal 9", (int)pid));
+        if (i >= 3) pause_ms(20);
     }
-    subject_log_await("4 workers in a row died within 1000 ms of their start, the next is started "
-                      "in 400 ms");
+    subject_log_await(said);
     cr_assert(EVENTUALLY(subject_workers(NULL, 0) == 1));
     assert_text(wire_get("http", "/")->body.p, "alive");
 }

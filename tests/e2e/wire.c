@@ -38,7 +38,10 @@ static wire_t *open_at(const struct sockaddr *a, socklen_t len)
     setsockopt(w->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     setsockopt(w->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     setsockopt(w->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    cr_assert_eq(connect(w->fd, a, len), 0, "connect: %s", strerror(errno));
+    int r;
+    do r = connect(w->fd, a, len);
+    while (r < 0 && errno == EINTR);
+    cr_assert_eq(r, 0, "connect: %s", strerror(errno));
     return w;
 }
 
