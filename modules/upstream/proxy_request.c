@@ -30,6 +30,20 @@ static void set_given_body(proxy_t *p)
     p->has_body = true;
 }
 
+/* RFC 9110 6.5.1, 7.6.1: not what frames or routes, what is set here, or what Connection names. */
+void proxy_request_take_trailers(proxy_t *p)
+{
+    const header_list_t *from = &p->r->trailers, *head = &p->r->head.headers;
+    header_list_init(&p->trailers, p->r->pool);
+    if (!from->n || p->conf->set_body.set || !p->conf->pass_headers) return;
+    proxy_names_t ended = proxy_names_of_connection(p->r->pool, head);
+    HEADER_EACH(h, from)
+    {
+        bool stays = proxy_names_has(&p->conf->fields.dropped, h) || proxy_names_has(&ended, h);
+        if (!stays && proxy_fields_may_trail(h)) header_add_as(&p->trailers, h->id, h->name, h->value);
+    }
+}
+
 static verdict_t gather(proxy_t *p)
 {
     request_t *r = p->r;
@@ -38,6 +52,7 @@ static verdict_t gather(proxy_t *p)
     p->body_length = (int64_t)r->body.size;
     p->body_in_file = r->body.fd >= 0;
     if (!p->body_in_file && r->body.memory) p->body = buf_str(r->body.memory);
+    if (r->trailers.n) proxy_request_take_trailers(p);
     return VERDICT(NEXT);
 }
 
@@ -253,15 +268,30 @@ static void put_via(const proxy_t *p, buf_t **b)
     put(b, STR("\r\n"));
 }
 
+/* Also a body of known length, when there is something behind it. */
+static bool in_chunks(const proxy_t *p)
+{
+    return p->body_length < 0 || (p->trailers.n && p->conf->http_version == PROXY_HTTP_11);
+}
+
+/* RFC 9110 6.6.2: the names that the client has announced. */
+static void put_trailer(const proxy_t *p, buf_t **b)
+{
+    if (!p->conf->pass_headers) return;
+    HEADER_EACH(h, &p->r->head.headers) if (h->id == HEADER_TRAILER) put_client_field(b, h);
+}
+
 static void put_framing(const proxy_t *p, buf_t **b)
 {
     char digits[20];
     if (!p->has_body) return;
-    if (p->body_length < 0)
+    if (in_chunks(p)) {
         put(b, STR("Transfer-Encoding: chunked\r\n"));
-    else
+        put_trailer(p, b);
+    } else {
         put_field(b, STR("Content-Length"),
                   str_make(digits, str_put_u64(digits, (uint64_t)p->body_length)));
+    }
 }
 
 buf_t *proxy_request_head(proxy_t *p, str_t uri)
@@ -286,6 +316,16 @@ static proxy_sent_t sent(int r, int *err)
     return r < 0 ? PROXY_SENT_ERROR : r > 0 ? PROXY_SENT_PART : PROXY_SENT;
 }
 
+/* What ends a body in chunks. */
+static buf_t *make_tail(const proxy_t *p)
+{
+    buf_t *b = buf_take(HEAD_BUFFER);
+    put(&b, STR("0\r\n"));
+    HEADER_EACH(h, &p->trailers) put_client_field(&b, h);
+    put(&b, STR("\r\n"));
+    return b;
+}
+
 static int send_pieces(proxy_t *p, const str_t *pieces, int n)
 {
     struct iovec iov[4];
@@ -294,15 +334,30 @@ static int send_pieces(proxy_t *p, const str_t *pieces, int n)
     return client_send(p->client, iov, n);
 }
 
-/* The head, with as much of the body as stands in memory. */
+/* The head, with as much of a body of known length as stands in memory. */
 static int send_head(proxy_t *p, str_t uri)
 {
+    char size[CHUNK_HEAD_MAX];
     buf_t *head = proxy_request_head(p, uri);
-    str_t pieces[2] = {buf_str(head), p->body};
+    str_t pieces[3] = {buf_str(head)};
+    int n = 1;
+    if (p->body_length > 0 && in_chunks(p))
+        pieces[n++] = str_make(size, chunk_put_head(size, (uint64_t)p->body_length));
+    if (p->body.n) pieces[n++] = p->body;
     p->client->origin->stream.more = p->body_in_file;
-    int r = send_pieces(p, pieces, p->body.n ? 2 : 1);
+    int r = send_pieces(p, pieces, n);
     p->client->origin->stream.more = false;
     buf_return(head);
+    return r;
+}
+
+/* Behind a body of known length that is sent as one chunk. */
+static int send_tail(proxy_t *p)
+{
+    buf_t *tail = make_tail(p);
+    str_t pieces[2] = {p->body_length ? STR("\r\n") : STR(""), buf_str(tail)};
+    int r = send_pieces(p, pieces, 2);
+    buf_return(tail);
     return r;
 }
 
@@ -337,8 +392,13 @@ static int send_piece(proxy_t *p, str_t data)
 
 static int end_body(proxy_t *p)
 {
-    str_t last = STR("0\r\n\r\n");
-    return p->body_length < 0 ? send_pieces(p, &last, 1) : 0;
+    if (p->body_length >= 0) return 0;
+    proxy_request_take_trailers(p);
+    buf_t *tail = make_tail(p);
+    str_t last = buf_str(tail);
+    int r = send_pieces(p, &last, 1);
+    buf_return(tail);
+    return r;
 }
 
 /* The body as the client sends it. */
@@ -367,5 +427,6 @@ proxy_sent_t proxy_request_send(proxy_t *p, str_t uri, int *err)
     if (p->body_streamed) return stream_body(p, err);
     if (p->body_in_file)
         r = client_send_file(p->client, p->r->body.fd, 0, (uint64_t)p->body_length);
+    if (r == 0 && p->has_body && in_chunks(p)) r = send_tail(p);
     return sent(r, err);
 }

@@ -7,19 +7,6 @@ enum { FILE_PIECE = 64 * 1024, PIECES_AT_ONCE = 8 /* before the answer is looked
 
 /* --- the body, in either fiber: 0 when it is all on its way --- */
 
-/* The client's trailers go on, where the body is his. */
-static void set_trailers(const proxy_t *p)
-{
-    const header_list_t *from = &p->r->trailers;
-    header_list_t to;
-    if (!from->n || p->conf->set_body.set) return;
-    header_list_init(&to, p->r->pool);
-    HEADER_EACH(h, from)
-        if (proxy_fields_may_trail(h) && !proxy_names_has(&p->conf->fields.dropped, h))
-            header_add_as(&to, h->id, h->name, h->value);
-    client_set_trailers(p->client, &to);
-}
-
 static int send_file(proxy_t *p)
 {
     buf_t *b = buf_take(FILE_PIECE);
@@ -46,9 +33,10 @@ static int next_piece(proxy_t *p, str_t *piece)
     return got <= 0;
 }
 
-static int end_stream(const proxy_t *p)
+static int end_stream(proxy_t *p)
 {
-    set_trailers(p);
+    proxy_request_take_trailers(p);
+    client_set_trailers(p->client, &p->trailers);
     return client_send_body(p->client, STR(""), true);
 }
 
@@ -63,7 +51,7 @@ static int send_stream(proxy_t *p)
 static int send_body(proxy_t *p)
 {
     if (p->body_streamed) return send_stream(p);
-    set_trailers(p);
+    if (p->trailers.n) client_set_trailers(p->client, &p->trailers);
     return p->body_in_file ? send_file(p) : client_send_body(p->client, p->body, true);
 }
 
@@ -116,7 +104,7 @@ static int send_at_once(proxy_t *p)
 
 static bool has_body(const proxy_t *p)
 {
-    return p->has_body && p->body_length != 0;
+    return p->has_body && (p->body_length != 0 || p->trailers.n);
 }
 
 proxy_sent_t proxy_upload(proxy_t *p, str_t uri, int *err)

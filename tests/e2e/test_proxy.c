@@ -1,4 +1,5 @@
 /* What an origin is asked: the request that proxy_pass and its directives make of the client's. */
+#include <signal.h>
 #include <stdio.h>
 
 #include "tests/e2e/origin.h"
@@ -199,6 +200,83 @@ E2E(proxy, request_buffering_on_waits_for_the_whole_body)
     cr_assert_eq(wire_reply(w)->status, 200);
     assert_text(origin_body(o, 1).p, "halfrest");
 }
+
+/* --- trailers --- */
+
+#define CHUNKED(HEAD, TRAILERS) \
+    "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n" HEAD "\r\n" \
+    "3\r\nabc\r\n2\r\nde\r\n0\r\n" TRAILERS "\r\n"
+
+static void assert_trailers(const char *location, const char *request, const char *trailers)
+{
+    origin_t *o = start(text("location / { proxy_pass http://127.0.0.1:@origin@; %s }", location));
+    cr_assert_eq(wire_ask("http", request)->status, 200);
+    assert_text(origin_body(o, 0).p, "abcde");
+    assert_text(origin_trailers(o, 0), trailers);
+    cr_assert(!!origin_field(o, 0, "Transfer-Encoding") != !!origin_field(o, 0, "Content-Length"));
+    cr_assert_eq(subject_stop(SIGQUIT), 0);
+}
+
+E2E(proxy, trailers_of_a_request_reach_the_origin)
+{
+    static const char *const buffering[] = {
+        "proxy_request_buffering off;", "", "client_body_buffer_size 1; client_body_temp_path b;"};
+    for (size_t i = 0; i < sizeof(buffering) / sizeof(buffering[0]); i++)
+        assert_trailers(buffering[i], CHUNKED("", "X-Sum: 1\r\nX-Time: 2\r\n"),
+                        "X-Sum: 1\r\nX-Time: 2\r\n");
+}
+
+/* What decodes, routes or asks is none of a trailer's (RFC 9110 6.5.1); nor what is set here. */
+E2E(proxy, some_trailers_end_here)
+{
+    static const char *const buffering[] = {"proxy_request_buffering off;", ""};
+    for (size_t i = 0; i < 2; i++)
+        assert_trailers(text("%s proxy_set_header X-Real-IP $remote_addr;", buffering[i]),
+                        CHUNKED("Connection: X-Hop\r\n",
+                                "X-Real-IP: 1.2.3.4\r\nX-Hop: 1\r\nHost: x\r\nTE: gzip\r\n"
+                                "Content-Length: 9\r\nTransfer-Encoding: chunked\r\nCookie: a\r\n"
+                                "Authorization: x\r\nContent-Encoding: gzip\r\nX-Sum: 1\r\n"),
+                        "X-Sum: 1\r\n");
+}
+
+E2E(proxy, trailers_are_announced_where_they_can_come)
+{
+    origin_t *o = start("location / { proxy_pass http://127.0.0.1:@origin@; }"
+                        "location /old { proxy_pass http://127.0.0.1:@origin@;"
+                        " proxy_http_version 1.0; }");
+    wire_ask("http", CHUNKED("Trailer: X-Sum\r\n", "X-Sum: 1\r\n"));
+    assert_text(origin_field(o, 0, "Trailer"), "X-Sum");
+    wire_ask("http", CHUNKED("Trailer: X-Sum\r\n", ""));
+    cr_assert(!origin_field(o, 1, "Trailer"), "none came");
+    assert_text(origin_field(o, 1, "Content-Length"), "5");
+    wire_ask("http", "POST /old HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     "3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n");
+    assert_text(origin_field(o, 2, "Content-Length"), "3");
+    cr_assert(!origin_field(o, 2, "Transfer-Encoding"));
+}
+
+E2E(proxy, trailers_go_to_the_next_origin_too)
+{
+    origin_start("first", origin_say_once, "nonsense");
+    origin_t *second = origin_start("second", origin_echo, NULL);
+    subject_http("", "upstream u { server 127.0.0.1:@first@; server 127.0.0.1:@second@ backup; }"
+                     "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u;"
+                     " proxy_next_upstream invalid_header non_idempotent; } }");
+    cr_assert_eq(wire_ask("http", CHUNKED("", "X-Sum: 1\r\n"))->status, 200);
+    assert_text(origin_body(second, 0).p, "abcde");
+    assert_text(origin_trailers(second, 0), "X-Sum: 1\r\n");
+}
+
+/* Of a body without a byte. */
+E2E(proxy, trailers_alone)
+{
+    origin_t *o = start("location / { proxy_pass http://127.0.0.1:@origin@; }");
+    wire_ask("http", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     "0\r\nX-Sum: 1\r\n\r\n");
+    assert_text(origin_trailers(o, 0), "X-Sum: 1\r\n");
+}
+
+/* --- real servers --- */
 
 E2E(proxy, python_serves_files)
 {
