@@ -73,7 +73,7 @@ void *peers_init(slab_t *slab, void *arg)
 zone_t *peers_zone(conf_t *cf, str_t name, unsigned servers, unsigned names,
                    const conf_strs_t *lines, const char **why)
 {
-    enum { SLOTS_LEAST = 32, LANES_LEAST = 32, LANES_MOST = 4096, PER_NAME = 6, NAMES_SPARE = 8 };
+    enum { SLOTS_LEAST = 32, LANES_LEAST = 32, LANES_MOST = 4096, PER_NAME = 7, NAMES_SPARE = 8 };
     const core_conf_t *core = conf_get(cf->scope, &core_module);
     unsigned workers = core->worker_processes < LANES_MOST / 4 ? core->worker_processes
                                                                : LANES_MOST / 4;
@@ -214,12 +214,23 @@ static peer_place_t find_place(peers_t *p, pool_t *pool, str_t identity)
                           tally_of(s, p->lane, slot), slot, fresh};
 }
 
+static void put(peers_shared_t *s, peer_state_t *state, const peer_settings_t *settings,
+                uint64_t told)
+{
+    PEER_SET(state->settings.weight, settings->weight);
+    PEER_SET(state->settings.max_conns, settings->max_conns);
+    PEER_SET(state->settings.flags, settings->flags);
+    PEER_SET(state->effective, (int32_t)settings->weight);
+    PEER_SET(state->told, told);
+    peers_changed(s);
+}
+
 /* What the line says holds until it says something else, whatever was changed meanwhile. */
 static void configure(peers_shared_t *s, peer_state_t *state, const peer_settings_t *conf)
 {
     if (memcmp(&state->configured, conf, sizeof(*conf)) == 0) return;
     state->configured = *conf;
-    peers_set(s, state, conf);
+    put(s, state, conf, 0);
 }
 
 peer_place_t peers_enter(peers_t *p, pool_t *pool, str_t identity, const peer_settings_t *conf)
@@ -267,11 +278,20 @@ peer_settings_t peers_settings(const peer_state_t *state)
 
 void peers_set(peers_shared_t *s, peer_state_t *state, const peer_settings_t *settings)
 {
-    PEER_SET(state->settings.weight, settings->weight);
-    PEER_SET(state->settings.max_conns, settings->max_conns);
-    PEER_SET(state->settings.flags, settings->flags);
-    PEER_SET(state->effective, (int32_t)settings->weight);
-    peers_changed(s);
+    put(s, state, settings, PEER_GET(s->changes) + 1);
+}
+
+void peers_follow(peers_shared_t *s, peer_state_t *state, const peer_state_t *name)
+{
+    uint64_t told = PEER_GET(name->told);
+    if (told <= PEER_GET(state->told)) return;
+    peer_settings_t set = state->configured, now = peers_settings(name);
+    const peer_settings_t *conf = &name->configured;
+    uint32_t changed = (now.flags ^ conf->flags) & (PEER_DOWN | PEER_DRAIN);
+    set.flags = (set.flags & ~changed) | (now.flags & changed);
+    if (now.weight != conf->weight) set.weight = now.weight;
+    if (now.max_conns != conf->max_conns) set.max_conns = now.max_conns;
+    put(s, state, &set, told);
 }
 
 void peers_set_health(peers_shared_t *s, peer_state_t *state, uint32_t health)

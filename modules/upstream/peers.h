@@ -13,6 +13,9 @@
  * that maps the zone. Each worker keeps a copy (upstream_peer_t) that it takes anew when it sees
  * that `changes` has moved on, which costs a pick one load. A change outlives a reload unless the
  * server's line was changed, too.
+ *
+ * A server that is a name has a slot of its own besides those of its addresses: what an operator has
+ * said of the name, which holds for addresses that come later or come back (peers_follow).
  */
 #ifndef MODULES_UPSTREAM_PEERS_H
 #define MODULES_UPSTREAM_PEERS_H
@@ -45,6 +48,7 @@ typedef struct peer_state {
     uint64_t id;          /* 0: a free slot */
     peer_settings_t settings;   /* in force: peers_settings, peers_set */
     peer_settings_t configured; /* as the configuration had them when they were last taken over */
+    uint64_t told;        /* when an operator set them, counted in `changes`; 0: never */
     uint64_t requests, failures;
     uint64_t failed_ms;   /* clock_ms of the last failure; 0: none */
     uint64_t checked_ms;  /* of the last failure, or of the first try after a rest */
@@ -137,9 +141,13 @@ void peers_join(peers_t *p, pool_t *pool, peers_shared_t *shared);
 peer_place_t peers_enter(peers_t *p, pool_t *pool, str_t identity, const peer_settings_t *conf);
 void peers_leave(peers_t *p, const peer_place_t *place);
 
-/* What is in force, and what shall be from now on. The latter forgets failures' cost in weight. */
+/* What is in force, and what an operator says shall be from now on, which forgets failures' cost in
+   weight. */
 peer_settings_t peers_settings(const peer_state_t *state);
 void peers_set(peers_shared_t *s, peer_state_t *state, const peer_settings_t *settings);
+
+/* The peer is an address of that name: takes over what was said of the name since its own was. */
+void peers_follow(peers_shared_t *s, peer_state_t *state, const peer_state_t *name);
 
 /* What the checks found, for all workers at once. */
 void peers_set_health(peers_shared_t *s, peer_state_t *state, uint32_t health);

@@ -11,6 +11,7 @@
 
 #include "core/config/conf.h"
 #include "core/io/net.h"
+#include "modules/upstream/peers.h"
 
 typedef struct upstream_server {
     str_t name;               /* as written */
@@ -28,6 +29,7 @@ typedef struct upstream_server {
     unsigned on_ring;         /* of that one: the weight that it has on the ring */
     struct upstream_peer *first;   /* of that one: the peers of all of them */
     uint64_t answered;        /* the version of the roster's answer that its peers come from */
+    peer_place_t place;       /* of the name itself (peers.h); state NULL: none */
     bool asking, failing;     /* the name (discover.c) */
     uint64_t expires;         /* clock_ms until which the answer holds, where there is no roster */
 } upstream_server_t;

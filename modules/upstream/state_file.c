@@ -59,15 +59,36 @@ void state_file_read(conf_t *cf, const tree_node_t *node, upstream_t *g)
 
 /* --- writing --- */
 
-static void write_peer(strbuf_t *out, const upstream_peer_t *peer)
+static bool is_changed(const peer_place_t *place)
 {
-    peer_settings_t set = peers_settings(peer->place.state);
-    const peer_settings_t *conf = &peer->place.state->configured;
-    if (peer->gone || peer->place.slot == PEER_OWN || memcmp(&set, conf, sizeof(set)) == 0) return;
-    strbuf_printf(out, "peer \"" STR_FMT " " STR_FMT "\" weight=%u max_conns=%u%s%s%s;\n",
-                  STR_ARG(peer->name), STR_ARG(peer->server->name), set.weight, set.max_conns,
+    peer_settings_t set = peers_settings(place->state);
+    return memcmp(&set, &place->state->configured, sizeof(set)) != 0;
+}
+
+static void write_settings(strbuf_t *out, const peer_state_t *state)
+{
+    peer_settings_t set = peers_settings(state);
+    strbuf_printf(out, " weight=%u max_conns=%u%s%s%s;\n", set.weight, set.max_conns,
                   set.flags & PEER_DOWN ? " down" : "", set.flags & PEER_DRAIN ? " drain" : "",
                   set.flags & PEER_BACKUP ? " backup" : "");
+}
+
+/* One that is as configured is worth a line where its name is not. */
+static void write_peer(strbuf_t *out, const upstream_peer_t *peer)
+{
+    const upstream_server_t *s = peer->server;
+    bool exception = s->place.state && is_changed(&s->place);
+    if (peer->gone || peer->place.slot == PEER_OWN) return;
+    if (!exception && !is_changed(&peer->place)) return;
+    strbuf_printf(out, "peer \"" STR_FMT " " STR_FMT "\"", STR_ARG(peer->name), STR_ARG(s->name));
+    write_settings(out, peer->place.state);
+}
+
+static void write_name(strbuf_t *out, const upstream_server_t *s)
+{
+    if (!s->place.state || !is_changed(&s->place)) return;
+    strbuf_printf(out, "peer \"" STR_FMT "\"", STR_ARG(s->name));
+    write_settings(out, s->place.state);
 }
 
 static str_t content(const upstream_t *g, pool_t *pool)
@@ -81,6 +102,7 @@ static str_t content(const upstream_t *g, pool_t *pool)
         if (roster_line(g->known.shared->roster, i, &seen, line) && line[0])
             strbuf_printf(&out, "%s\n", line);
     }
+    VEC_EACH(const upstream_server_t, s, &g->servers) write_name(&out, s);
     VEC_EACH(upstream_peer_t *, it, &g->peers) write_peer(&out, *it);
     return strbuf_text(&out);
 }

@@ -3,6 +3,7 @@
  *
  *     server "10.0.0.9:80" "weight=2";                             one that was added
  *     peer "10.0.0.1:80 app.internal:80" weight=3 max_conns=0 drain;    settings of an address
+ *     peer "app.internal:80" weight=1 max_conns=0 down;    and of a name, for all it leads to
  *
  * Written whole, by way of a new file beside it, by the worker that makes a change; read with the
  * configuration, and taken where the group's zone does not know better. A file that cannot be read

@@ -180,11 +180,20 @@ peer_settings_t upstream_settings(const upstream_server_t *s)
 }
 
 /* As an operator left it, in a zone that knows nothing of it. */
-static void restore(upstream_t *g, const upstream_peer_t *peer, str_t identity)
+static void restore(upstream_t *g, const peer_place_t *place, str_t identity)
 {
     VEC_EACH(const upstream_kept_t, k, &g->kept)
-        if (str_eq(k->identity, identity))
-            peers_set(g->known.shared, peer->place.state, &k->settings);
+        if (place->fresh && str_eq(k->identity, identity))
+            peers_set(g->known.shared, place->state, &k->settings);
+}
+
+/* What is said of a name, whatever its addresses are. */
+static void enter_name(upstream_t *g, upstream_server_t *s)
+{
+    if (!s->host.p || !g->zone) return;
+    peer_settings_t settings = upstream_settings(s);
+    s->place = peers_enter(&g->known, g->pool, s->name, &settings);
+    restore(g, &s->place, s->name);
 }
 
 /* as: what the server's name led to; NULL: the server is an address. */
@@ -199,7 +208,7 @@ static void enter_peer(upstream_t *g, upstream_peer_t *peer, const roster_addr_t
     if (as && as->weight) settings.weight = as->weight;
     if (as && as->backup) settings.flags |= PEER_BACKUP;
     peer->place = peers_enter(&g->known, g->pool, id, &settings);
-    if (peer->place.fresh) restore(g, peer, id);
+    restore(g, &peer->place, id);
 }
 
 static void add_peer(upstream_t *g, const upstream_server_t *s, const net_addr_t *addr,
@@ -243,6 +252,8 @@ static void take_settings(upstream_t *g)
     VEC_EACH(upstream_peer_t *, it, &g->peers)
     {
         upstream_peer_t *peer = *it;
+        const peer_state_t *name = peer->server->place.state;
+        if (name && !peer->gone) peers_follow(g->known.shared, peer->place.state, name);
         peer->settings = peers_settings(peer->place.state);
         peer->healthy = is_healthy(&g->policy, peer->place.state);
         peer->serves = !peer->gone && peer->healthy &&
@@ -360,6 +371,8 @@ static void fill_place(upstream_t *g, upstream_server_t *s, const char *line)
     str_t why;
     upstream_server_t read;
     let_go(g, s);
+    if (s->place.state) peers_leave(&g->known, &s->place);
+    s->place.state = NULL;
     s->weight = 0;
     s->host = s->name = (str_t){NULL, 0};
     s->addr.len = 0;
@@ -369,6 +382,7 @@ static void fill_place(upstream_t *g, upstream_server_t *s, const char *line)
     s->alike = (unsigned)(s - g->servers.v);
     g->servers.n = g->servers.cap;
     g->has_names |= s->host.p != NULL;
+    enter_name(g, s);
     if (!s->host.p) add_peer(g, s, &s->addr, NULL);
 }
 
@@ -403,7 +417,10 @@ void upstream_join(upstream_t *g)
     if (g->ready) return;
     peers_join(&g->known, g->pool, g->zone ? g->zone->root : NULL);
     VEC_EACH(upstream_server_t, s, &g->servers)
+    {
+        enter_name(g, s);
         if (!s->host.p) add_peer(g, s, &s->addr, NULL);
+    }
     g->ready = true;
     upstream_reorder(g);
 }

@@ -47,6 +47,12 @@ static void list_peer(ctl_call_t *call, const upstream_t *g, const upstream_peer
             same ? 0 : (int)peer->server->name.n, peer->server->name.p);
 }
 
+static const char *said_of_name(const upstream_server_t *s)
+{
+    uint32_t flags = s->place.state ? peers_settings(s->place.state).flags : 0;
+    return flags & PEER_DOWN ? ", down" : flags & PEER_DRAIN ? ", draining" : "";
+}
+
 static bool list_servers(ctl_call_t *call, upstream_t *g)
 {
     peers_look(&g->known);
@@ -56,7 +62,7 @@ static bool list_servers(ctl_call_t *call, upstream_t *g)
         if (!(*it)->gone) list_peer(call, g, *it);
     VEC_EACH(const upstream_server_t, s, &g->servers)
         if (upstream_is_unresolved(g, s))
-            ctl_say(call, "%-24.*s unresolved\n", STR_ARG(s->name));
+            ctl_say(call, "%-24.*s unresolved%s\n", STR_ARG(s->name), said_of_name(s));
     return true;
 }
 
@@ -106,16 +112,19 @@ static void forgive(peer_state_t *state)
     PEER_SET(state->out_ms, 0);
 }
 
-static bool set_peer(ctl_call_t *call, upstream_t *g, upstream_peer_t *peer)
+static bool set_place(ctl_call_t *call, upstream_t *g, const peer_place_t *place)
 {
-    peer_settings_t set = peers_settings(peer->place.state);
+    if (place->slot == PEER_OWN)
+        return ctl_fail(call, "the zone of \"" STR_FMT "\" has no room for this server, so the "
+                              "other workers would not know; reload", STR_ARG(g->name));
+    peer_settings_t set = peers_settings(place->state);
     bool up = false;
     for (unsigned i = WORD_PARAMETERS; i < call->n; i++) {
         if (!take_setting(call, call->words[i], &set)) return false;
         up |= str_eq(call->words[i], STR("up"));
     }
-    if (up) forgive(peer->place.state);
-    peers_set(g->known.shared, peer->place.state, &set);
+    if (up) forgive(place->state);
+    peers_set(g->known.shared, place->state, &set);
     return true;
 }
 
@@ -129,15 +138,19 @@ static bool no_such_server(ctl_call_t *call, const upstream_t *g)
 static bool set_server(ctl_call_t *call, upstream_t *g)
 {
     unsigned found = 0;
+    str_t word = call->words[WORD_SERVER];
     if (call->n <= WORD_PARAMETERS)
         return ctl_fail(call, "say what: up, down, drain, weight=N, max_conns=N");
+    VEC_EACH(const upstream_server_t, s, &g->servers) /* the name first: its peers need not follow */
+    {
+        if (!s->place.state || !str_eq(s->name, word)) continue;
+        if (!set_place(call, g, &s->place)) return false;
+        found++;
+    }
     VEC_EACH(upstream_peer_t *, it, &g->peers)
     {
-        if (!is_meant(*it, call->words[WORD_SERVER])) continue;
-        if ((*it)->place.slot == PEER_OWN)
-            return ctl_fail(call, "the zone of \"" STR_FMT "\" has no room for this server, so the "
-                                  "other workers would not know; reload", STR_ARG(g->name));
-        if (!set_peer(call, g, *it)) return false;
+        if (!is_meant(*it, word)) continue;
+        if (!set_place(call, g, &(*it)->place)) return false;
         found++;
     }
     return found ? changed(call, g) : no_such_server(call, g);
@@ -181,6 +194,7 @@ static bool remove_server(ctl_call_t *call, upstream_t *g)
         return ctl_fail(call, "\"" STR_FMT "\" stands in the configuration: remove it there and "
                               "reload, or say \"server " STR_FMT " down\"", STR_ARG(s->name),
                         STR_ARG(s->name));
+    if (s->place.state) peers_forget(s->place.state);
     VEC_EACH(upstream_peer_t *, it, &g->peers)
         if ((*it)->server == s) peers_forget((*it)->place.state);
     roster_remove(g->known.shared->roster, number - g->configured);

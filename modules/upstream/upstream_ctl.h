@@ -8,8 +8,9 @@
  *     upstream NAME add ADDRESS [PARAMETER...]       as `server` in the configuration
  *     upstream NAME remove ADDRESS                   one that was added
  *
- * ADDRESS is that of a peer, or a server as it was written, for all of its addresses. A change is
- * kept over a reload by the group's zone, and over a restart by its state file.
+ * ADDRESS is that of a peer, or a server as it was written, for all of its addresses, also those
+ * that its name will lead to. A change is kept over a reload by the group's zone, and over a restart
+ * by its state file.
  */
 #ifndef MODULES_UPSTREAM_UPSTREAM_CTL_H
 #define MODULES_UPSTREAM_UPSTREAM_CTL_H

@@ -265,6 +265,93 @@ E2E(discover, a_name_is_added_and_followed)
     cr_assert(EVENTUALLY(all_say("4")));
 }
 
+/* --- what an operator says of a name --- */
+
+#define STATED \
+    BRISK ORIGINS "upstream app { server app.test:@o@ resolve; server 127.0.0.4:@o@;" \
+                  " state @dir@/kept/state; } " FRONT
+
+static void tell(const char *words)
+{
+    ran_t ran = subject_ctl(text("upstream app server %s", words));
+    cr_assert_eq(ran.status, 0, "%s: %s", words, ran.output);
+    assert_text(ran.output, "");
+}
+
+static bool lists(const char *address, const char *state)
+{
+    const char *list = subject_ctl("upstream app").output;
+    const char *at = strstr(list, harness_expand(text("%s:@o@ ", address)));
+    return at && strncmp(at + strcspn(at, " ") + strspn(at + strcspn(at, " "), " "), state,
+                         strlen(state)) == 0;
+}
+
+E2E(discover, what_is_said_of_a_name_holds_for_addresses_that_come)
+{
+    start("A 1 127.0.0.2", "worker_processes 2;", STATED);
+    cr_assert(EVENTUALLY(all_say("24")));
+    tell("app.test:@o@ down");
+    cr_assert(all_say("4"));
+    nameserver_set(ns, "app.test", "A 1 127.0.0.3");
+    cr_assert(EVENTUALLY(lists("127.0.0.3", "down")));
+    cr_assert(all_say("4"));
+    nameserver_set(ns, "app.test", "A 1 127.0.0.1 127.0.0.2");
+    cr_assert(EVENTUALLY(lists("127.0.0.1", "down") && lists("127.0.0.2", "down")));
+    cr_assert(all_say("4"));
+    tell("app.test:@o@ up");
+    cr_assert(EVENTUALLY(all_say("124")));
+    nameserver_set(ns, "app.test", "A 1 127.0.0.3"); /* which was down when it was last seen */
+    cr_assert(EVENTUALLY(all_say("34")));
+}
+
+/* An address that was told something else since keeps that. */
+E2E(discover, what_is_said_of_an_address_holds_for_it_alone)
+{
+    start("A 1 127.0.0.2", "worker_processes 2;", STATED);
+    cr_assert(EVENTUALLY(all_say("24")));
+    tell("app.test:@o@ down");
+    tell("127.0.0.2:@o@ up");
+    cr_assert(EVENTUALLY(all_say("24")));
+    nameserver_set(ns, "app.test", "A 1 127.0.0.3");
+    cr_assert(EVENTUALLY(lists("127.0.0.3", "down")));
+    nameserver_set(ns, "app.test", "A 1 127.0.0.2 127.0.0.3");
+    cr_assert(EVENTUALLY(lists("127.0.0.2", "up") && lists("127.0.0.3", "down")));
+    cr_assert(all_say("24"));
+}
+
+E2E(discover, what_is_said_of_a_name_outlives_a_reload_and_a_restart)
+{
+    start("A 1 127.0.0.2", "worker_processes 2;", STATED);
+    cr_assert(EVENTUALLY(all_say("24")));
+    tell("app.test:@o@ down weight=3");
+    tell("127.0.0.2:@o@ up weight=1");
+    subject_reload(subject_configuration("worker_processes 2;", STATED));
+    subject_log_await("reconfiguring");
+    nameserver_set(ns, "app.test", "A 1 127.0.0.2 127.0.0.3");
+    cr_assert(EVENTUALLY(lists("127.0.0.3", "down") && lists("127.0.0.2", "up")));
+    cr_assert(EVENTUALLY(all_say("24")));
+    assert_has(file_read("kept/state"),
+               harness_expand("peer \"app.test:@o@\" weight=3 max_conns=0 down;\n"));
+    cr_assert_eq(subject_stop(SIGQUIT), 0);
+    subject_http("worker_processes 2;", STATED);
+    nameserver_set(ns, "app.test", "A 1 127.0.0.1 127.0.0.2 127.0.0.3");
+    cr_assert(EVENTUALLY(lists("127.0.0.1", "down") && lists("127.0.0.2", "up")));
+    cr_assert(all_say("24"));
+}
+
+E2E(discover, a_name_that_does_not_resolve_yet_can_be_told)
+{
+    start("SERVFAIL", "worker_processes 2;", STATED);
+    cr_assert(all_say("4"));
+    tell("app.test:@o@ down");
+    assert_has(subject_ctl("upstream app").output, "unresolved, down");
+    nameserver_set(ns, "app.test", "A 1 127.0.0.3");
+    cr_assert(EVENTUALLY(lists("127.0.0.3", "down")));
+    cr_assert(all_say("4"));
+}
+
+/* --- */
+
 E2E(discover, a_target_without_a_block_is_followed_too)
 {
     start("A 1 127.0.0.2", "worker_processes 2;",
