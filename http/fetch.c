@@ -24,6 +24,8 @@ struct fetch {
     fetch_stage_t stage;
     verdict_t verdict;
     conn_t alone;            /* the inner request's connection once the client's may be gone */
+    fetch_t *below;          /* that the inner request waits for */
+    bool apart;              /* what it learns of origins is not the outer request's */
     list_t link;             /* among those that run */
 
     offer_t offer;
@@ -196,7 +198,8 @@ static void end(fetch_t *f, verdict_t v)
     request_t *in = f->inner;
     f->ops->end(f->state, in, v);
     f->verdict = v;
-    if (f->outer) {
+    if (f->apart) f->verdict.reason = NULL; /* it goes with the request */
+    if (f->outer && !f->apart) {
         carry_over(f);
         carry_reroute(f);
     }
@@ -214,10 +217,17 @@ static void run(void *arg)
     end(f, flow_content(f->inner));
 }
 
+/* The fetch whose inner request waits for this one; NULL: it was made for a client's request. */
+static fetch_t *above(const fetch_t *f)
+{
+    return f->outer && f->outer->inner ? f->outer->sink_state : NULL;
+}
+
 /* The client's connection may be gone before the fetch: from here on it has one that is closed. */
 static void detach(fetch_t *f)
 {
     conn_t *c = f->inner->conn;
+    if (f->below && f->below->inner) detach(f->below);
     f->alone = (conn_t){.stream = {.io = {.fd = -1}}, .listen = c->listen, .peer = c->peer,
                         .number = c->number, .accepted_ms = c->accepted_ms,
                         .requests = c->requests};
@@ -242,6 +252,7 @@ fetch_t *fetch_start(request_t *outer, request_t *inner, const fetch_ops_t *ops,
         return NULL;
     }
     list_push(&running, &f->link);
+    if (above(f)) above(f)->below = f;
     return f;
 }
 
@@ -292,27 +303,43 @@ static void copy_reply(request_t *out, const request_t *in)
     request_copy_fields(out->pool, &from->headers, &to->headers);
 }
 
+void fetch_head(fetch_t *f)
+{
+    copy_reply(f->outer, f->inner);
+}
+
+bool fetch_next(fetch_t *f, fetch_offer_t *out)
+{
+    if (!wait_for_inner(f, FETCH_RELAYED) || f->offer != OFFER_BODY) return false;
+    *out = (fetch_offer_t){f->pieces, f->n, f->flags};
+    return true;
+}
+
+void fetch_took(fetch_t *f, int err)
+{
+    answer_offer(f, err);
+}
+
 /* One offered part of the body. False: it was the last, or cannot be sent. */
-static bool pass_body(fetch_t *f)
+static bool pass_body(fetch_t *f, const fetch_offer_t *o)
 {
     request_t *out = f->outer;
-    unsigned flags = f->flags;
-    if (flags & BODY_LAST)
+    if (o->flags & BODY_LAST)
         request_copy_fields(out->pool, &f->inner->reply.trailers, &out->reply.trailers);
-    int err = reply_body(out, f->pieces, f->n, flags);
-    answer_offer(f, err);
-    return err == 0 && !(flags & BODY_LAST);
+    int err = reply_body(out, o->pieces, o->n, o->flags);
+    fetch_took(f, err);
+    return err == 0 && !(o->flags & BODY_LAST);
 }
 
 verdict_t fetch_relay(fetch_t *f)
 {
     request_t *out = f->outer;
-    copy_reply(out, f->inner);
+    fetch_offer_t o;
+    fetch_head(f);
     int err = reply_start(out);
     if (err == 0 && out->reply.head_only) err = reply_body(out, NULL, 0, BODY_LAST);
-    while (err == 0 && !out->reply.finished && wait_for_inner(f, FETCH_RELAYED) &&
-           f->offer == OFFER_BODY)
-        if (!pass_body(f)) break;
+    while (err == 0 && !out->reply.finished && fetch_next(f, &o))
+        if (!pass_body(f, &o)) break;
     if (!out->reply.finished) reply_abort(out);
     return VERDICT(REPLIED);
 }
@@ -322,10 +349,16 @@ verdict_t fetch_verdict(fetch_t *f)
     return f->verdict;
 }
 
+void fetch_keep_apart(fetch_t *f)
+{
+    f->apart = true;
+}
+
 void fetch_leave(fetch_t *f)
 {
+    if (above(f)) above(f)->below = NULL;
     if (f->inner) {
-        carry_over(f);
+        if (!f->apart) carry_over(f);
         detach(f);
     }
     f->outer = NULL;

@@ -11,8 +11,9 @@
  *     switch (fetch_wait(f)) ...
  *     fetch_leave(f);
  *
- * A fetch_t is freed when both sides have ended. All fetches of a worker can be cancelled, and count
- * among worker_connections. fetch_wait and fetch_relay suspend.
+ * An inner request may itself fetch. A fetch_t is freed when both sides have ended. All fetches of a
+ * worker can be cancelled, and count among worker_connections. fetch_wait, fetch_relay and fetch_next
+ * suspend.
  */
 #ifndef HTTP_FETCH_H
 #define HTTP_FETCH_H
@@ -61,6 +62,23 @@ fetch_stage_t fetch_wait(fetch_t *f);
 
 /* Sends the relayed reply to the client. */
 verdict_t fetch_relay(fetch_t *f);
+
+/*
+ * Or by hand: fetch_head makes the outer reply's head that of the relayed one, not sent yet; the body
+ * comes in offers, each of which stands until fetch_took (0, or a negative errno that aborts the
+ * fetch). False: nothing more comes. It was whole if the last offer had BODY_LAST.
+ */
+typedef struct fetch_offer {
+    const piece_t *pieces;
+    unsigned n, flags;
+} fetch_offer_t;
+
+void fetch_head(fetch_t *f);
+bool fetch_next(fetch_t *f, fetch_offer_t *out);
+void fetch_took(fetch_t *f, int err);
+
+/* What it learns of origins stays its own: of several fetches for one request the first tells. */
+void fetch_keep_apart(fetch_t *f);
 
 /* What the content phase said instead of replying, made the outer request's own. */
 verdict_t fetch_verdict(fetch_t *f);

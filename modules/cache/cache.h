@@ -6,15 +6,18 @@
  *     cache_key      under which text a request's response is kept
  *     cache_fill     a fetch whose response may enter the store
  *     cache_serve    what is stored as a reply
+ *     cache_slice    a reply put together from parts that are stored one by one
  *     cache_pack     each stored body packed once, for all who like it so
  *     cache_purge    what requests drop: PURGE, and those that change something
  *     store.h        what is stored, for all workers
  *
- * The decisions themselves are pure: storable, admit, freshness, reuse, vary, update, invalidate.
+ * The decisions themselves are pure: storable, admit, freshness, reuse, vary, update, invalidate,
+ * partial.
  */
 #ifndef MODULES_CACHE_CACHE_H
 #define MODULES_CACHE_CACHE_H
 
+#include "http/range.h"
 #include "http/request.h"
 #include "modules/cache/cache_conf.h"
 #include "modules/cache/reuse.h"
@@ -34,8 +37,11 @@ typedef struct cache_use {
     const cache_conf_t *conf;
     cache_control_t cc;        /* of the request */
     store_key_t key;
+    range_t part;              /* n > 0: this part alone is asked for (cache_slice) */
+    str_t whole;               /* the key of what it is a part of */
     str_t variant;             /* which of the key's representations this request selects */
     store_object_t object;     /* what was found; open until the request ends */
+    struct slice *slice;       /* of cache_slice: the parts of the reply; NULL: there are none */
     bool found;                /* there is one */
     store_object_t packed;     /* its body in another coding, for this client */
     bool has_packed;           /* it is open */
@@ -44,6 +50,9 @@ typedef struct cache_use {
     bool fresh;                /* somebody has just fetched: what is as new as `began` serves as it is */
     bool fetched;              /* it was this request's own fetch */
     bool noted;                /* Cache-Status has been said */
+    bool kept;                 /* the reply is from the store, or on its way into it */
+    bool passed;               /* answers are not storable, whoever asks */
+    bool in_one;               /* has been tried in parts: it is answered as a whole */
     time_t began;              /* seconds since 1970 */
     cache_outcome_t outcome;
     status_field_t field;      /* for Cache-Status */

@@ -122,5 +122,7 @@ const conf_row_t cache_conf_rows[] = {
     CONF_CUSTOM("proxy_cache_max_range_offset", ALL, 0, 1, 1, set_range_offset,
                 CONF_FIELD(CONF, max_range_offset, size_t), NULL,
                 "a range that begins behind this is fetched alone and not stored"),
+    CONF_SIZE("slice", ALL, CONF, slice, "0", 0, INT64_MAX,
+              "fetches and stores responses in parts of this size; the origin is asked for $slice_range"),
     CONF_END,
 };

@@ -36,6 +36,7 @@ typedef struct cache_conf {
     unsigned methods, min_uses, use_stale;
     bool lock, background_update, revalidate, convert_head, status_field;
     msec_t lock_timeout, lock_age;
+    size_t slice;              /* 0: off */
     size_t max_range_offset;   /* a range that begins further on is not worth fetching the whole */
     bool max_range_offset_set;
 } cache_conf_t;

@@ -6,12 +6,10 @@
 #include "core/base/clock.h"
 #include "core/base/panic.h"
 #include "modules/cache/cache_key.h"
+#include "modules/cache/partial.h"
 #include "modules/cache/tags.h"
 #include "modules/cache/update.h"
 #include "modules/cache/vary.h"
-
-/* For how long requests for what was not storable do not wait for each other. */
-enum { PASS_SECONDS = 120 };
 
 typedef struct filling {
     cache_use_t *waiting;    /* of the request that waits; touched only while it does */
@@ -25,6 +23,8 @@ typedef struct filling {
     bool has_stale;          /* something is there to be sent in place of an error */
     bool stale_if_error;     /* an error of the origin's is not worth having */
     bool never;              /* proxy_no_cache: do not store */
+    range_t part;            /* n > 0: this part alone is asked for */
+    str_t whole;             /* the key of the whole */
     time_t asked;
 } filling_t;
 
@@ -39,9 +39,19 @@ static void add_validators(const filling_t *f, header_list_t *headers)
     if (modified.n) header_add_id(headers, HEADER_IF_MODIFIED_SINCE, modified);
 }
 
+static void take_over(request_t *in, const request_t *r, header_id_t id)
+{
+    str_t value = request_copy_text(in->pool, header_value(&r->head.headers, id));
+    if (value.p) header_add_id(&in->head.headers, id, value);
+}
+
 static request_t *inner_request(cache_use_t *u)
 {
     request_t *in = fetch_request(u->r);
+    if (u->part.n) { /* as its request asks for it */
+        take_over(in, u->r, HEADER_RANGE);
+        take_over(in, u->r, HEADER_IF_RANGE);
+    }
     in->method = in->head.method = STR("GET");
     in->method_id = in->head.method_id = METHOD_GET;
     return in;
@@ -75,6 +85,15 @@ static void tell_reply(filling_t *f, bool outer_waits, unsigned status, bool sto
     f->waiting->field.stored = stored;
 }
 
+/* Whether the response is of what was asked for: all, or that part. */
+static bool is_asked_for(const filling_t *f, const request_t *in, const header_list_t *headers,
+                         unsigned status)
+{
+    partial_t got;
+    if (status == 206) return f->part.n && partial_fits(headers, &f->part, in->reply.length, &got);
+    return !f->part.n || status != 200;
+}
+
 static storable_t judge(filling_t *f, request_t *in, const header_list_t *headers, unsigned status,
                         cache_control_t *cc, reuse_stored_t *decide)
 {
@@ -82,7 +101,7 @@ static storable_t judge(filling_t *f, request_t *in, const header_list_t *header
     reference_target_t target = cache_key_target(in);
     storable_request_t request = {METHOD_GET, &target, &in->head.headers, &f->cc};
     admit_response_t response = {status, headers, f->asked, clock_unix()};
-    if (status == 206) return STORABLE_RANGE; /* to a request without Range: nobody knows of what */
+    if (!is_asked_for(f, in, headers, status)) return STORABLE_RANGE;
     admit_rules_t rules = {&f->conf->valid, given->n ? given->v : cache_control_targets,
                            given->n ? given->n : 1, in->reply.ignored};
     return admit_judge(in->pool, &request, &response, &rules, cc, decide);
@@ -151,11 +170,22 @@ static int take_unmodified(filling_t *f, request_t *in, const header_list_t *hea
 
 /* --- anything else --- */
 
+/* The key of the whole is a tag of its parts: what purges the one, purges the others. */
+static str_t *find_tags(const filling_t *f, request_t *in, const header_list_t *headers,
+                        unsigned *n)
+{
+    str_t *tags = POOL_ARRAY(in->pool, str_t, STORE_TAGS_MAX);
+    *n = tags_find(headers, tags, STORE_TAGS_MAX - 1);
+    if (f->part.n) tags[(*n)++] = f->whole;
+    return tags;
+}
+
 static int begin_store(filling_t *f, request_t *in, const header_list_t *headers,
                        const cache_control_t *cc, const reuse_stored_t *decide)
 {
     vary_t vary;
-    str_t *tags = POOL_ARRAY(in->pool, str_t, STORE_TAGS_MAX);
+    unsigned tag_count;
+    str_t *tags = find_tags(f, in, headers, &tag_count);
     vary_parse(in->pool, headers, &vary);
     if (in->reply.ignored & REPLY_IGNORE_VARY) vary = (vary_t){.any = false};
     store_response_t response = {
@@ -163,7 +193,7 @@ static int begin_store(filling_t *f, request_t *in, const header_list_t *headers
         .vary = vary_text(in->pool, &vary),
         .variant = vary_key(in->pool, &vary, &in->head.headers),
         .tags = tags,
-        .tag_count = tags_find(headers, tags, STORE_TAGS_MAX),
+        .tag_count = tag_count,
         .length = in->reply.length,
     };
     return store_fill_head(f->fill, &response);
@@ -173,16 +203,16 @@ static void give_up(filling_t *f, bool for_all)
 {
     if (!f->fill) return;
     if (for_all)
-        store_fill_pass(f->fill, PASS_SECONDS);
+        store_fill_pass(f->fill, CACHE_PASS_SECONDS);
     else
         store_fill_abandon(f->fill);
     f->fill = NULL;
 }
 
 /* Reasons that lie in the response, so that the next request would find the same. */
-static bool holds_for_all(storable_t why)
+static bool holds_for_all(const filling_t *f, storable_t why)
 {
-    return why == STORABLE_NO_STORE || why == STORABLE_PRIVATE || why == STORABLE_VARY ||
+    return (f->part.n && why == STORABLE_RANGE) || why == STORABLE_NO_STORE || why == STORABLE_PRIVATE || why == STORABLE_VARY ||
            why == STORABLE_SET_COOKIE || why == STORABLE_UNMARKED || why == STORABLE_USELESS ||
            why == STORABLE_STATUS;
 }
@@ -190,6 +220,7 @@ static bool holds_for_all(storable_t why)
 static int relay(filling_t *f, bool waits, unsigned status, bool for_all)
 {
     give_up(f, for_all);
+    if (waits && f->waiting) f->waiting->passed = for_all;
     tell(f, waits, CACHE_RELAYED);
     tell_reply(f, waits, status, false);
     return waits ? FETCH_RELAY : -ECANCELED;
@@ -233,7 +264,7 @@ static int fill_head(void *state, request_t *in, bool waits)
     if (stale_instead(f, status)) return fail(f, waits, status);
     storable_t why = judge(f, in, headers, status, &cc, &decide);
     if (why != STORABLE_YES || f->never)
-        return relay(f, waits, status, !f->never && holds_for_all(why));
+        return relay(f, waits, status, !f->never && holds_for_all(f, why));
     if (begin_store(f, in, headers, &cc, &decide) < 0) return relay(f, waits, status, false);
     tell(f, waits, CACHE_STORED);
     tell_reply(f, waits, status, true);
@@ -285,6 +316,8 @@ fetch_t *cache_fill_start(cache_use_t *u, store_fill_t *fill, bool background)
                      .has_stale = u->found, .stale_if_error = u->decision.stale_if_error,
                      .never = any_true(&u->conf->no_cache, u->r)};
     f->key.text = pool_str(in->pool, u->key.text);
+    f->part = u->part;
+    f->whole = request_copy_text(in->pool, u->whole);
     hold_old(f, u, in);
     u->outcome = CACHE_ASKING;
     fetch_t *fetch = fetch_start(background ? NULL : u->r, in, &ops, f);

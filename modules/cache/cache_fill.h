@@ -10,6 +10,9 @@
 #include "http/fetch.h"
 #include "modules/cache/cache.h"
 
+/* For how long requests for what was not storable do not wait for each other. */
+enum { CACHE_PASS_SECONDS = 120 };
+
 /*
  * Starts the fetch for which the turn was given (fill); what was found before is validated where it
  * can be. The outcome is written into *u while the request waits; with background set nobody waits.

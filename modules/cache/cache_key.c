@@ -35,6 +35,27 @@ static str_t default_text(request_t *r, const reference_target_t *t)
     return pool_join(r->pool, (str_t[]){t->scheme, STR("://"), t->host, t->path}, 4);
 }
 
+/* A key is being made: nothing suspends meanwhile. */
+static bool making;
+
+/*
+ * Parts are told apart by what cache_key_part puts behind the key: so that they have the key of the
+ * whole in common, it is empty there.
+ */
+str_t cache_key_slice_range(request_t *r)
+{
+    const cache_conf_t *c = request_conf(r, cache_index);
+    return c->slice && !making ? header_value(&r->head.headers, HEADER_RANGE) : (str_t){NULL, 0};
+}
+
+static str_t own_text(const cache_conf_t *c, request_t *r)
+{
+    making = true;
+    str_t text = text_eval(&c->key, r);
+    making = false;
+    return text;
+}
+
 static str_t bounded(str_t text)
 {
     return text.n <= STORE_KEY_MAX ? text : (str_t){NULL, 0};
@@ -43,7 +64,7 @@ static str_t bounded(str_t text)
 str_t cache_key_text(const cache_conf_t *c, request_t *r)
 {
     reference_target_t target;
-    if (c->key.set) return bounded(text_eval(&c->key, r));
+    if (c->key.set) return bounded(own_text(c, r));
     target = cache_key_target(r);
     return bounded(default_text(r, &target));
 }
@@ -62,14 +83,25 @@ static bool aim(request_t *in, const reference_target_t *target)
     return true;
 }
 
+str_t cache_key_range(pool_t *pool, const range_t *part)
+{
+    return pool_printf(pool, "bytes=%llu-%llu", (unsigned long long)part->from,
+                       (unsigned long long)(part->from + part->n - 1));
+}
+
 str_t cache_key_of(const cache_conf_t *c, request_t *r, const reference_target_t *target)
 {
     if (!c->key.set) return bounded(default_text(r, target));
     request_t *in = request_copy(r, r->sink);
-    str_t text = aim(in, target) ? bounded(text_eval(&c->key, in)) : (str_t){NULL, 0};
+    str_t text = aim(in, target) ? bounded(own_text(c, in)) : (str_t){NULL, 0};
     text = request_copy_text(r->pool, text);
     request_end(in);
     return text;
+}
+
+str_t cache_key_part(pool_t *pool, str_t whole, const range_t *part)
+{
+    return bounded(pool_join(pool, (str_t[]){whole, STR("\n"), cache_key_range(pool, part)}, 3));
 }
 
 str_t cache_key_variant(request_t *r, str_t vary)

@@ -9,6 +9,7 @@
 #include "modules/cache/cache_key.h"
 #include "modules/cache/cache_purge.h"
 #include "modules/cache/cache_serve.h"
+#include "modules/cache/cache_slice.h"
 #include "modules/cache/invalidate.h"
 
 /* How often a request looks again after others have fetched, before it asks for itself. */
@@ -27,38 +28,14 @@ static bool any_true(const text_list_t *list, request_t *r)
     return false;
 }
 
-/* The first position of Range; 0 without one. */
-static uint64_t range_from(const request_t *r)
-{
-    str_t value = header_value(&r->head.headers, HEADER_RANGE);
-    uint64_t from = 0;
-    if (!str_istarts(value, STR("bytes="))) return 0;
-    value = str_sub(value, 6, value.n);
-    return str_to_u64(str_sub(value, 0, str_find(value, 0, '-')), &from) ? from : 0;
-}
-
 static bool is_for_us(const cache_conf_t *c, const request_t *r)
 {
     const header_list_t *headers = &r->head.headers;
     if (r->method_id != METHOD_GET && (r->method_id != METHOD_HEAD || !c->convert_head)) return false;
     if (!(c->methods & 1u << r->method_id) || body_present(r)) return false;
     if (header_get(headers, HEADER_UPGRADE)) return false;
-    return !c->max_range_offset_set || range_from(r) <= c->max_range_offset;
+    return !c->max_range_offset_set || cache_slice_from(r) <= c->max_range_offset;
 }
-
-static cache_use_t *begin(const cache_conf_t *c, request_t *r)
-{
-    cache_use_t *u = POOL_NEW(r->pool, cache_use_t);
-    u->r = r;
-    u->conf = c;
-    u->began = clock_unix();
-    u->field = (status_field_t){.cache = cache_name, .fwd = STATUS_FIELD_MISS};
-    cache_control_request(r->pool, &r->head.headers, &u->cc);
-    r->cache = u;
-    return u;
-}
-
-/* --- what is there --- */
 
 static void close_object(void *arg)
 {
@@ -66,6 +43,28 @@ static void close_object(void *arg)
     if (u->found) store_close(&u->object);
     u->found = false;
 }
+
+/* The request's dealings with the cache; those of a part have been begun by cache_slice. NULL: its key
+   is too long. */
+static cache_use_t *begin(const cache_conf_t *c, request_t *r)
+{
+    cache_use_t *u = r->inner ? r->cache : POOL_NEW(r->pool, cache_use_t);
+    str_t key = cache_key_text(c, r);
+    u->r = r;
+    u->conf = c;
+    u->began = clock_unix();
+    u->field = (status_field_t){.cache = cache_name, .fwd = STATUS_FIELD_MISS};
+    cache_control_request(r->pool, &r->head.headers, &u->cc);
+    r->cache = u;
+    u->whole = key;
+    if (u->part.n && key.p) key = cache_key_part(r->pool, key, &u->part);
+    if (!key.p) return u->status = "MISS", NULL;
+    u->key = store_key(key);
+    pool_defer(r->pool, close_object, u);
+    return u;
+}
+
+/* --- what is there --- */
 
 /* Reads the entry of what was opened. */
 static bool read_entry(cache_use_t *u)
@@ -102,6 +101,7 @@ static store_found_t look_up(cache_use_t *u)
 static verdict_t serve(cache_use_t *u, const char *status)
 {
     if (!u->status) u->status = status;
+    u->kept = true;
     return cache_serve(u);
 }
 
@@ -233,6 +233,30 @@ static verdict_t update_in_background(cache_use_t *u, const char *status)
     return serve_hit(u, status);
 }
 
+/* Of what is not stored a range that begins far inside: nobody waits for the bytes before it. */
+static bool is_far_inside(const cache_use_t *u)
+{
+    const cache_conf_t *c = u->conf;
+    return !u->part.n && !u->in_one && !u->found && !c->slice && !c->max_range_offset_set &&
+           cache_slice_from(u->r) >= CACHE_SLICE_SIZE;
+}
+
+/* By `slice`, unless the whole is there (of an origin that gives no ranges). */
+static bool is_cut(cache_use_t *u)
+{
+    if (!u->conf->slice || u->part.n) return false;
+    look_up(u);
+    return !u->found;
+}
+
+static verdict_t in_slices(cache_use_t *u, uint64_t size, bool picky, bool *again)
+{
+    u->in_one = true;
+    verdict_t v = cache_slice(u, size, picky, again);
+    if (*again) u->status = NULL;
+    return v;
+}
+
 static verdict_t ask_origin(cache_use_t *u, bool *again)
 {
     const cache_conf_t *c = u->conf;
@@ -248,7 +272,11 @@ static verdict_t ask_origin(cache_use_t *u, bool *again)
 /* One look at the store and what follows from it. *again: look once more. */
 static verdict_t look_and_answer(cache_use_t *u, bool *again)
 {
-    if (look_up(u) == STORE_PASS) return alone(u);
+    if (look_up(u) == STORE_PASS) {
+        u->passed = true;
+        return alone(u);
+    }
+    if (is_far_inside(u)) return in_slices(u, CACHE_SLICE_SIZE, true, again);
     if (u->found && u->fresh && u->object.stored >= u->began) return serve(u, "HIT");
     switch (u->decision.action) {
     case REUSE_HIT: return serve_hit(u, u->decision.left > 0 ? "HIT" : "STALE");
@@ -285,14 +313,16 @@ static verdict_t answer(cache_use_t *u)
 static verdict_t cache_content(request_t *r)
 {
     const cache_conf_t *c = request_conf(r, cache_index);
-    if (!c->store || r->inner) return VERDICT(NEXT);
-    if (c->purge.n && cache_purge_asked(c, r)) return cache_purge(c, r);
-    if (!is_for_us(c, r) || !hooks_ask_origin(r)) return VERDICT(NEXT);
+    bool whole = true;
+    if (!c->store || (r->inner && !r->cache)) return VERDICT(NEXT);
+    if (c->purge.n && !r->inner && cache_purge_asked(c, r)) return cache_purge(c, r);
+    if (!r->inner && (!is_for_us(c, r) || !hooks_ask_origin(r))) return VERDICT(NEXT);
     cache_use_t *u = begin(c, r);
-    str_t text = cache_key_text(c, r);
-    if (!text.p) return alone(u);
-    u->key = store_key(text);
-    pool_defer(r->pool, close_object, u);
+    if (!u) return VERDICT(NEXT);
+    if (is_cut(u)) {
+        verdict_t v = in_slices(u, c->slice, false, &whole);
+        if (!whole) return v;
+    }
     return any_true(&c->bypass, r) ? bypass(u) : answer(u);
 }
 
@@ -324,8 +354,15 @@ static str_t get_status(request_t *r, const var_def_t *def, str_t name)
     return u && u->status ? str_of(u->status) : (str_t){NULL, 0};
 }
 
+static str_t get_slice_range(request_t *r, const var_def_t *def, str_t name)
+{
+    (void)def, (void)name;
+    return cache_key_slice_range(r);
+}
+
 static const var_def_t variables[] = {
     {"upstream_cache_status", get_status, 0, VAR_NO_CACHE},
+    {"slice_range", get_slice_range, 0, VAR_NO_CACHE},
     {NULL, NULL, 0, 0},
 };
 

@@ -49,20 +49,6 @@ static void make_head(cache_use_t *u)
     add_age(r, freshness_age(&e->decide.freshness, clock_unix()));
 }
 
-static precondition_t judge(cache_use_t *u, bool *range)
-{
-    request_t *r = u->r;
-    str_t modified = header_value(&u->entry.headers, HEADER_LAST_MODIFIED);
-    time_t date = u->entry.decide.freshness.date; /* in its place (RFC 9111 4.3.2) */
-    precondition_target_t target = {
-        .etag = header_value(&u->entry.headers, HEADER_ETAG),
-        .last_modified = modified.p ? clock_parse_http_date(modified) : date,
-        .now = date,
-        .since = PRECONDITION_SINCE_BEFORE,
-    };
-    return precondition_check(&r->head.headers, r->method_id, &target, range);
-}
-
 /* --- the body --- */
 
 /* `n` bytes of the body of o from `at` on; n < 0: all there is. 0 or negative errno. */
@@ -112,15 +98,15 @@ static verdict_t send_whole(cache_use_t *u)
     return v;
 }
 
-/* The parts of a 206: those in memory as they are, the others from the store. */
-static int send_parts(cache_use_t *u, const piece_t *pieces, unsigned n)
+/* The parts of a 206: those in memory as they are, the others from where the body is. */
+static int send_parts(cache_use_t *u, const cache_source_t *source, const piece_t *pieces,
+                      unsigned n)
 {
     int err = 0;
     for (unsigned i = 0; i < n && err == 0; i++) {
         unsigned flags = i + 1 == n ? BODY_LAST : 0;
         err = pieces[i].fd == STORED_BODY
-                  ? send_stored(u, &u->object, (uint64_t)pieces[i].at, (int64_t)pieces[i].n,
-                                flags)
+                  ? source->send(u, (uint64_t)pieces[i].at, pieces[i].n, flags)
                   : reply_body(u->r, &pieces[i], 1, flags);
     }
     return err;
@@ -134,15 +120,15 @@ static verdict_t refuse_range(request_t *r, uint64_t size)
     return reply_own_page(r);
 }
 
-static verdict_t send_ranges(cache_use_t *u)
+static verdict_t send_ranges(cache_use_t *u, const cache_source_t *source)
 {
     request_t *r = u->r;
     range_set_t set;
-    uint64_t size, length = (uint64_t)u->object.length;
+    uint64_t size, length = (uint64_t)source->length;
     unsigned n;
     str_t type = r->reply.content_type, value = header_value(&r->head.headers, HEADER_RANGE);
     range_result_t result = range_parse(r->pool, value, length, RANGES_MOST, &set);
-    if (result == RANGE_WHOLE) return send_whole(u);
+    if (result == RANGE_WHOLE) return source->send_whole(u);
     if (result == RANGE_UNSATISFIED) return refuse_range(r, length);
     str_t boundary = range_boundary(r->pool);
     piece_t whole = {.n = (size_t)length, .fd = STORED_BODY};
@@ -156,7 +142,7 @@ static verdict_t send_ranges(cache_use_t *u)
     const piece_t *pieces = range_pieces(r->pool, &set, &whole, boundary, type, &n, &size);
     r->reply.length = (int64_t)size;
     int err = reply_start(r);
-    return finish(u, err < 0 ? err : send_parts(u, pieces, n));
+    return finish(u, err < 0 ? err : send_parts(u, source, pieces, n));
 }
 
 /* --- the door --- */
@@ -171,14 +157,40 @@ static verdict_t send_unmodified(cache_use_t *u)
     return reply_send(r, NULL, 0);
 }
 
-verdict_t cache_serve(cache_use_t *u)
+/* What the reply's head says of the representation, for conditions. */
+static precondition_t judge(request_t *r, time_t date, bool *range)
+{
+    const header_list_t *headers = &r->reply.headers;
+    str_t modified = header_value(headers, HEADER_LAST_MODIFIED);
+    precondition_target_t target = {
+        .etag = header_value(headers, HEADER_ETAG),
+        .last_modified = modified.p ? clock_parse_http_date(modified)
+                                    : date, /* in its place (RFC 9111 4.3.2) */
+        .now = date,
+        .since = PRECONDITION_SINCE_BEFORE,
+    };
+    return precondition_check(&r->head.headers, r->method_id, &target, range);
+}
+
+verdict_t cache_serve_from(cache_use_t *u, const cache_source_t *source)
 {
     bool range = false;
     precondition_t p = PRECONDITION_PASS;
-    bool whole = u->entry.decide.status == 200;
-    make_head(u);
-    if (whole && !u->r->error_status) p = judge(u, &range);
+    if (!u->r->error_status) p = judge(u->r, source->date, &range);
     if (p == PRECONDITION_FAILED) return verdict_refuse(412, LOG_INFO, NULL);
     if (p == PRECONDITION_NOT_MODIFIED) return send_unmodified(u);
-    return range && u->object.length >= 0 ? send_ranges(u) : send_whole(u);
+    return range && source->length >= 0 ? send_ranges(u, source) : source->send_whole(u);
+}
+
+static int send_part_of_stored(cache_use_t *u, uint64_t at, uint64_t n, unsigned flags)
+{
+    return send_stored(u, &u->object, at, (int64_t)n, flags);
+}
+
+verdict_t cache_serve(cache_use_t *u)
+{
+    cache_source_t source = {u->object.length, u->entry.decide.freshness.date,
+                             send_part_of_stored, send_whole};
+    make_head(u);
+    return u->entry.decide.status == 200 ? cache_serve_from(u, &source) : send_whole(u);
 }
