@@ -56,6 +56,15 @@ static void linger(conn_t *c)
 
 static void on_ready(loop_fd_t *io, unsigned events);
 
+static bool over; /* the time for stopping is: nothing becomes idle any more */
+
+/* How long a connection that becomes idle now may stay so. */
+static uint64_t idle_ms(const conn_t *c)
+{
+    uint64_t ms = c->requests ? c->keepalive_ms : conf_of(c)->client_header_timeout;
+    return worker_stopping && ms > STOP_GRACE_MS ? STOP_GRACE_MS : ms;
+}
+
 /* Gives back all but the struct, and waits for the next request in the loop. */
 static void become_idle(conn_t *c)
 {
@@ -66,7 +75,7 @@ static void become_idle(conn_t *c)
     c->stream.io.on_ready = on_ready;
     conn_move(c, &conn_idle);
     conn_gauge(c, &worker_counters->waiting);
-    timer_arm(&c->idle, c->requests ? c->keepalive_ms : conf_of(c)->client_header_timeout);
+    timer_arm(&c->idle, idle_ms(c));
 }
 
 static void become_busy(conn_t *c)
@@ -113,7 +122,7 @@ static void serve(void *arg)
     bool keep = false;
     if (greet(c, &keep)) keep = serve_requests(c);
     if (c->detached || c->protocol) return;
-    if (keep && !worker_stopping) {
+    if (keep && !over) {
         become_idle(c);
         return;
     }
@@ -238,6 +247,7 @@ void accept_stop_idle(void)
 
 void accept_cancel_all(void)
 {
+    over = true;
     LIST_EACH_SAFE(l, &conn_idle) drop(LIST_OF(l, conn_t, link));
     LIST_EACH_SAFE(l, &conn_busy)
     {

@@ -29,6 +29,17 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
     return 1;
 }
 
+static void (*midway)(void);
+
+static void on_progress(const SSL *ssl, int where, int result)
+{
+    (void)result;
+    if (where != SSL_CB_CONNECT_LOOP || SSL_get_state(ssl) != TLS_ST_CR_SRVR_HELLO) return;
+    void (*fn)(void) = midway;
+    midway = NULL;
+    if (fn) fn();
+}
+
 static SSL_CTX *context(const secure_how_t *how)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
@@ -47,6 +58,8 @@ static SSL_CTX *context(const secure_how_t *how)
         SSL_CTX_set_tlsext_status_cb(ctx, how->status);
         SSL_CTX_set_tlsext_status_arg(ctx, how->status_arg);
     }
+    midway = how->midway;
+    SSL_CTX_set_info_callback(ctx, on_progress);
     if (!how->certificate) return ctx;
     const char *certificate = file_path(text("%s.pem", how->certificate));
     const char *key = file_path(text("%s.key", how->certificate));

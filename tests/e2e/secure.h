@@ -26,6 +26,7 @@ typedef struct secure_how {
     const char *early;       /* sent as early data; NULL: nothing */
     int (*status)(SSL *ssl, void *arg); /* asks for the certificate's status, is called with it */
     void *status_arg;
+    void (*midway)(void);    /* called when the server has begun to answer the handshake */
 } secure_how_t;
 
 typedef struct secure {

@@ -1,5 +1,6 @@
 /* TLS towards clients: certificates, names, protocols; with OpenSSL, libcurl and nginx's
    phrases. */
+#include <signal.h>
 #include <stdio.h>
 
 #include "tests/e2e/certify.h"
@@ -285,6 +286,37 @@ E2E(ssl, handshakes_wait_for_a_place)
     cr_assert(wire_rest(third).n > 0); /* an alert */
     wire_close(second);
     assert_text(shown_to(NULL), "a.test");
+}
+
+static void tell_to_quit(void)
+{
+    subject_signal(SIGQUIT);
+    subject_log_await("gracefully shutting down");
+}
+
+/* Whose handshake is under way when the worker stops has not asked yet, but will. */
+static void assert_served_at_the_end(int version)
+{
+    certify("a.test", NULL, "");
+    subject_http("", "server { " TLS SHOW("a.test") SAY "}");
+    secure_t *s = secure_open(
+        &(secure_how_t){.port = "tls", .version = version, .midway = tell_to_quit});
+    cr_assert(!s->failed, "%s", s->failed);
+    pause_ms(20); /* it takes the end of the handshake first */
+    const char *said = secure_ask(s, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    cr_assert(said, "%s", s->failed);
+    assert_has(s->head, "Connection: close");
+    cr_assert_eq(subject_wait(), 0);
+}
+
+E2E(ssl, a_worker_that_stops_serves_who_shakes_hands)
+{
+    assert_served_at_the_end(TLS1_3_VERSION);
+}
+
+E2E(ssl, a_worker_that_stops_serves_who_shakes_hands_in_tls_1_2)
+{
+    assert_served_at_the_end(TLS1_2_VERSION);
 }
 
 E2E(ssl, nothing_is_negotiated_anew)
