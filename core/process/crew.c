@@ -250,6 +250,6 @@ void crew_hand_log(const crew_t *crew, int fd, int number)
 
 void crew_tell_module(const crew_t *crew, unsigned module, uint32_t number, int fd)
 {
-    for (unsigned i = 0; i < crew->workers; i++)
+    for (unsigned i = 0; i < crew->count; i++)
         tell(&crew->posts[i], (channel_type_t)(CHANNEL_ERRAND + module), number, fd);
 }

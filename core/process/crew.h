@@ -69,7 +69,7 @@ void crew_signal(const crew_t *crew, int signo);
  */
 bool crew_dismiss(crew_t *crew, const listen_set_t *next, unsigned grace_ms);
 
-/* Tells the module with this index in every worker (module_t.told). */
+/* Tells the module with this index in every worker and helper (module_t.told). */
 void crew_tell_module(const crew_t *crew, unsigned module, uint32_t number, int fd);
 
 /* Hands a descriptor to every worker, to be put under that number. */

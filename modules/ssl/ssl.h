@@ -11,6 +11,7 @@
 #include <openssl/ssl.h>
 
 #include "core/shared/zone.h"
+#include "http/http.h"
 #include "http/request.h"
 #include "modules/ssl/ssl_certificate.h"
 #include "modules/ssl/ssl_ticket_keys.h"
@@ -22,11 +23,15 @@ typedef struct ssl_command {
 
 typedef VEC(ssl_command_t) ssl_commands_t;
 
+typedef VEC(ssl_staple_t *) ssl_staples_shown_t;
+
 /* What is made of a struct of directives; shared by all who share the struct. */
 typedef struct ssl_made {
     SSL_CTX *ctx; /* NULL: not needed, or no certificate and none wanted */
     bool dynamic;                  /* certificates with variables: ssl_dynamic.c */
-    const ssl_certificate_t *first; /* NULL: the first has variables */
+    VEC(ssl_certificate_t *) shown; /* those without variables */
+    ssl_staples_shown_t staples;   /* what is shown with them */
+    const http_conf_t *http;       /* of the first server that shares it */
     const char *groups;
     unsigned char rules[SSL_MAX_SID_CTX_LENGTH]; /* sessions of other rules are not taken up */
     ssl_ticket_keys_t ticket_keys; /* from files; none: the ring's */
@@ -60,6 +65,8 @@ typedef struct ssl_conf {
     msec_t cache_valid;
     bool stapling;
     ssl_file_t staple;
+    str_t responder;
+    bool staple_verify;
     bool server_order, reject, watch, early;
     ssl_store_t *store; /* of the http block */
     ssl_made_t *made;

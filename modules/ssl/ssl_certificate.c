@@ -107,6 +107,7 @@ ssl_certificate_t *ssl_certificate_want(conf_t *cf, ssl_store_t *store, const ss
         c->file = *file;
         c->key = *key;
         c->passwords = *passwords;
+        c->edition = 1;
         c->loaded = c->seen = ssl_stamp(c);
         hash_map_set(&store->known, name, c);
         *VEC_PUSH(store->pool, &store->all) = c;
@@ -129,6 +130,7 @@ void ssl_certificate_replace(ssl_certificate_t *c, tls_identity_t *id)
     tls_identity_t before = c->identity;
     VEC_EACH(SSL_CTX *, ctx, &c->users) tls_identity_show(id, *ctx);
     c->identity = *id;
+    c->edition++;
     *id = before;
 }
 

@@ -32,10 +32,14 @@ typedef struct ssl_stamp {
     int64_t size[2];
 } ssl_stamp_t;
 
+typedef struct ssl_staple ssl_staple_t; /* ssl_stapling.h */
+
 typedef struct ssl_certificate {
     ssl_file_t file, key, passwords; /* as first named */
     tls_identity_t identity; /* cert NULL: it could not be read, and that has been said */
+    unsigned edition;        /* from 1: which one it is that has stood in these files */
     VEC(SSL_CTX *) users;    /* who show it */
+    ssl_staple_t *staple;    /* of its responder; NULL: that is not asked */
     bool watched;            /* ssl_certificate_watch on */
     ssl_stamp_t loaded, seen, refused; /* of ssl_watch.c */
 } ssl_certificate_t;
@@ -46,6 +50,8 @@ typedef struct ssl_store {
     VEC(ssl_certificate_t *) all;
     zone_t *ring; /* of ticket keys */
     zone_t *strikes; /* of ssl_early.c; NULL: nobody takes early data */
+    zone_t *staples; /* what responders said; NULL: none is asked */
+    VEC(ssl_staple_t *) fetched; /* of them */
     zone_t *asked; /* of ssl_watch.c: how often it was asked to look */
     uint32_t answered;
     str_t directory; /* what paths are relative to */

@@ -34,7 +34,7 @@ static bool show_certificates(conf_t *cf, const ssl_conf_t *c)
         }
         ssl_certificate_t *it = ssl_certificate_want(cf, c->store, file, &c->keys.v[i],
                                                      &c->passwords);
-        if (i == 0) c->made->first = it;
+        if (it) *VEC_PUSH(cf->pool, &c->made->shown) = it;
         if (it) it->watched |= c->watch;
         if (it && !ssl_certificate_show(it, cf->pool, c->made->ctx))
             ok = wrong(cf, file->node, "cannot use certificate", file->path);

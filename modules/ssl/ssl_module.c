@@ -1,11 +1,13 @@
 /* ssl_module: the rows of the ssl_ directives, and the servers that need what they say. */
 #include "core/io/tls_ctx.h"
 #include "http/http.h"
+#include "http/uri.h"
 #include "modules/ssl/ssl.h"
 #include "modules/ssl/ssl_context.h"
 #include "modules/ssl/ssl_dynamic.h"
 #include "modules/ssl/ssl_handshake.h"
 #include "modules/ssl/ssl_session.h"
+#include "modules/ssl/ssl_staple_fetch.h"
 #include "modules/ssl/ssl_status.h"
 #include "modules/ssl/ssl_vars.h"
 #include "modules/ssl/ssl_watch.h"
@@ -29,6 +31,8 @@ static bool prepare_address(conf_t *cf, site_address_t *address)
     bool strict = ssl_conf(address->fallback)->reject;
     VEC_EACH(site_server_t *const, it, &address->servers) {
         if (strict) ok = needs_certificate(cf, *it) && ok;
+        ssl_made_t *made = ssl_conf(*it)->made;
+        if (!made->http) made->http = http_conf((*it)->conf);
         ok = ssl_context_make(cf, ssl_conf(*it)) && ok;
     }
     address->shake_hands = ssl_handshake;
@@ -66,6 +70,7 @@ static bool finish(conf_t *cf)
         if (here > longest) longest = here;
     }
     ssl_certificate_check_names(cf, c->store, serves);
+    ok = ssl_staple_fetch_want(cf, c->store) && ok;
     if (!longest) return ok;
     return ssl_session_share_keys(cf, c->store, longest) && ssl_watch_prepare(cf, c->store) && ok;
 }
@@ -128,12 +133,17 @@ static bool set_list(conf_t *cf, const conf_row_t *row, void *conf, const tree_n
     return true;
 }
 
-/* Nobody asks responders: what is said of them is not looked at. */
-static bool ignore(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+static bool set_responder(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {
-    (void)conf;
-    conf_warn(cf, node, 0, "ssl_stapling_file FILE;", "\"%s\" is ignored: responders are not asked",
-              row->name);
+    uri_t url;
+    str_t text = node->words[1].text, host;
+    uint16_t port;
+    if (!uri_split(text, &url) || !str_eq(url.scheme, STR("http")) ||
+        !uri_split_host(url.authority, &host, &port))
+        return conf_error(cf, node, 1, "http://ocsp.example.com/",
+                          "ssl_stapling_responder: \"" STR_FMT "\" is no http:// URL",
+                          STR_ARG(text));
+    *CONF_AT(row, conf, str_t) = text;
     return true;
 }
 
@@ -215,13 +225,16 @@ static const conf_row_t rows[] = {
     CONF_FLAG("ssl_early_data", BOTH, CONF, early, "off",
               "whether safe requests are taken with a returning client's first message (TLS 1.3)"),
     CONF_FLAG("ssl_stapling", BOTH, CONF, stapling, "off",
-              "whether the certificate's status is shown with it, from ssl_stapling_file"),
+              "whether the status of certificates is shown with them, as their responders tell it"),
     FILE_ROW("ssl_stapling_file", staple,
-             "the OCSP response for the first certificate (DER); looked at once a minute"),
-    CONF_CUSTOM("ssl_stapling_responder", BOTH, 0, 1, 1, ignore, CONF_NO_FIELD, NULL,
-                "accepted for nginx's sake: responders are not asked"),
-    CONF_CUSTOM("ssl_stapling_verify", BOTH, 0, 1, 1, ignore, CONF_NO_FIELD, NULL,
-                "accepted for nginx's sake: responders are not asked"),
+             "the OCSP response for the first certificate (DER), instead of asking a responder; "
+             "looked at once a minute"),
+    CONF_CUSTOM("ssl_stapling_responder", BOTH, 0, 1, 1, set_responder,
+                CONF_FIELD(CONF, responder, str_t), NULL,
+                "the responder's URL (http://), instead of the one in the certificate"),
+    CONF_FLAG("ssl_stapling_verify", BOTH, CONF, staple_verify, "off",
+              "whether the signer of a response must be trusted by ssl_trusted_certificate; the "
+              "certificate's issuer must have signed it in any case, or his deputy"),
     CONF_CUSTOM("ssl_session_cache", BOTH, 0, 1, 2, ssl_session_set_cache,
                 CONF_FIELD(CONF, session_zone, zone_t *), "none",
                 "where sessions are kept for clients without tickets: off, none, "
@@ -244,6 +257,12 @@ static const http_hooks_t hooks = {
     .finish = finish,
 };
 
+static void on_told(const void *main_struct, uint32_t number, int fd)
+{
+    ssl_watch_told(main_struct, number, fd);
+    ssl_staple_fetch_wake();
+}
+
 const module_t ssl_module = {
     .name = "ssl",
     .index = &ssl_index,
@@ -254,5 +273,5 @@ const module_t ssl_module = {
     .commands = ssl_status_commands,
     .sections = ssl_status_sections,
     .errand = ssl_watch_errand,
-    .told = ssl_watch_told,
+    .told = on_told,
 };

@@ -6,103 +6,217 @@
 #include "core/base/clock.h"
 #include "core/io/tls.h"
 
-enum { LOOK_MS = 60000, DER_MOST = 64 * 1024, CLOCK_SKEW = 300 };
+enum { LOOK_MS = 60000 };
 
-struct ssl_staple {
-    const char *path;
-    const ssl_certificate_t *of;
-    unsigned char *der; /* NULL: there is none at present */
-    int n;
-    uint64_t look_at;   /* clock_ms from which the file is looked at again */
-};
+/* --- whom it is about --- */
 
-/* --- the file --- */
-
-static bool is_good(OCSP_RESPONSE *response)
+/* Another certificate's, that says it signed this one. */
+static X509 *issuer_in_chain(const tls_identity_t *id)
 {
-    ASN1_GENERALIZEDTIME *from, *until;
-    int reason, status;
-    OCSP_BASICRESP *basic = OCSP_response_get1_basic(response);
-    const OCSP_SINGLERESP *single = basic ? OCSP_resp_get0(basic, 0) : NULL;
-    if (single)
-        status = OCSP_single_get0_status((OCSP_SINGLERESP *)(uintptr_t)single, &reason, NULL, &from,
-                                         &until);
-    bool ok = single && status == V_OCSP_CERTSTATUS_GOOD &&
-              OCSP_check_validity(from, until, CLOCK_SKEW, -1) == 1;
-    OCSP_BASICRESP_free(basic);
-    return ok;
+    for (int i = 0; i < sk_X509_num(id->chain); i++) {
+        X509 *x = sk_X509_value(id->chain, i);
+        if (X509_check_issued(x, id->cert) == X509_V_OK && X509_up_ref(x)) return x;
+    }
+    return NULL;
 }
 
-static void forget(struct ssl_staple *s)
+static X509 *issuer_among(X509_STORE *anchors, X509 *cert)
+{
+    X509 *issuer = NULL;
+    X509_STORE_CTX *look = X509_STORE_CTX_new();
+    bool ok = look && X509_STORE_CTX_init(look, anchors, NULL, NULL) &&
+              X509_STORE_CTX_get1_issuer(&issuer, look, cert) == 1;
+    X509_STORE_CTX_free(look);
+    return ok ? issuer : NULL;
+}
+
+ssl_ocsp_subject_t ssl_stapling_subject(const ssl_staple_t *s)
+{
+    const tls_identity_t *id = &s->of->identity;
+    X509 *issuer = issuer_in_chain(id);
+    if (!issuer && s->anchors) issuer = issuer_among(s->anchors, id->cert);
+    return (ssl_ocsp_subject_t){id->cert, issuer, s->anchors, id->chain};
+}
+
+bool ssl_stapling_bind(ssl_staple_t *s)
+{
+    unsigned n = sizeof(s->digest);
+    if (s->edition == s->of->edition) return s->place >= 0;
+    if (X509_digest(s->of->identity.cert, EVP_sha256(), s->digest, &n) != 1) return false;
+    s->edition = s->of->edition;
+    s->version = 0;
+    s->place = ssl_staples_place(s->store->staples->root, s->digest, clock_unix());
+    return s->place >= 0;
+}
+
+/* --- what there is to show --- */
+
+static void forget(ssl_staple_t *s)
 {
     OPENSSL_free(s->der);
     s->der = NULL;
 }
 
-/* False: there is none that is good now. */
-static bool read_response(struct ssl_staple *s)
+static void keep(ssl_staple_t *s, const char *p, size_t n)
 {
-    BIO *in = BIO_new_file(s->path, "rb");
-    OCSP_RESPONSE *response = in ? d2i_OCSP_RESPONSE_bio(in, NULL) : NULL;
-    BIO_free(in);
     forget(s);
-    if (!response) return false;
-    if (is_good(response)) s->n = i2d_OCSP_RESPONSE(response, &s->der);
-    OCSP_RESPONSE_free(response);
-    if (s->n <= 0 || s->n > DER_MOST) forget(s);
-    return s->der;
+    s->der = OPENSSL_memdup(p, n);
+    s->n = n;
 }
 
-/* Also what has not changed may have run out. */
-static void look(struct ssl_staple *s)
+/* NULL, or what is wrong with the file. */
+static const char *read_file(ssl_staple_t *s)
+{
+    static char der[SSL_OCSP_MOST];
+    BIO *in = BIO_new_file(s->path, "rb");
+    int n = in ? BIO_read(in, der, sizeof(der)) : 0;
+    BIO_free(in);
+    forget(s);
+    if (!in) return "it cannot be read";
+    ssl_ocsp_subject_t of = ssl_stapling_subject(s);
+    str_t answer = str_make(der, n > 0 ? (size_t)n : 0);
+    const char *wrong = ssl_ocsp_judge(answer, &of, clock_unix(), &s->until);
+    X509_free(of.issuer);
+    if (!wrong) keep(s, der, answer.n);
+    return wrong;
+}
+
+static void look_at_file(ssl_staple_t *s)
 {
     if (clock_ms() < s->look_at) return;
     s->look_at = clock_ms() + LOOK_MS;
     ERR_clear_error();
-    read_response(s);
+    read_file(s);
     ERR_clear_error();
+}
+
+static void look_at_zone(ssl_staple_t *s)
+{
+    static char der[SSL_OCSP_MOST];
+    ssl_staples_t *all = s->store->staples->root;
+    if (!ssl_stapling_bind(s)) return forget(s);
+    uint64_t version = ssl_staples_version(all, s->place);
+    if (version == s->version) return;
+    s->version = version;
+    size_t n = ssl_staples_get(all, s->place, s->digest, der, sizeof(der), &s->until);
+    if (n) keep(s, der, n);
+    else forget(s);
 }
 
 /* --- in a handshake --- */
 
+static int show(SSL *ssl, ssl_staple_t *s)
+{
+    if (s->path) look_at_file(s);
+    else look_at_zone(s);
+    if (!s->der || s->until <= clock_unix()) return SSL_TLSEXT_ERR_NOACK;
+    unsigned char *copy = OPENSSL_memdup(s->der, s->n);
+    if (!copy) return SSL_TLSEXT_ERR_NOACK;
+    SSL_set_tlsext_status_ocsp_resp(ssl, copy, (long)s->n);
+    return SSL_TLSEXT_ERR_OK;
+}
+
 static int on_status(SSL *ssl, void *arg)
 {
-    struct ssl_staple *s = arg;
-    look(s);
-    if (!s->der || SSL_get_certificate(ssl) != s->of->identity.cert)
-        return SSL_TLSEXT_ERR_NOACK;
-    unsigned char *copy = OPENSSL_memdup(s->der, (size_t)s->n);
-    if (!copy) return SSL_TLSEXT_ERR_NOACK;
-    SSL_set_tlsext_status_ocsp_resp(ssl, copy, s->n);
-    return SSL_TLSEXT_ERR_OK;
+    const ssl_staples_shown_t *shown = arg;
+    VEC_EACH(ssl_staple_t *const, it, shown)
+        if (SSL_get_certificate(ssl) == (*it)->of->identity.cert) return show(ssl, *it);
+    return SSL_TLSEXT_ERR_NOACK;
 }
 
 /* --- the configuration --- */
 
 static void free_staple(void *arg)
 {
-    forget(arg);
+    ssl_staple_t *s = arg;
+    forget(s);
+    X509_STORE_free(s->anchors);
+}
+
+static ssl_staple_t *new_staple(conf_t *cf, const ssl_conf_t *c, const ssl_certificate_t *of)
+{
+    ssl_staple_t *s = POOL_NEW(cf->pool, ssl_staple_t);
+    s->of = of;
+    s->store = c->store;
+    s->http = c->made->http;
+    s->place = SSL_STAPLES_NONE;
+    pool_defer(cf->pool, free_staple, s);
+    return s;
+}
+
+static void staple_from_file(conf_t *cf, const ssl_conf_t *c)
+{
+    if (!c->made->shown.n) return;
+    ssl_staple_t *s = new_staple(cf, c, c->made->shown.v[0]);
+    s->path = c->staple.path;
+    const char *wrong = read_file(s);
+    if (wrong)
+        conf_warn(cf, c->staple.node, 1, NULL, "no good OCSP response in \"%s\": %s",
+                  c->staple.path, wrong);
+    *VEC_PUSH(cf->pool, &c->made->staples) = s;
+}
+
+static bool load_anchors(conf_t *cf, const ssl_conf_t *c, ssl_staple_t *s)
+{
+    char reason[256];
+    if (!c->staple_verify || !c->trusted.path) return true;
+    ERR_clear_error();
+    s->anchors = X509_STORE_new();
+    if (s->anchors && X509_STORE_load_file(s->anchors, c->trusted.path) == 1) return true;
+    tls_reason(reason, sizeof(reason));
+    return conf_error(cf, c->trusted.node, 1, NULL, "cannot load trusted certificates \"%s\" (%s)",
+                      c->trusted.path, reason);
+}
+
+static bool ignore(conf_t *cf, const ssl_staple_t *s, const char *hint, const char *why)
+{
+    conf_warn(cf, conf_node(cf, "ssl_stapling"), 0, hint,
+              "\"ssl_stapling\" ignored, %s certificate \"%s\"", why, s->of->file.path);
+    return true;
+}
+
+/* Of several servers that show the certificate the first says how its responder is asked. */
+static bool staple_from_responder(conf_t *cf, const ssl_conf_t *c, ssl_certificate_t *of)
+{
+    ssl_staple_t *s = of->staple ? of->staple : new_staple(cf, c, of);
+    if (!of->staple && !load_anchors(cf, c, s)) return false;
+    ssl_ocsp_subject_t subject = ssl_stapling_subject(s);
+    X509_free(subject.issuer);
+    if (!subject.issuer)
+        return ignore(cf, s, "append it to the file of the certificate",
+                      "issuer certificate not found for");
+    s->responder = of->staple ? s->responder : c->responder;
+    if (!s->responder.n && !ssl_ocsp_responder(cf->pool, subject.cert).n)
+        return ignore(cf, s, "ssl_stapling_responder http://...;",
+                      "no OCSP responder URL in the");
+    if (!of->staple) *VEC_PUSH(cf->pool, &c->store->fetched) = s;
+    of->staple = s;
+    *VEC_PUSH(cf->pool, &c->made->staples) = s;
+    return true;
+}
+
+static void warn_of_required(conf_t *cf, const ssl_conf_t *c)
+{
+    VEC_EACH(ssl_certificate_t *const, it, &c->made->shown)
+        if (ssl_ocsp_is_required((*it)->identity.cert))
+            conf_warn(cf, (*it)->file.node, 1, "ssl_stapling on;",
+                      "certificate \"%s\" must be shown with its status: clients will refuse it",
+                      (*it)->file.path);
 }
 
 bool ssl_stapling_prepare(conf_t *cf, const ssl_conf_t *c)
 {
-    char reason[256];
-    if (!c->stapling || !c->made->first) return true;
-    if (!c->staple.path) {
-        conf_warn(cf, conf_node(cf, "ssl_stapling"), 0, "add ssl_stapling_file",
-                  "\"ssl_stapling\" ignored: responders are not asked, a file is needed");
+    bool ok = true;
+    if (!c->stapling) {
+        warn_of_required(cf, c);
         return true;
     }
-    struct ssl_staple *s = POOL_NEW(cf->pool, struct ssl_staple);
-    s->path = c->staple.path;
-    s->of = c->made->first;
-    pool_defer(cf->pool, free_staple, s);
-    if (!read_response(s)) {
-        tls_reason(reason, sizeof(reason));
-        conf_warn(cf, c->staple.node, 1, NULL, "no good OCSP response in \"%s\" (%s)",
-                  c->staple.path, reason);
-    }
+    if (c->staple.path) staple_from_file(cf, c);
+    else
+        VEC_EACH(ssl_certificate_t *const, it, &c->made->shown)
+            ok = staple_from_responder(cf, c, *it) && ok;
+    if (!c->made->staples.n) return ok;
     SSL_CTX_set_tlsext_status_cb(c->made->ctx, on_status);
-    SSL_CTX_set_tlsext_status_arg(c->made->ctx, s);
-    return true;
+    SSL_CTX_set_tlsext_status_arg(c->made->ctx, &c->made->staples);
+    return ok;
 }

@@ -74,6 +74,28 @@ pid_t peer_nghttpd(const char *name, const char *directory)
     return start(name, argv);
 }
 
+/* openssl ocsp would listen on every address by itself: here it answers one question at a time. */
+pid_t peer_ocsp(const char *name, const char *signer)
+{
+    return peer_python_script(
+        name, text("import base64, http.server, subprocess, urllib.parse\n"
+                   "class H(http.server.BaseHTTPRequestHandler):\n"
+                   "  def do_GET(self):\n"
+                   "    q = urllib.parse.unquote(self.path.rpartition('/')[2])\n"
+                   "    open('question.der', 'wb').write(base64.b64decode(q, validate=True))\n"
+                   "    subprocess.run(['openssl', 'ocsp', '-index', 'index', '-CA', 'ca.pem',\n"
+                   "      '-rsigner', '%s.pem', '-rkey', '%s.key', '-reqin', 'question.der',\n"
+                   "      '-nmin', '60', '-respout', 'answer.der'], check=True)\n"
+                   "    answer = open('answer.der', 'rb').read()\n"
+                   "    self.send_response(200)\n"
+                   "    self.send_header('Content-Type', 'application/ocsp-response')\n"
+                   "    self.send_header('Content-Length', str(len(answer)))\n"
+                   "    self.end_headers()\n"
+                   "    self.wfile.write(answer)\n"
+                   "http.server.HTTPServer(('127.0.0.1', @%s@), H).serve_forever()\n",
+                   signer, signer, name));
+}
+
 pid_t peer_node(const char *name, const char *script)
 {
     const char *file = text("%s.js", name);

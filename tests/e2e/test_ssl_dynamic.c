@@ -1,5 +1,4 @@
-/* Certificates whose paths hold variables; stapled responses. */
-#include <openssl/ocsp.h>
+/* Certificates whose paths hold variables. */
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -49,49 +48,4 @@ E2E(ssl_dynamic, a_name_leads_nowhere_else)
     subject_log_await("cannot load certificate");
     subject_log_await("in/none.test.pem");
     cr_assert_eq(subject_log_count("in/../"), 0);
-}
-
-/* --- stapling --- */
-
-static int on_status(SSL *ssl, void *arg)
-{
-    const unsigned char *p;
-    *(long *)arg = SSL_get_tlsext_status_ocsp_resp(ssl, &p);
-    return 1;
-}
-
-/* The length of the response that was stapled; -1: none. */
-static long stapled(void)
-{
-    long n = -2;
-    secure_how_t how = {.port = "tls", .status = on_status, .status_arg = &n};
-    secure_t *s = secure_open(&how);
-    cr_assert(!s->failed, "%s", s->failed);
-    return n;
-}
-
-E2E(ssl_dynamic, a_status_is_stapled_from_a_file)
-{
-    certify("ca", NULL, "");
-    certify_openssl("req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -batch -keyout "
-                    "@dir@/leaf.key -out @dir@/leaf.csr -subj /CN=leaf");
-    certify_authority("-batch -notext -in @dir@/leaf.csr -out @dir@/leaf.pem -days 30");
-    certify_openssl("ocsp -index @dir@/index -CA @dir@/ca.pem -rsigner @dir@/ca.pem -rkey "
-                    "@dir@/ca.key -issuer @dir@/ca.pem -cert @dir@/leaf.pem -ndays 1 -respout "
-                    "@dir@/good.der");
-    certify_authority("-revoke @dir@/leaf.pem");
-    certify_openssl("ocsp -index @dir@/index -CA @dir@/ca.pem -rsigner @dir@/ca.pem -rkey "
-                    "@dir@/ca.key -issuer @dir@/ca.pem -cert @dir@/leaf.pem -ndays 1 -respout "
-                    "@dir@/revoked.der");
-    const char *http = "server { listen 127.0.0.1:@tls@ ssl; ssl_certificate leaf.pem;"
-                       " ssl_certificate_key leaf.key; ssl_stapling on; %s return 200 a; }";
-    subject_http("", text(http, "ssl_stapling_file good.der; ssl_stapling_verify on;"
-                                " ssl_stapling_responder http://127.0.0.1/;"));
-    cr_assert_gt(stapled(), 100);
-    subject_reload(subject_configuration("", text(http, "ssl_stapling_file revoked.der;")));
-    subject_log_await("no good OCSP response in");
-    subject_log_await("configuration 2");
-    cr_assert(EVENTUALLY(stapled() == -1));
-    subject_reload(subject_configuration("", text(http, "")));
-    subject_log_await("\"ssl_stapling\" ignored");
 }
