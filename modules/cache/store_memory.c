@@ -1,6 +1,7 @@
 #include "modules/cache/store_memory.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "core/base/panic.h"
 #include "core/shared/shm.h"
@@ -8,6 +9,7 @@
 
 enum {
     UNIT = 512,
+    PAGE = SLAB_PAGE / UNIT, /* units of one */
     BYTES_PER_PLACE = 2048, /* so many places there are */
     SHARE = 8,              /* the largest object takes an eighth */
     LARGEST = 1152 * 1024,  /* and not more: what is longer is sent from its file as fast */
@@ -78,30 +80,36 @@ static void lock(store_memory_t *m)
     shm_lock_repaired(&m->lock);
 }
 
-/* The first unit of n free ones in a row between from and to, or to. */
-static uint32_t find_run(const store_memory_t *m, uint32_t from, uint32_t to, uint32_t n)
+static uint32_t round_up(uint32_t n, uint32_t to)
 {
-    uint32_t start = from;
+    return (n + to - 1) / to * to;
+}
+
+/* The first unit, a multiple of `align`, of n free ones in a row between from and to, or to. */
+static uint32_t find_run(const store_memory_t *m, uint32_t from, uint32_t to, uint32_t n,
+                         uint32_t align)
+{
+    uint32_t start = round_up(from, align);
     for (uint32_t i = from; i < to;) {
         uint64_t word = m->map[i / WORD] >> i % WORD;
         uint32_t left = WORD - i % WORD;
         if (word & 1) {
             uint32_t ones = word == UINT64_MAX ? WORD : (uint32_t)__builtin_ctzll(~word);
             i += ones < left ? ones : left;
-            start = i;
+            start = round_up(i, align);
             continue;
         }
         uint32_t zeros = word ? (uint32_t)__builtin_ctzll(word) : left;
         i += zeros < left ? zeros : left;
-        if (i - start >= n && start + n <= to) return start;
+        if (i >= start + n && start + n <= to) return start;
     }
     return to;
 }
 
-static uint32_t find_units(store_memory_t *m, uint32_t n)
+static uint32_t find_units(store_memory_t *m, uint32_t n, uint32_t align)
 {
-    uint32_t at = find_run(m, m->cursor, m->unit_count, n);
-    if (at == m->unit_count) at = find_run(m, 0, m->unit_count, n);
+    uint32_t at = find_run(m, m->cursor, m->unit_count, n, align);
+    if (at == m->unit_count) at = find_run(m, 0, m->unit_count, n, align);
     return at;
 }
 
@@ -126,10 +134,18 @@ static void hide(place_t *p)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+/* Its pages are nobody's any more but of those who are still sending them. */
+static bool give_pages_back(const store_memory_t *m, const place_t *p)
+{
+    if (p->bytes < STORE_MEMORY_SENT) return true;
+    char *first = m->units + (size_t)p->first * UNIT;
+    return madvise(first, (size_t)p->units * UNIT, MADV_REMOVE) == 0;
+}
+
 static void release(store_memory_t *m, uint32_t i)
 {
     place_t *p = &m->places[i];
-    if (is_pinned(m, i)) return; /* the hand comes by again */
+    if (is_pinned(m, i) || !give_pages_back(m, p)) return; /* the hand comes by again */
     mark(m, p->first, p->units, false);
     __atomic_store_n(&p->units, 0, __ATOMIC_RELEASE);
 }
@@ -184,15 +200,16 @@ size_t store_memory_most(const store_memory_t *m)
 
 static uint32_t take_locked(store_memory_t *m, store_index_t *ix, size_t n)
 {
-    uint32_t units = (uint32_t)((n + UNIT - 1) / UNIT), at = find_units(m, units);
-    uint32_t i = free_place(m, m->hand);
+    uint32_t align = n < STORE_MEMORY_SENT ? 1 : PAGE;
+    uint32_t units = round_up((uint32_t)((n + UNIT - 1) / UNIT), align);
+    uint32_t at = find_units(m, units, align), i = free_place(m, m->hand);
     uint32_t before = m->taken;
     for (unsigned step = 0; step < STEPS * 2; step++) {
         if (at < m->unit_count && i < m->place_count) break;
         advance_hand(m, ix, step < STEPS);
         if (m->taken == before) continue;
         before = m->taken;
-        if (at == m->unit_count) at = find_units(m, units);
+        if (at == m->unit_count) at = find_units(m, units, align);
         if (i == m->place_count) i = free_place(m, m->hand);
     }
     if (at == m->unit_count || i == m->place_count) return 0;
@@ -324,6 +341,10 @@ static bool make_arrays(store_memory_t *m, slab_t *slab)
     m->map = slab_alloc(slab, map);
     m->units = slab_alloc(slab, (size_t)m->unit_count * UNIT);
     if (!m->places || !m->lanes || !m->map || !m->units) return false;
+    ASSERT((uintptr_t)m->units % SLAB_PAGE == 0);
+    /* A part of a huge page could not be given back. Without such pages this fails, and need not
+       succeed. */
+    madvise(m->units, (size_t)m->unit_count * UNIT, MADV_NOHUGEPAGE);
     memset(m->places, 0, places);
     memset(m->lanes, 0, lanes);
     return true;

@@ -6,7 +6,12 @@
  * takes the object's id away and then looks for pins. So a reader writes nothing that others write,
  * and the pins of a process that was killed count no longer because the process does not. Which
  * units are taken is told by the places alone. The hand goes round the places: what was asked for
- * since it last came by stays. Nothing suspends.
+ * since it last came by stays.
+ *
+ * What goes out by sendfile is not copied: a socket holds the pages themselves, on the loopback
+ * until the peer has read them, long after the pin has gone. So objects that may go that way have
+ * whole pages to themselves, which are given back to the kernel with the place: whoever still holds
+ * them keeps them as they were, and the next object gets others. Nothing suspends.
  */
 #ifndef MODULES_CACHE_STORE_MEMORY_H
 #define MODULES_CACHE_STORE_MEMORY_H
@@ -15,7 +20,10 @@
 
 typedef struct store_memory store_memory_t;
 
-enum { STORE_PINS = 1024 }; /* of one process: objects it sends from memory at one time */
+enum {
+    STORE_PINS = 1024,           /* of one process: objects it sends from memory at one time */
+    STORE_MEMORY_SENT = 32 * 1024, /* nothing shorter may be sent by sendfile */
+};
 
 /* In a zone with a descriptor, all of which is taken. arg: unsigned, the number of rows
    (processes). */

@@ -15,7 +15,6 @@ enum {
     OPEN_TRIES = 4,              /* of an object that is replaced while it is opened */
     BODY_ROUND = 16,             /* in memory */
     VERIFY_PIECE = 256 * 1024,
-    SENDFILE_FROM = 32 * 1024,   /* bytes in memory that are better sent than written */
 };
 
 typedef enum opened { OPENED, CHANGED, NOTHING } opened_t;
@@ -369,7 +368,7 @@ static ssize_t piece_of(const store_object_t *o, uint64_t at, size_t n, piece_t 
 {
     if (!o->memory)
         *piece = (piece_t){.fd = o->fd, .at = o->file_at + (off_t)at, .n = n};
-    else if (n < SENDFILE_FROM)
+    else if (n < STORE_MEMORY_SENT)
         *piece = (piece_t){.p = o->memory + at, .n = n, .fd = -1};
     else
         *piece = (piece_t){

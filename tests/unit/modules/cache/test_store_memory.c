@@ -1,6 +1,7 @@
 #include "modules/cache/store_memory.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 enum { SIZE = 1 << 20, ROWS = 4, OBJECT = 20000 };
 
 static store_memory_t *memory;
+static int memory_fd;
 static store_index_t *ix;
 
 static void be_worker(void)
@@ -30,7 +32,7 @@ static void setup(void)
     const zone_t *counters = worker_counters_zone(&set);
     cr_assert(zone_set_map(&set, NULL, &why), "%s", why);
     worker_counters_use(counters);
-    memory = store_memory_init(slab_init(shm_map(SIZE), SIZE), &rows);
+    memory = store_memory_init(slab_init(shm_map_file(SIZE, &memory_fd), SIZE), &rows);
     ix = store_index_init(slab_init(shm_map(SIZE), SIZE), 0);
     cr_assert(memory && ix);
     be_worker();
@@ -68,6 +70,30 @@ Test(store_memory, is_read_by_who_has_a_pin)
     cr_expect(p[0] == 7 && p[n - 1] == 7);
     store_memory_unpin(memory, pin);
     cr_expect(store_memory_check(memory));
+}
+
+/* As sendfile does: the pipe holds the pages, not a copy. */
+Test(store_memory, what_is_on_its_way_stays_as_it_was)
+{
+    enum { SENT = 40000 };
+    static char out[SENT];
+    const char *p;
+    size_t n, got = 0;
+    int ends[2];
+    cr_assert_eq(pipe(ends), 0);
+    for (int round = 1; round < 100; round++) {
+        uint32_t place = show((uint64_t)round, 1, SENT);
+        uint32_t pin = store_memory_pin(memory, place, (uint64_t)round, &p, &n);
+        cr_assert(place && pin);
+        loff_t at = (loff_t)store_memory_offset(memory, p);
+        cr_assert_eq(splice(memory_fd, &at, ends[1], NULL, SENT, 0), SENT);
+        store_memory_unpin(memory, pin);
+        store_memory_drop(memory, place, (uint64_t)round);
+        for (uint32_t i = 0; i < 40; i++) show(200 + i % 50, 2 + i, i % 2 ? SENT : 700);
+        for (got = 0; got < SENT; got += n) n = (size_t)read(ends[0], out + got, SENT - got);
+        for (size_t i = 0; i < SENT; i++) cr_assert_eq(out[i], (char)round, "at %zu", i);
+        cr_assert(store_memory_check(memory));
+    }
 }
 
 Test(store_memory, what_is_asked_for_stays)
