@@ -2,8 +2,8 @@
  * fetch: the content of a request, made by an inner request in a fiber of its own.
  *
  * For a cache: what is fetched for one client may be of use to others, so it must not end with that
- * client, nor wait for it. The inner request owns copies of all it needs and runs the content phase
- * alone (no access, no filters, no log line). What it replies goes to the fetch's owner (fetch_ops_t),
+ * client, nor wait for it. For a question that is asked of another URI before a request is answered. The inner request owns copies of all it needs and runs the content phase
+ * alone, or is located by its own URI (no access, no filters, no log line). What it replies goes to the fetch's owner (fetch_ops_t),
  * or, when the owner does not want it, piece by piece to the request it was made for.
  *
  *     request_t *in = fetch_request(r);          edit in->head.headers, in->method ...
@@ -29,8 +29,8 @@ enum {
 
 /* All of them run in the inner request's fiber and may suspend. */
 typedef struct fetch_ops {
-    /* The reply has a head: in->reply, and where it comes from an origin in->upstream_headers.
-       FETCH_TAKE, FETCH_RELAY, or a negative errno that aborts the fetch. */
+    /* The reply has a head: in->reply, and where it comes from an origin in->upstream_headers. While
+       the outer request waits it may be used. FETCH_TAKE, FETCH_RELAY, or a negative errno that aborts the fetch. */
     int (*head)(void *state, request_t *in, bool outer_waits);
     /* Of a body that is taken. 0 or a negative errno that aborts. */
     int (*body)(void *state, request_t *in, const piece_t *pieces, unsigned n, unsigned flags);
@@ -44,6 +44,13 @@ typedef struct fetch_ops {
  * its preconditions and ranges.
  */
 request_t *fetch_request(request_t *r);
+
+/*
+ * A GET of another URI (normalised, in the configuration or in r's pool) of the same server, internal,
+ * with the same header fields: a question of r's own rather than its content. What it learns of
+ * origins stays its own.
+ */
+request_t *fetch_request_elsewhere(request_t *r, str_t uri);
 
 /* Takes over the inner request. NULL: no connection or fiber is left, nothing was called, and the inner
    request is gone. outer NULL: nobody waits; the fetch is on its own. */

@@ -20,6 +20,7 @@ static verdict_t run_phase(request_t *r, phase_t phase)
 /* Whether a client may come in; hooks.h tells how `satisfy` reads the verdicts. */
 static verdict_t run_access(request_t *r)
 {
+    if (r->inner) return VERDICT(NEXT);
     bool any = http_conf(r->conf)->satisfy == HTTP_SATISFY_ANY;
     verdict_t refusal = VERDICT(NEXT);
     for (const hook_fn *h = hooks_table.phase[PHASE_ACCESS]; *h; h++) {
@@ -239,6 +240,11 @@ static void finish(request_t *r, verdict_t v)
 verdict_t flow_content(request_t *r)
 {
     return run_phase(r, PHASE_CONTENT);
+}
+
+verdict_t flow_elsewhere(request_t *r)
+{
+    return run_to_verdict(r);
 }
 
 void flow_log(request_t *r)

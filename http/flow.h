@@ -10,6 +10,10 @@ void flow_run(request_t *r);
 /* The content phase of an inner request (fetch.h). Suspends. */
 verdict_t flow_content(request_t *r);
 
+/* An inner request for a URI of its own: from its server's rewrite to its content. Who may come in is
+   not asked: that was, or is being, found out for the outer request. Suspends. */
+verdict_t flow_elsewhere(request_t *r);
+
 /* The log phase, once; a detached request's tunnel calls it when it ends. */
 void flow_log(request_t *r);
 

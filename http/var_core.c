@@ -328,6 +328,13 @@ GETTER(get_version)
     return STR(PROXYD_VERSION);
 }
 
+/* The client's own, or what error_page has made of it; an inner request has another. */
+static str_t get_request_method(request_t *r, const var_def_t *def, str_t name)
+{
+    (void)def, (void)name;
+    return r->inner ? r->head.method : r->method;
+}
+
 /* Where the field is; does not compile when the field has another type. */
 #define OFFSET(field, T) \
     offsetof(request_t, field) + 0 * sizeof(&((request_t *)0)->field == (T *)0)
@@ -337,7 +344,7 @@ GETTER(get_version)
 
 const var_def_t var_core_defs[] = {
     TEXT("request", head.line),
-    TEXT("request_method", method),
+    {"request_method", get_request_method, 0, VAR_NO_CACHE},
     {"request_uri", get_request_uri, 0, 0},
     TEXT("uri", uri),
     TEXT("document_uri", uri),

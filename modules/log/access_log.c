@@ -299,7 +299,7 @@ static const conf_row_t rows[] = {
                 set_access_log, CONF_FIELD(access_conf_t, logs, access_logs_t), NULL,
                 "where requests are logged: off, or path [format [buffer=] [flush=] [if=]]"),
     CONF_FLAG("log_subrequest", CONF_HTTP_ALL, access_conf_t, log_subrequest, "off",
-              "accepted for nginx's sake: there are no subrequests"),
+              "accepted for nginx's sake: inner requests are not logged"),
     CONF_END,
 };
 
