@@ -83,6 +83,8 @@ E2E(config, mistakes_of_servers_and_locations)
         {"location / { if (a) { } }", "2:33", "invalid condition \"(a)\""},
         {"location / { rewrite ( /x; }", "2:38", "missing closing parenthesis"},
         {"location / { rewrite a /x sometimes; }", "2:", "invalid parameter \"sometimes\""},
+        {"ssl on;", "2:17", "the listen parameter ssl"},
+        {"userid on;", "2:24", "userid is not known here"},
         {"location / { return x; }", "2:37", "invalid return code \"x\""},
         {"location / { set a b; }", "2:34", "invalid variable name"},
         {"location / { set $host b; }", "2:34", "duplicate"},
