@@ -17,6 +17,7 @@
  *     proxy_request.c    the request's head and body on their way to the origin
  *     proxy_response.c   the response's head and body on their way to the client
  *     proxy_ssl.c        https origins
+ *     proxy_store.c      responses kept as files
  *     proxy_redirect.c   Location, Refresh and Set-Cookie rewritten; proxy_cookie.c: its flags
  */
 #ifndef MODULES_UPSTREAM_PROXY_H
@@ -30,6 +31,7 @@
 #include "modules/upstream/proxy_fields.h"
 #include "modules/upstream/proxy_redirect.h"
 #include "modules/upstream/proxy_ssl.h"
+#include "modules/upstream/proxy_store.h"
 #include "modules/upstream/proxy_target.h"
 
 /* Bits of proxy_next_upstream: what happened to an attempt. */
@@ -72,6 +74,7 @@ typedef struct proxy_conf {
     proxy_rewrites_t redirects, cookie_domains, cookie_paths;
     proxy_cookie_rules_t cookie_flags;
     text_t method, set_body, bind;
+    proxy_store_conf_t store;
     str_t via;                       /* pseudonym; empty: off */
     unsigned http_version;
     unsigned protocol;               /* PROXY_PROTOCOL_V1 or V2; 0: none is spoken */
@@ -112,6 +115,7 @@ typedef struct proxy {
     uint64_t began_ms;          /* clock_ms */
     uint64_t limit_rate;        /* X-Accel-Limit-Rate, bytes a second; 0: no limit */
     bool limited;               /* it was given */
+    proxy_store_t *store;       /* the file it is kept in; NULL: none */
     str_t body;                 /* the body in memory, when it is known whole */
     int64_t body_length;        /* of what the origin gets; -1: in chunks */
     header_list_t trailers;     /* of it, when its end has been read */

@@ -105,6 +105,12 @@ const conf_row_t proxy_conf_rows[] = {
                 CONF_FIELD(CONF, cookie_flags, proxy_cookie_rules_t), NULL,
                 "flags of cookies by name or ~regex: off, or NAME [secure] [httponly] "
                 "[samesite=strict|lax|none] [nosecure] [nohttponly] [nosamesite]"),
+    CONF_CUSTOM("proxy_store", ALL, 0, 1, 1, proxy_store_set,
+                CONF_FIELD(CONF, store, proxy_store_conf_t), NULL,
+                "whole answers of origins are kept as files: on (where root or alias says), off, path"),
+    CONF_CUSTOM("proxy_store_access", ALL, 0, 1, 3, proxy_store_set_access,
+                CONF_FIELD(CONF, store, proxy_store_conf_t), "user:rw",
+                "the permissions of these files: user:rw group:rw all:r"),
     CONF_TEXT("proxy_method", ALL, CONF, method, NULL, "the method of requests to the origin"),
     CONF_TEXT("proxy_set_body", ALL, CONF, set_body, NULL, "the body of requests to the origin"),
     CONF_FLAG("proxy_pass_request_headers", ALL, CONF, pass_headers, "on",

@@ -246,6 +246,7 @@ static verdict_t pump(proxy_t *p)
         if (err < 0) return broken(p, err);
         if (more) continue;
         for (int i = 0; i < n; i++) proxy_attempt(p)->length += pieces[i].n;
+        proxy_store_take(p->store, pieces, (unsigned)n, ended);
         if (ended) pass_trailers(p);
         if (ended) proxy_response_release(p); /* before a slow client makes us wait */
         err = reply_body(p->r, pieces, (unsigned)n, ended ? BODY_LAST : between(p));
@@ -262,6 +263,7 @@ static verdict_t reply(proxy_t *p)
         p->r->reply.limit_rate = p->limit_rate;
         p->r->reply.limit_rate_set = true;
     }
+    p->store = proxy_store_begin(&p->conf->store, p->r);
     if (reply_start(p->r) == 0) return pump(p);
     client_close(p->client);
     reply_abort(p->r);
