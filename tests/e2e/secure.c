@@ -1,5 +1,6 @@
 #include "tests/e2e/secure.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
 #include <signal.h>
@@ -7,6 +8,15 @@
 #include <unistd.h>
 
 #include "core/io/net.h"
+
+/* A process that is stopped and goes on may be interrupted. */
+#define UNINTERRUPTED(ssl, call) \
+    ({ \
+        int r_; \
+        do errno = 0, r_ = (call); \
+        while (r_ <= 0 && errno == EINTR && SSL_want(ssl) != SSL_NOTHING); \
+        r_; \
+    })
 
 static int dial(const char *port)
 {
@@ -17,7 +27,10 @@ static int dial(const char *port)
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     net_nodelay(fd);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0, "connect to @%s@", port);
+    int r;
+    do r = connect(fd, (struct sockaddr *)&to, sizeof(to));
+    while (r < 0 && errno == EINTR);
+    cr_assert_eq(r, 0, "connect to @%s@", port);
     return fd;
 }
 
@@ -99,7 +112,7 @@ secure_t *secure_open(const secure_how_t *how)
     size_t put;
     if (how->early && !SSL_write_early_data(s->ssl, how->early, strlen(how->early), &put))
         s->failed = reason();
-    else if (SSL_connect(s->ssl) != 1)
+    else if (UNINTERRUPTED(s->ssl, SSL_connect(s->ssl)) != 1)
         s->failed = reason();
     return s;
 }
@@ -126,10 +139,11 @@ const char *secure_ask(secure_t *s, const char *request)
     char *in = pool_zalloc(harness_pool, ROOM), *end_of_head = NULL;
     size_t n = 0, whole = ROOM;
     ERR_clear_error();
-    if (*request && SSL_write(s->ssl, request, (int)strlen(request)) <= 0)
+    int size = (int)strlen(request);
+    if (size && UNINTERRUPTED(s->ssl, SSL_write(s->ssl, request, size)) <= 0)
         return s->failed = reason(), NULL;
     while (n < whole && n < ROOM - 1) {
-        int got = SSL_read(s->ssl, in + n, (int)(ROOM - 1 - n));
+        int got = UNINTERRUPTED(s->ssl, SSL_read(s->ssl, in + n, (int)(ROOM - 1 - n)));
         if (got <= 0) return s->failed = reason(), NULL;
         n += (size_t)got;
         if (end_of_head || !(end_of_head = strstr(in, "\r\n\r\n"))) continue;

@@ -17,7 +17,7 @@
     "server { listen 127.0.0.1:@http@; location / { proxy_pass http://app; } " \
     "location /status { status; } }"
 #define RESOLVER "resolver 127.0.0.1:@dns@ ipv6=off; resolver_timeout 2s; "
-#define BRISK "resolver 127.0.0.1:@dns@ ipv6=off valid=100ms; resolver_timeout 300ms; "
+#define BRISK "resolver 127.0.0.1:@dns@ ipv6=off valid=100ms; resolver_timeout 1500ms; "
 #define GROUP "upstream app { server app.test:@o@ resolve; } "
 
 static nameserver_t *ns;

@@ -237,7 +237,7 @@ E2E(grpc, fields_both_ways)
 E2E(grpc, time_and_errors)
 {
     peer_node("grpc", node);
-    start("grpc_read_timeout 100ms; grpc_intercept_errors on; error_page 503 =418 /e; }"
+    start("grpc_read_timeout 1s; grpc_intercept_errors on; error_page 503 =418 /e; }"
           " location = /e { internal; return 200 page;");
     cr_assert_eq(wire_get("http", "/slow")->status, 504);
     const reply_t *r = wire_get("http", "/503");

@@ -29,7 +29,7 @@ static origin_t *start(origin_fn *serve, const char *directives)
 
 E2E(h2_life, an_idle_connection_ends_with_goaway)
 {
-    start(origin_echo, "keepalive_timeout 200ms;");
+    start(origin_echo, "keepalive_timeout 1s;");
     frames_t *f = frames_open("http");
     frames_assert_well(f, 1);
     cr_assert_eq(frames_goodbye(f), CODE_NO_ERROR);
@@ -45,7 +45,7 @@ E2E(h2_life, a_connection_that_asks_for_nothing_ends)
 
 E2E(h2_life, a_head_that_does_not_come_whole_ends_the_connection)
 {
-    start(origin_echo, "client_header_timeout 200ms;");
+    start(origin_echo, "client_header_timeout 1s;");
     frames_t *f = frames_open("http");
     frames_assert_well(f, 1);
     frames_head(f, 3, FRAMES_OPEN_HEAD, ":method: GET\n");

@@ -287,13 +287,13 @@ E2E(http1, keepalive_time_bounds_the_life_of_a_connection)
     start("keepalive_time 1ms;");
     wire_t *w = wire_open("http");
     wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    wire_reply(w);
-    if (wire_readable(w, 20)) {
-        cr_assert(wire_closed(w));
-        return;
+    const char *said = wire_field(wire_reply(w), "Connection");
+    if (strcmp(said, "close") != 0) { /* quicker than that */
+        pause_ms(10);
+        wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        said = wire_field(wire_reply(w), "Connection");
     }
-    wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert_text(wire_field(wire_reply(w), "Connection"), "close");
+    assert_text(said, "close");
     cr_assert(wire_closed(w));
 }
 

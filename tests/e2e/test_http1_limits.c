@@ -100,7 +100,7 @@ E2E(limits, client_max_body_size)
 
 E2E(limits, client_header_timeout)
 {
-    start("client_header_timeout 300ms;");
+    start("client_header_timeout 1s;");
     wire_t *silent = wire_open("http"), *half = wire_open("http");
     wire_send(half, "GET / HTTP/1.1\r\nHost: ");
     cr_assert_eq(wire_reply(half)->status, 408);
@@ -111,7 +111,7 @@ E2E(limits, client_header_timeout)
 /* A head that trickles does not move its deadline. */
 E2E(limits, client_header_timeout_is_for_the_whole_head)
 {
-    start("client_header_timeout 400ms;");
+    start("client_header_timeout 1s;");
     wire_t *w = wire_open("http");
     wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\nX: ");
     for (int i = 0; i < 1500 && !wire_readable(w, 20); i++) wire_try_send(w, STR("x"));

@@ -487,7 +487,7 @@ static void never_answer(visit_t *v)
 E2E(proxy_http2_bad, a_read_timeout_ends_its_stream)
 {
     origin_t *o = origin_start("origin", never_answer, NULL);
-    start("proxy_read_timeout 100ms;");
+    start("proxy_read_timeout 500ms;");
     cr_assert_eq(wire_get("http", "/")->status, 504);
     cr_assert_eq(wire_get("http", "/")->status, 504);
     cr_assert_eq(origin_connections(o), 1);
@@ -518,6 +518,6 @@ static void answer_pings(visit_t *v)
 E2E(proxy_http2_bad, an_origin_that_answers_pings_is_waited_for)
 {
     origin_start("origin", answer_pings, NULL);
-    start("proxy_http2_ping 20ms;");
+    start("proxy_http2_ping 300ms;");
     assert_text(wire_get("http", "/")->body.p, "well");
 }

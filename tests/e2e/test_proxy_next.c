@@ -50,17 +50,23 @@ static const char *all_but(const char *condition)
     return all;
 }
 
+static const char *patience(unsigned condition)
+{
+    bool timeout = strcmp(conditions[condition][1], "timeout") == 0;
+    return timeout ? "proxy_read_timeout 1s;" : "proxy_read_timeout 20s;";
+}
+
 E2E(next, each_condition_counts_where_it_is_given)
 {
     const char *locations = "";
     origin_start("bad", fail_as_told, NULL);
     origin_start("good", origin_say, good);
     for (unsigned i = 0; i < CONDITIONS; i++)
-        locations = text("%slocation /%s { proxy_next_upstream %s; proxy_pass http://u; }"
-                         "location /%s/not { proxy_next_upstream %s; proxy_pass http://u; }",
-                         locations, conditions[i][0], conditions[i][1], conditions[i][0],
-                         all_but(conditions[i][1]));
-    subject_http("", text("proxy_read_timeout 300ms; proxy_connect_timeout 10s;"
+        locations = text("%slocation /%s { proxy_next_upstream %s; proxy_pass http://u; %s }"
+                         "location /%s/not { proxy_next_upstream %s; proxy_pass http://u; %s }",
+                         locations, conditions[i][0], conditions[i][1], patience(i),
+                         conditions[i][0], all_but(conditions[i][1]), patience(i));
+    subject_http("", text("proxy_connect_timeout 20s;"
                           "upstream u { server 127.0.0.1:@bad@ max_fails=0;"
                           " server 127.0.0.1:@good@ backup; }"
                           "server { listen 127.0.0.1:@http@; %s }", locations));
@@ -128,7 +134,7 @@ E2E(next, a_bad_crowd_fails_no_request)
                  " server 127.0.0.1:@drips@ fail_timeout=2s;"
                  " server 127.0.0.1:@dead@ fail_timeout=2s;"
                  " server 127.0.0.1:@good@ max_fails=0; server 127.0.0.1:@better@ max_fails=0; }"
-                 "server { listen 127.0.0.1:@http@; proxy_read_timeout 200ms;"
+                 "server { listen 127.0.0.1:@http@; proxy_read_timeout 500ms;"
                  "proxy_next_upstream error timeout invalid_header; proxy_retry_budget off;"
                  "location / { proxy_pass http://u; } }");
     for (int i = 0; i < 30; i++) {

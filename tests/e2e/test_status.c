@@ -133,7 +133,7 @@ E2E(status, tells_what_went_wrong_last)
     origin_start("b", origin_say, ok);
     origin_start("a", origin_silent, NULL);
     subject_http("worker_processes 2; ",
-                 "proxy_read_timeout 100ms; upstream app { server 127.0.0.1:@a@; "
+                 "proxy_read_timeout 1s; upstream app { server 127.0.0.1:@a@; "
                  "server 127.0.0.1:@dead@; server 127.0.0.1:@b@ backup; } "
                  "server { listen 127.0.0.1:@http@; location / { proxy_pass http://app; } "
                  "location /status { status; } }");

@@ -83,7 +83,7 @@ E2E(tunnel, passes_what_came_with_the_head)
 
 E2E(tunnel, ends_when_idle_for_too_long)
 {
-    start(switch_and_echo, UPGRADE "proxy_read_timeout 300ms;");
+    start(switch_and_echo, UPGRADE "proxy_read_timeout 1s;");
     wire_t *w = wire_open("http");
     wire_send(w, ASK);
     cr_assert_eq(wire_reply(w)->status, 101);
