@@ -350,7 +350,7 @@ STORE_TEST(an_object_that_is_read_stays_as_it_is_while_others_come_and_go)
 /* --- one fetches for all --- */
 
 typedef struct follower {
-    bool ready;
+    bool ready, done;
     store_turn_t turn;
     str_t body;
 } follower_t;
@@ -367,9 +367,20 @@ static void follow(void *arg)
         store_close(&o);
     }
     if (f->turn == STORE_FILLER) store_fill_abandon(fill);
+    f->done = true;
 }
 
 enum { FOLLOWERS = 20 };
+
+static void await_followers(const follower_t *f)
+{
+    int done = 0;
+    for (int looks = 0; looks < 2000 && done < FOLLOWERS; looks++) {
+        fiber_sleep(5);
+        while (done < FOLLOWERS && f[done].done) done++;
+    }
+    cr_assert_eq(done, FOLLOWERS);
+}
 
 static void start_followers(follower_t *f)
 {
@@ -412,7 +423,8 @@ STORE_TEST(all_followers_get_all_of_it)
     start_followers(late);
     fill_slowly(fill, body);
     cr_assert_eq(store_fill_commit(fill), 0);
-    fiber_sleep(20);
+    await_followers(early);
+    await_followers(late);
     for (int i = 0; i < FOLLOWERS; i++) {
         cr_expect(early[i].turn == STORE_FOLLOWS && str_eq(early[i].body, body));
         cr_expect(late[i].turn == STORE_FOLLOWS && str_eq(late[i].body, body));
@@ -433,7 +445,7 @@ STORE_TEST(followers_of_a_fill_that_breaks_off_see_it)
     cr_assert_eq(store_fill_body(fill, STR("some")), 0);
     fiber_sleep(5);
     store_fill_abandon(fill);
-    fiber_sleep(5);
+    await_followers(f);
     for (int i = 0; i < FOLLOWERS; i++) cr_expect(f[i].turn == STORE_FOLLOWS && !f[i].body.p);
     expect_miss("a");
 }
@@ -446,7 +458,7 @@ STORE_TEST(one_of_those_who_wait_gets_the_turn)
     cr_assert_eq(join("a", "", 0, &o, &fill), STORE_FILLER);
     start_followers(f);
     store_fill_abandon(fill);
-    fiber_sleep(5);
+    await_followers(f);
     for (int i = 0; i < FOLLOWERS; i++) cr_expect_eq(f[i].turn, STORE_RETRY);
 }
 
@@ -460,7 +472,7 @@ STORE_TEST(who_wanted_another_variant_looks_again)
     cr_assert_eq(join("a", "", 0, &o, &fill), STORE_FILLER);
     start_followers(f);
     cr_assert_eq(store_fill_head(fill, &r), 0);
-    fiber_sleep(5);
+    await_followers(f);
     for (int i = 0; i < FOLLOWERS; i++) cr_expect_eq(f[i].turn, STORE_RETRY);
     cr_expect(str_eq(store_vary(shelf.s, &k), STR("cookie")));
     cr_expect_eq(join("a", "c", 0, &o, &fill), STORE_FOLLOWS);
