@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a request costs: proxyd beside nginx, haproxy and two floors. See README.
+"""What a request costs: proxyd beside nginx, haproxy, h2o and floors. See README.
 
 Every server runs alone on one CPU with one worker; the origin and the load generator share another.
 Servers take turns, round after round, and what is compared is the CPU time that the kernel charged
@@ -16,6 +16,7 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -25,11 +26,13 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 TOOLS = os.path.join(ROOT, "objs", "bench")
+TOOL_NAMES = ("load", "origin", "relay", "shake")
 PATTERN = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY"  # as in origin.c
 KIB, MIB = 1024, 1 << 20
 
 IDLE_CONNS = 10000
 WAITING = 1000
+HELD_CONNS = 1000
 SLOW_CLIENTS, SLOW_RATE = 500, 100000
 MANY, FEW = 100, 2  # servers of a group
 OTHERS_CONNS, OTHERS_RATE, WINDOW, WINDOWS = 8, 2000, 0.7, 3
@@ -159,7 +162,7 @@ http {{
         keepalive 1024;
     }}
     server {{
-        listen 127.0.0.1:{port};{listen}
+        listen 127.0.0.1:{port};{second}
         location / {{
             proxy_pass http://o;
             proxy_http_version 1.1;
@@ -188,12 +191,38 @@ defaults
     timeout client 75s
     timeout server 75s
 frontend f
-    bind 127.0.0.1:{port}
+    bind 127.0.0.1:{port}{second}
     default_backend o
 backend o
     http-reuse always
     server o 127.0.0.1:{origin}
 """
+
+
+H2O_CONF = """\
+num-threads: 1
+max-connections: 20480
+http1-request-timeout: 75
+http2-idle-timeout: 75
+proxy.timeout.keepalive: 60000
+listen: {{host: 127.0.0.1, port: {port}}}
+hosts:
+  default:{second}
+    paths:
+      /:
+        proxy.reverse.url: http://127.0.0.1:{origin}/
+"""
+
+# A second address: over TLS, or for HTTP/2 without it; {tls} is the path of the certificate.
+SECOND = {
+    "nginx": {"ssl": " listen 127.0.0.1:{at} ssl;", "http2": " listen 127.0.0.1:{at} http2;"},
+    "haproxy": {"ssl": "\n    bind 127.0.0.1:{at} ssl crt {tls}.pem ssl-min-ver TLSv1.3 "
+                       "ciphersuites TLS_AES_128_GCM_SHA256 curves X25519 alpn http/1.1",
+                "http2": "\n    bind 127.0.0.1:{at} proto h2"},
+    "h2o": {"ssl": "\n    listen: {{host: 127.0.0.1, port: {at}, ssl: {{certificate-file: {tls}.pem, "
+                   "key-file: {tls}.pem, minimum-version: TLSv1.3}}}}",
+            "http2": "\n    listen: {{host: 127.0.0.1, port: {at}}}"},
+}
 
 
 class Bench:
@@ -208,7 +237,9 @@ class Bench:
         self.few_rounds = max(1, self.rounds // 2 if args.quick else (self.rounds + 1) // 2)
         self.binaries = {"proxyd": args.proxyd and os.path.abspath(args.proxyd),
                          "nginx": shutil.which("nginx", path=sbin_path()),
-                         "haproxy": shutil.which("haproxy", path=sbin_path())}
+                         "haproxy": shutil.which("haproxy", path=sbin_path()),
+                         "h2o": shutil.which("h2o", path=sbin_path()),
+                         "speed": shutil.which("openssl")}
         self.missing = {}
         for name, path in self.binaries.items():
             if not path or not os.access(path, os.X_OK):
@@ -217,7 +248,7 @@ class Bench:
             [self.binaries["proxyd"], "-v"], capture_output=True, text=True).stderr
         self.turn = 0
         self.make_files()
-        for tool in ("load", "origin", "relay"):  # a make meanwhile must not pull them away
+        for tool in TOOL_NAMES:  # a make meanwhile must not pull them away
             shutil.copy(os.path.join(TOOLS, tool), self.dir)
         self.origin, self.origin_port = self.start_tool("origin", ["--addresses", str(MANY)],
                                                         self.load_cpu)
@@ -229,17 +260,32 @@ class Bench:
                 f.write((PATTERN * (size // len(PATTERN) + 1))[:size])
 
     def tls(self):
-        """What nginx and proxyd need to serve with TLS: the same key, protocol and cipher for both."""
+        """The path of a certificate and its key, in one file: PATH.pem."""
         base = os.path.join(self.dir, "tls")
         if not os.path.exists(base + ".pem"):
             made = subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                                    "ec_paramgen_curve:prime256v1", "-nodes", "-batch", "-subj",
-                                   "/CN=bench", "-keyout", base + ".key", "-out", base + ".pem"],
+                                   "/CN=bench", "-keyout", base + ".key", "-out", base + ".crt"],
                                   capture_output=True)
             if made.returncode:
                 raise Failed("openssl makes no certificate")
-        return (f"ssl_certificate {base}.pem; ssl_certificate_key {base}.key; ssl_protocols TLSv1.3; "
+            with open(base + ".pem", "w") as both:
+                for part in (base + ".crt", base + ".key"):
+                    with open(part) as f:
+                        both.write(f.read())
+        return base
+
+    def tls_directives(self):
+        """For nginx and proxyd: the same key, protocol, cipher and group as for the others."""
+        return (f"ssl_certificate {self.tls()}.pem; ssl_certificate_key {self.tls()}.pem; "
+                "ssl_protocols TLSv1.3; ssl_ecdh_curve X25519; "
                 "ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256; ")
+
+    def second(self, name, kind):
+        """A further address for that: (port, how the server's configuration says it, more of it)."""
+        port, tls = free_port(), kind == "ssl"
+        text = SECOND.get(name, SECOND["nginx"])[kind].format(at=port, tls=tls and self.tls())
+        return port, text, self.tls_directives() if tls else ""
 
     def start_tool(self, name, arguments, cpu):
         process = Process([os.path.join(self.dir, name), *arguments], cpu, stdout=subprocess.PIPE)
@@ -248,10 +294,10 @@ class Bench:
             raise Failed(f"{name} did not start")
         return process, int(line[1])
 
-    def start(self, name, extra="", method="", servers=1, workers=1, listen=""):
+    def start(self, name, extra="", method="", servers=1, workers=1, second=""):
         """A fresh server on its CPU: (process, port). The name "direct" is no server at all.
         For the servers that read nginx's configuration: `extra` is more of it, `method` and
-        `servers` make the group of origins; `listen` is a further address."""
+        `servers` make the group of origins; `second` is a further address."""
         if name in self.missing:
             raise Failed(self.missing[name])
         if name == "direct":
@@ -263,7 +309,7 @@ class Bench:
         group = method + " ".join(f"server 127.0.0.{i + 1}:{self.origin_port};"
                                   for i in range(servers))
         return self.start_proxy(name, {"extra": extra, "group": group, "workers": workers,
-                                       "listen": listen})
+                                       "second": second})
 
     def start_proxy(self, name, fields):
         self.turn += 1
@@ -271,13 +317,13 @@ class Bench:
         os.mkdir(home, 0o755)
         port, conf, errors = free_port(), os.path.join(home, "conf"), os.path.join(home, "errors")
         is_nginx = name == "nginx" or (name == "proxyd" and self.proxyd_is_nginx)
-        text = HAPROXY_CONF if name == "haproxy" else PROXYD_CONF
+        text = {"haproxy": HAPROXY_CONF, "h2o": H2O_CONF}.get(name, PROXYD_CONF)
         with open(conf, "w") as f:
             fields["extra"] += NGINX_TEMP.format(dir=home) if is_nginx else ""
             f.write(text.format(port=port, origin=self.origin_port, dir=home, files=self.dir,
                                 **fields))
-        argv = ([self.binaries[name], "-db", "-f", conf] if name == "haproxy" else
-                [self.binaries[name], "-p", home, "-c", conf])
+        argv = [self.binaries[name], *{"haproxy": ["-db", "-f", conf], "h2o": ["-c", conf]}.get(
+            name, ["-p", home, "-c", conf])]
         if is_nginx:
             argv += ["-e", os.path.join(home, "error.log")]
         with open(errors, "w") as err:
@@ -432,20 +478,114 @@ def measure_h2(bench, name, scenario):
     """CPU microseconds per request over HTTP/2 without TLS, or over TLS ("tls")."""
     if not shutil.which("h2load"):
         raise Failed("no h2load (nghttp2-client)")
-    port = free_port()
-    tls = scenario.get("tls")
-    process, _ = bench.start(name, listen=f" listen 127.0.0.1:{port} {'ssl' if tls else 'http2'};",
-                             extra="keepalive_requests 1000000000; " + (bench.tls() if tls else ""))
+    return measure_second(bench, name, scenario,
+                          lambda port, seconds: h2load(bench, port, scenario, seconds))
+
+
+def measure_shake(bench, name, scenario):
+    """CPU microseconds per handshake without a request; of "speed" what openssl speed says its
+    signature and key exchange cost."""
+    if name == "speed":
+        return measure_speed(bench)
+    resume = ["--resume", f"/{KIB}"] if scenario.get("resume") else []
+
+    def shake(port, seconds):
+        load = Process([os.path.join(bench.dir, "shake"), "--to", str(port), "--seconds",
+                        str(seconds), *resume], bench.load_cpu, stdout=subprocess.PIPE)
+        try:
+            return bench.load_result(load)["requests"]
+        finally:
+            load.stop()
+
+    return measure_second(bench, name, scenario, shake)
+
+
+def measure_speed(bench):
+    """A signature (P-256) and two multiplications (X25519): the server's own pair, the secret."""
+    if "speed" in bench.missing:
+        raise Failed("no openssl, row skipped")
+    speed = Process([bench.binaries["speed"], "speed", "-seconds", "1", "ecdsap256", "ecdhx25519"],
+                    bench.server_cpu, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
-        h2load(bench, port, scenario, 1)
+        said = speed.popen.communicate()[0]
+    finally:
+        speed.stop()
+    signs = re.search(r"nistp256\)\s+\S+\s+\S+\s+([\d.]+)", said)
+    derives = re.search(r"X25519\)\s+\S+\s+([\d.]+)", said)
+    if not signs or not derives:
+        raise Failed("openssl speed says something else")
+    return {"value": 1e6 / float(signs[1]) + 2e6 / float(derives[1]),
+            "said": f"{signs[1]} signatures/s, {derives[1]} derivations/s"}
+
+
+def measure_second(bench, name, scenario, load):
+    """CPU microseconds for each of what `load` (port, seconds) has done at the server's second
+    address."""
+    tls = scenario.get("tls")
+    if name in bench.missing:
+        raise Failed(bench.missing[name])
+    port, second, extra = bench.second(name, "ssl" if tls else "http2")
+    process, _ = bench.start(name, second=second,
+                             extra="keepalive_requests 1000000000; " + extra)
+    try:
+        load(port, 1)
         before, ticks, began = process.cpu_ns(), process.user_sys_ticks(), time.monotonic()
-        requests = h2load(bench, port, scenario, bench.seconds)
+        requests = load(port, bench.seconds)
         used, seconds = process.cpu_ns() - before, time.monotonic() - began
         user, sys_ = (b - a for a, b in zip(ticks, process.user_sys_ticks()))
     finally:
         process.stop()
     return {"value": used / 1000 / requests, "user": user / max(1, user + sys_),
+            "user_us": used / 1000 / requests * user / max(1, user + sys_),
             "busy": used / 1e9 / seconds, "rate": requests / seconds}
+
+
+H2_REQUEST = (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0" +
+              b"\0\0\x0c\x01\5\0\0\0\1" + b"\x82\x86\x04\5/1024\x01\x01h")
+
+
+def hold(port, tls):
+    """A connection over TLS, or HTTP/2, that has had an answer of 1 KiB and idles."""
+    held = socket.create_connection(("127.0.0.1", port), timeout=10)
+    if tls:
+        held = tls.wrap_socket(held)
+    held.sendall(b"GET /1024 HTTP/1.1\r\nHost: h\r\n\r\n" if tls else H2_REQUEST)
+    got = b""
+    while PATTERN[:32] not in got or len(got.partition(PATTERN[:32])[2]) < KIB - 32:
+        piece = held.recv(65536)
+        if not piece:
+            raise Failed("a connection was closed")
+        got += piece
+    return held
+
+
+def measure_held(bench, name, scenario):
+    """Bytes per idle connection over TLS or HTTP/2; the clients are in this process."""
+    tls = None
+    if scenario.get("tls"):
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    if name in bench.missing:
+        raise Failed(bench.missing[name])
+    port, second, extra = bench.second(name, "ssl" if tls else "http2")
+    process, first = bench.start(name, second=second, extra=extra)
+    held = []
+    try:
+        warm(bench, process, first)
+        for connection in [hold(port, tls) for _ in range(100)]:
+            connection.close()
+        time.sleep(0.3)
+        before = process.pss()
+        held = [hold(port, tls) for _ in range(HELD_CONNS)]
+        time.sleep(0.5)
+        after = process.pss()
+    except OSError as e:
+        raise Failed(str(e)) from e
+    finally:
+        for connection in held:
+            connection.close()
+        process.stop()
+    return {"value": (after - before) / HELD_CONNS, "total": after / HELD_CONNS}
 
 
 def measure_idle(bench, name, _scenario):
@@ -526,6 +666,7 @@ def measure_slow(bench, name, _scenario):
 PROXIED = ["relay", "nginx", "haproxy", "proxyd"]
 LOCAL = ["origin", "nginx", "proxyd"]
 MEMORY = ["nginx", "haproxy", "proxyd"]
+SECURE = ["nginx", "haproxy", "h2o", "proxyd"]
 SLOW = ["direct", "relay", "nginx", "haproxy", "proxyd"]
 
 
@@ -579,20 +720,38 @@ SCENARIOS = {
         "workers": 4, "targets": {"": 1.0}},
     "h2-1k": {
         "what": "1 KiB proxied over HTTP/2 without TLS, 16 streams on each of 8 connections",
-        "unit": "us", "measure": measure_h2, "servers": ["nginx", "proxyd"], "path": f"/{KIB}",
+        "unit": "us", "measure": measure_h2, "servers": SECURE, "path": f"/{KIB}",
         "conns": 8, "streams": 16, "targets": {"nginx": 0.6}},
+    "tls-full": {
+        "what": "a full handshake of TLS 1.3 (P-256, X25519), no request", "unit": "us",
+        "measure": measure_shake, "servers": ["speed", *SECURE], "tls": True,
+        "targets": {"nginx": 1.0},
+        "note": "speed: one signature and two multiplications as openssl speed has them; the rest is\n"
+                "  key schedule, records and allocation in OpenSSL, and accept to close in the kernel"},
+    "tls-resumed": {
+        "what": "a handshake of TLS 1.3 that takes up a session (X25519), no request", "unit": "us",
+        "measure": measure_shake, "servers": SECURE, "tls": True, "resume": True,
+        "targets": {"nginx": 1.0}},
     "tls-connect": {
         "what": "1 KiB proxied over TLS 1.3, a full handshake for each (P-256, X25519)",
-        "unit": "us", "measure": measure_h2, "servers": ["nginx", "proxyd"], "path": f"/{KIB}",
+        "unit": "us", "measure": measure_h2, "servers": SECURE, "path": f"/{KIB}",
         "conns": 400, "once": True, "tls": True, "targets": {"nginx": 1.0}},
     "tls-1k": {
         "what": "1 KiB proxied over TLS 1.3, keep-alive", "unit": "us", "measure": measure_h2,
-        "servers": ["nginx", "proxyd"], "path": f"/{KIB}", "conns": 64, "tls": True,
+        "servers": SECURE, "path": f"/{KIB}", "conns": 64, "tls": True,
         "targets": {"nginx": 0.85}},
     "tls-64k": {
         "what": "64 KiB proxied over TLS 1.3, keep-alive", "unit": "us", "measure": measure_h2,
-        "servers": ["nginx", "proxyd"], "path": f"/{64 * KIB}", "conns": 16, "tls": True,
+        "servers": SECURE, "path": f"/{64 * KIB}", "conns": 16, "tls": True,
         "targets": {"nginx": 0.85}},
+    "idle-tls": {
+        "what": f"memory per idle connection over TLS 1.3, {HELD_CONNS} of them", "unit": "bytes",
+        "measure": measure_held, "servers": SECURE, "tls": True, "targets": {"nginx": 1.0},
+        "note": "OpenSSL 3.0's own share is about 11.5 KB, 7.6 KB of it one object"},
+    "idle-h2": {
+        "what": f"memory per idle connection over HTTP/2, {HELD_CONNS} of them", "unit": "bytes",
+        "measure": measure_held, "servers": SECURE, "targets": {},
+        "note": "nghttp2 allocates 26 KB for each, of which some three pages are ever touched"},
     "static-1k": cpu_scenario("1 KiB file", f"/static/{KIB}", KIB, 64, LOCAL, {"nginx": 1.0}),
     "static-1m": cpu_scenario("1 MiB file, sendfile", f"/static/{MIB}", MIB, 8, LOCAL,
                               {"nginx": 1.0}),
@@ -659,6 +818,8 @@ def shown(value, form="{:.2f}"):
 
 def extra_text(rounds):
     first = rounds[0]
+    if "said" in first:
+        return first["said"]
     if "busy" in first:
         return (f"user {median_of(rounds, 'user') * 100:3.0f}%  "
                 f"{median_of(rounds, 'rate'):7.0f}/s  CPU busy "
@@ -715,12 +876,13 @@ def verdicts(name, results):
 def build_tools():
     """Builds the programs that make has not built, or whose source is newer."""
     os.makedirs(TOOLS, exist_ok=True)
-    for name in ("load", "origin", "relay"):
+    for name in TOOL_NAMES:
         source, target = os.path.join(HERE, name + ".c"), os.path.join(TOOLS, name)
         if os.path.exists(target) and os.path.getmtime(target) >= os.path.getmtime(source):
             continue
         subprocess.run([os.environ.get("CC", "gcc"), "-O2", "-std=gnu11", "-D_GNU_SOURCE",
-                        "-I" + ROOT, "-o", target, source], check=True)
+                        "-I" + ROOT, "-o", target, source, "-lssl", "-lcrypto", "-pthread"],
+                       check=True)
 
 
 def raise_files():
