@@ -102,6 +102,7 @@ static void end_origin(void *arg)
 {
     origin_t *o = arg;
     origin_stop(o);
+    if (o->reserved >= 0) close(o->reserved);
     free_records(o);
     if (o->wrong[0]) harness_wrong("the origin \"%s\" got %s", o->name, o->wrong);
 }
@@ -114,6 +115,7 @@ static origin_t *start(const char *name, origin_fn *serve, const void *arg, int 
     o->serve = serve;
     o->arg = arg;
     o->listener = listener;
+    o->reserved = -1;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&o->lock, NULL);
@@ -124,15 +126,25 @@ static origin_t *start(const char *name, origin_fn *serve, const void *arg, int 
     return o;
 }
 
+static int bound_socket(struct sockaddr_in *a)
+{
+    int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t len = sizeof(*a);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    cr_assert_eq(bind(fd, (struct sockaddr *)a, len), 0, "bind: %s", strerror(errno));
+    getsockname(fd, (struct sockaddr *)a, &len);
+    return fd;
+}
+
+/* A second socket that does not listen keeps the port ours when the origin has stopped. */
 origin_t *origin_start(const char *name, origin_fn *serve, const void *arg)
 {
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(a);
-    cr_assert_eq(bind(fd, (struct sockaddr *)&a, len), 0);
-    getsockname(fd, (struct sockaddr *)&a, &len);
+    int reserved = bound_socket(&a), listener = bound_socket(&a);
     harness_set(name, text("%u", ntohs(a.sin_port)));
-    return start(name, serve, arg, fd);
+    origin_t *o = start(name, serve, arg, listener);
+    o->reserved = reserved;
+    return o;
 }
 
 origin_t *origin_start_unix(const char *name, origin_fn *serve, const void *arg)

@@ -30,6 +30,7 @@ struct origin {
     origin_fn *serve;
     const void *arg;
     int listener;
+    int reserved; /* bound to the same port, until the end; -1: none */
     pthread_t acceptor;
     pthread_mutex_t lock;
     pthread_cond_t changed;
