@@ -37,6 +37,7 @@ enum {
     CONF_LOCATION_IF = 1u << (CONF_USER_SHIFT + 4), /* if in location */
     CONF_LIMIT_EXCEPT = 1u << (CONF_USER_SHIFT + 5),
     CONF_UPSTREAM = 1u << (CONF_USER_SHIFT + 6),
+    CONF_ACME_ISSUER = 1u << (CONF_USER_SHIFT + 7),
     CONF_HTTP_ALL = CONF_HTTP | CONF_SERVER | CONF_LOCATION,
 };
 

@@ -122,6 +122,7 @@ static const conf_name_t contexts[] = {
     {"if in location", CONF_LOCATION_IF},
     {"limit_except", CONF_LIMIT_EXCEPT},
     {"upstream", CONF_UPSTREAM},
+    {"acme_issuer", CONF_ACME_ISSUER},
     {NULL, 0},
 };
 
@@ -212,10 +213,11 @@ static const conf_row_t rows[] = {
               "whether files that are not there are logged"),
     CONF_ENUM("satisfy", ALL, CONF, satisfy, "all", satisfy,
               "whether all access checks must pass, or any"),
-    CONF_CUSTOM("resolver", ALL | CONF_UPSTREAM, 0, 1, UINT_MAX, resolve_set,
+    CONF_CUSTOM("resolver", ALL | CONF_UPSTREAM | CONF_ACME_ISSUER, 0, 1, UINT_MAX, resolve_set,
                 CONF_FIELD(CONF, resolver, struct http_resolver *), NULL,
                 "name servers for origins given by name"),
-    CONF_MSEC("resolver_timeout", ALL | CONF_UPSTREAM, CONF, resolver_timeout, "30s", 1, HOUR,
+    CONF_MSEC("resolver_timeout", ALL | CONF_UPSTREAM | CONF_ACME_ISSUER, CONF, resolver_timeout,
+              "30s", 1, HOUR,
               "the longest a name may take to resolve"),
     CONF_FLAG("http2", CONF_HTTP | CONF_SERVER, CONF, http2, "off",
               "whether HTTP/2 is spoken: over TLS when the client offers it, else when it begins so"),

@@ -48,6 +48,7 @@ enum { /* ssl_verify_client */
 
 typedef struct ssl_conf {
     ssl_files_t certificates, keys;
+    struct acme_certificate *acme; /* acme_certificate; NULL: none */
     ssl_file_t passwords, dh, client_ca, trusted, revoked;
     unsigned protocols;
     str_t ciphers, groups;
@@ -78,6 +79,12 @@ extern unsigned ssl_index;
 static inline const ssl_conf_t *ssl_conf(const site_server_t *server)
 {
     return server->conf[ssl_index];
+}
+
+/* Whether it says what certificate is shown. */
+static inline bool ssl_has_certificate(const ssl_conf_t *c)
+{
+    return c->certificates.n || c->acme;
 }
 
 #endif

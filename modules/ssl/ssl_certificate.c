@@ -116,6 +116,19 @@ ssl_certificate_t *ssl_certificate_want(conf_t *cf, ssl_store_t *store, const ss
     return c->identity.cert ? c : NULL;
 }
 
+ssl_certificate_t *ssl_certificate_add(ssl_store_t *store, const ssl_file_t *file,
+                                       tls_identity_t *id)
+{
+    ssl_certificate_t *c = POOL_NEW(store->pool, ssl_certificate_t);
+    c->file = c->key = *file;
+    c->identity = *id;
+    c->edition = 1;
+    c->asked_for = true;
+    *id = (tls_identity_t){.cert = NULL};
+    *VEC_PUSH(store->pool, &store->all) = c;
+    return c;
+}
+
 /* --- showing --- */
 
 bool ssl_certificate_show(ssl_certificate_t *c, pool_t *pool, SSL_CTX *ctx)

@@ -41,6 +41,7 @@ typedef struct ssl_certificate {
     VEC(SSL_CTX *) users;    /* who show it */
     ssl_staple_t *staple;    /* of its responder; NULL: that is not asked */
     bool watched;            /* ssl_certificate_watch on */
+    bool asked_for;          /* of an authority (acme.h): its file is none of the master's business */
     ssl_stamp_t loaded, seen, refused; /* of ssl_watch.c */
 } ssl_certificate_t;
 
@@ -65,6 +66,11 @@ ssl_store_t *ssl_store_new(pool_t *pool);
  */
 ssl_certificate_t *ssl_certificate_want(conf_t *cf, ssl_store_t *store, const ssl_file_t *file,
                                         const ssl_file_t *key, const ssl_file_t *passwords);
+
+/* One that was not read from the file, which is where another one may come to lie; *id is taken
+   over. */
+ssl_certificate_t *ssl_certificate_add(ssl_store_t *store, const ssl_file_t *file,
+                                       tls_identity_t *id);
 
 /* The ctx shows it from now on. False: tls_reason. */
 bool ssl_certificate_show(ssl_certificate_t *c, pool_t *pool, SSL_CTX *ctx);

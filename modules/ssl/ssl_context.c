@@ -2,6 +2,7 @@
 
 #include "core/io/tls.h"
 #include "core/io/tls_ctx.h"
+#include "modules/ssl/acme_stopgap.h"
 #include "modules/ssl/ssl_dynamic.h"
 #include "modules/ssl/ssl_early.h"
 #include "modules/ssl/ssl_hello.h"
@@ -41,6 +42,14 @@ static bool show_certificates(conf_t *cf, const ssl_conf_t *c)
         ok = it && ok;
     }
     return ok;
+}
+
+static bool show_asked_for(conf_t *cf, const ssl_conf_t *c)
+{
+    if (!c->acme) return true;
+    ssl_certificate_t *it = acme_stopgap_want(c->acme, c->store);
+    return (it && ssl_certificate_show(it, cf->pool, c->made->ctx)) ||
+           wrong(cf, c->acme->node, "cannot make a certificate for", c->acme->name.p);
 }
 
 static bool set_groups(conf_t *cf, const ssl_conf_t *c)
@@ -85,6 +94,7 @@ static bool digest_rules(const ssl_conf_t *c, EVP_MD_CTX *digest)
         if (!EVP_DigestUpdate(digest, file->text.source.p, file->text.source.n) ||
             !EVP_DigestUpdate(digest, "", 1))
             return false;
+    if (c->acme && !EVP_DigestUpdate(digest, c->acme->id.p, c->acme->id.n)) return false;
     return ssl_verify_digest(c, digest);
 }
 
@@ -120,7 +130,7 @@ static bool make(conf_t *cf, const ssl_conf_t *c)
     set_record_size(ctx, c->buffer_size);
     ssl_hello_watch(ctx);
     ssl_dynamic_watch(ctx);
-    return show_certificates(cf, c) && set_algorithms(cf, c) && ssl_verify_prepare(cf, c) &&
+    return show_certificates(cf, c) && show_asked_for(cf, c) && set_algorithms(cf, c) && ssl_verify_prepare(cf, c) &&
            ssl_stapling_prepare(cf, c) && ssl_early_prepare(cf, c) && tell_sessions_apart(cf, c) &&
            ssl_session_prepare(cf, c) && run_commands(cf, c);
 }
@@ -129,7 +139,7 @@ bool ssl_context_make(conf_t *cf, const ssl_conf_t *c)
 {
     if (c->made->done) return !c->made->failed;
     c->made->done = true;
-    if (c->certificates.n || c->reject) c->made->failed = !make(cf, c);
+    if (ssl_has_certificate(c) || c->reject) c->made->failed = !make(cf, c);
     return !c->made->failed;
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/base/clock.h"
 #include "core/io/tls.h"
+#include "modules/ssl/acme_answer.h"
 #include "modules/ssl/ssl_early.h"
 #include "modules/ssl/ssl_gate.h"
 #include "modules/ssl/ssl_hello.h"
@@ -57,6 +58,7 @@ bool ssl_handshake(conn_t *c)
         log_failure(c, err, &why);
         return false;
     }
+    if (acme_answer_is_all(tls_ssl(&c->stream))) return false;
     c->secure = true;
     c->http2 = agreed_on_h2(tls_ssl(&c->stream));
     return true;

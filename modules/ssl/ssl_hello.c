@@ -2,6 +2,7 @@
 
 #include "core/io/tls.h"
 #include "http/http.h"
+#include "modules/ssl/acme_answer.h"
 #include "modules/ssl/ssl_context.h"
 
 static conn_t *conn_of(const SSL *ssl)
@@ -45,22 +46,23 @@ str_t ssl_hello_name(str_t extension, char out[SSL_HELLO_NAME_MAX])
     return str_make(out, n);
 }
 
-static site_server_t *find_server(SSL *ssl, const conn_t *c)
+static str_t find_name(SSL *ssl, char out[SSL_HELLO_NAME_MAX])
 {
     const unsigned char *p;
     size_t n;
-    char name[SSL_HELLO_NAME_MAX];
-    const site_address_t *address = conn_site(c);
-    if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n)) return address->fallback;
-    str_t host = ssl_hello_name(str_make((const char *)p, n), name);
-    return host.n ? site_find_server(address, host, NULL) : address->fallback;
+    if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n)) return str_make(out, 0);
+    return ssl_hello_name(str_make((const char *)p, n), out);
 }
 
 static int on_hello(SSL *ssl, int *alert, void *arg)
 {
     conn_t *c = conn_of(ssl);
+    char name[SSL_HELLO_NAME_MAX];
+    const site_address_t *address = conn_site(c);
+    str_t host = find_name(ssl, name);
     (void)arg;
-    c->named = find_server(ssl, c);
+    c->named = host.n ? site_find_server(address, host, NULL) : address->fallback;
+    if (acme_answer_tls(ssl, host)) return SSL_CLIENT_HELLO_SUCCESS;
     const ssl_conf_t *conf = ssl_conf(c->named);
     *alert = conf->reject ? SSL_AD_UNRECOGNIZED_NAME : SSL_AD_INTERNAL_ERROR;
     if (conf->reject || (conf->made->ctx && !ssl_context_adopt(ssl, conf)))
@@ -77,6 +79,7 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n,
     enum { H2_SIZE = 3 };
     const conn_t *c = conn_of(ssl);
     (void)arg;
+    if (acme_answer_agree(ssl, out, n)) return SSL_TLSEXT_ERR_OK;
     bool h2 = conn_site(c)->http2 || http_conf(c->named->conf)->http2;
     const unsigned char *ours = h2 ? protocols : protocols + H2_SIZE;
     unsigned size = (unsigned)sizeof(protocols) - 1 - (h2 ? 0 : H2_SIZE);

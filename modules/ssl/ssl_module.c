@@ -2,6 +2,7 @@
 #include "core/io/tls_ctx.h"
 #include "http/http.h"
 #include "http/uri.h"
+#include "modules/ssl/acme_names.h"
 #include "modules/ssl/ssl.h"
 #include "modules/ssl/ssl_context.h"
 #include "modules/ssl/ssl_dynamic.h"
@@ -19,7 +20,7 @@ unsigned ssl_index;
 static bool needs_certificate(conf_t *cf, const site_server_t *server)
 {
     const ssl_conf_t *c = ssl_conf(server);
-    if (c->certificates.n || c->reject) return true;
+    if (ssl_has_certificate(c) || c->reject) return true;
     return conf_error(cf, server->node, 0, "add ssl_certificate and ssl_certificate_key",
                       "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive");
 }
@@ -101,9 +102,11 @@ static bool set_file(conf_t *cf, const conf_row_t *row, void *conf, const tree_n
     return true;
 }
 
-/* One of a list; with variables in its path it is read when it is asked for. */
+/* One of a list; with variables in its path it is read when it is asked for. nginx's variables of
+   acme_certificate add nothing to what that says. */
 static bool add_file(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {
+    if (acme_names_is_variable(node->words[1].text)) return true;
     ssl_file_t file = file_of(cf, node);
     if (!text_compile(cf, node, 1, node->words[1].text, &file.text)) return false;
     if (!text_is_constant(&file.text)) file.path = NULL;
@@ -181,6 +184,10 @@ static const conf_row_t rows[] = {
     CONF_CUSTOM("ssl_certificate_key", BOTH, CONF_MANY, 1, 1, add_file,
                 CONF_FIELD(CONF, keys, ssl_files_t), NULL,
                 "the key of the ssl_certificate in the same place"),
+    CONF_CUSTOM("acme_certificate", CONF_SERVER, CONF_LOCAL, 1, ACME_NAMES_MOST + 2, acme_names_set,
+                CONF_FIELD(CONF, acme, struct acme_certificate *), NULL,
+                "the certificate is asked of this acme_issuer: ISSUER [NAME ...] "
+                "[key=ecdsa:256|rsa:2048]; without names those of server_name"),
     CONF_FLAG("ssl_certificate_watch", BOTH, CONF, watch, "off",
               "whether certificates that are replaced on disk are taken up without a reload"),
     CONF_CUSTOM("ssl_certificate_cache", BOTH, 0, 1, 3, ssl_dynamic_set_cache,

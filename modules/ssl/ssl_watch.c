@@ -128,8 +128,10 @@ void ssl_watch_errand(const void *main_struct, void (*tell)(uint32_t number, int
     ssl_store_t *store = ((const ssl_conf_t *)main_struct)->store;
     if (!store || !store->asked) return;
     bool asked = is_asked(store);
-    for (uint32_t i = 0; i < store->all.n; i++)
-        if (asked || store->all.v[i]->watched) look(store->all.v[i], i, asked, tell);
+    for (uint32_t i = 0; i < store->all.n; i++) {
+        ssl_certificate_t *c = store->all.v[i];
+        if (!c->asked_for && (asked || c->watched)) look(c, i, asked, tell);
+    }
 }
 
 /* --- in a worker --- */

@@ -1,6 +1,7 @@
 #include "tests/e2e/peer.h"
 
 #include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -101,6 +102,25 @@ pid_t peer_node(const char *name, const char *script)
     const char *file = text("%s.js", name);
     const char *argv[] = {"node", file_path(file), NULL};
     file_write(file, script);
+    return start(name, argv);
+}
+
+pid_t peer_pebble(const char *name, const char *settings)
+{
+    enum { SETTINGS_MOST = 8 };
+    const char *argv[SETTINGS_MOST + 8] = {"env", "PEBBLE_VA_NOSLEEP=1"}, *word;
+    const char *file = text("%s.json", name);
+    char *rest = (char *)(uintptr_t)text("%s", settings);
+    unsigned n = 2;
+    while (n < SETTINGS_MOST && (word = strsep(&rest, " ")))
+        if (*word) argv[n++] = word;
+    const char *program[] = {"pebble", "-config", file_path(file), "-dnsserver",
+                             text("127.0.0.1:%u", harness_port("dns"))};
+    for (unsigned i = 0; i < 5; i++) argv[n++] = program[i];
+    file_write(file, text("{\"pebble\":{\"listenAddress\":\"127.0.0.1:@%s@\","
+                          "\"managementListenAddress\":\"\",\"certificate\":\"@dir@/%s.pem\","
+                          "\"privateKey\":\"@dir@/%s.key\",\"httpPort\":@http@,"
+                          "\"tlsPort\":@tls@}}", name, name, name));
     return start(name, argv);
 }
 

@@ -29,6 +29,13 @@ pid_t peer_node(const char *name, const char *script);
    by `signer` and hold for an hour. */
 pid_t peer_ocsp(const char *name, const char *signer);
 
+/*
+ * pebble, a certificate authority (RFC 8555), at https://127.0.0.1:@NAME@/dir with the certificate
+ * and key NAME.pem, NAME.key. It asks the nameserver @dns@ for names, and looks at @http@ and @tls@
+ * whether they are ours; settings are environment variables, with spaces between.
+ */
+pid_t peer_pebble(const char *name, const char *settings);
+
 /* nginx with this inside of http {}. */
 pid_t peer_nginx(const char *name, const char *http);
 

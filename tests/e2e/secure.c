@@ -163,11 +163,21 @@ const char *secure_get(const secure_how_t *how, const char *path)
     return body;
 }
 
-const char *secure_peer(const secure_t *s)
+static const char *common_name(const secure_t *s, X509_NAME *(*whose)(const X509 *cert))
 {
     char name[256] = "";
     X509 *cert = SSL_get1_peer_certificate(s->ssl);
-    X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, name, sizeof(name));
+    X509_NAME_get_text_by_NID(whose(cert), NID_commonName, name, sizeof(name));
     X509_free(cert);
     return text("%s", name);
+}
+
+const char *secure_peer(const secure_t *s)
+{
+    return common_name(s, X509_get_subject_name);
+}
+
+const char *secure_issuer(const secure_t *s)
+{
+    return common_name(s, X509_get_issuer_name);
 }

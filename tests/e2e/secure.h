@@ -47,7 +47,8 @@ const char *secure_ask(secure_t *s, const char *request);
 /* A GET on a connection of its own, which must succeed: the body. */
 const char *secure_get(const secure_how_t *how, const char *path);
 
-/* The common name of the server's certificate. */
+/* The common name of the server's certificate, and of who has signed it. */
 const char *secure_peer(const secure_t *s);
+const char *secure_issuer(const secure_t *s);
 
 #endif

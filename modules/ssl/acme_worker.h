@@ -1,0 +1,14 @@
+/*
+ * acme_worker: what a worker does for certificates that are asked for: it shows those that lie in
+ * the state_path, from its start on, and new ones when the board has them. Nothing suspends.
+ */
+#ifndef MODULES_SSL_ACME_WORKER_H
+#define MODULES_SSL_ACME_WORKER_H
+
+#include "modules/ssl/acme.h"
+
+/* 0, or what keeps the worker from starting. */
+int acme_worker_start(const acme_all_t *all);
+void acme_worker_stop(void);
+
+#endif
