@@ -75,8 +75,8 @@ static void describe(pool_t *pool, const json_t *json, acme_problem_t *out)
     str_t type = member(pool, json, "type", DETAIL_MOST);
     str_t detail = member(pool, json, "detail", ACME_HTTP_BODY_MOST);
     if (str_starts(type, urn)) out->type = type = str_sub(type, urn.n, type.n);
-    if (detail.n > DETAIL_MOST) detail.n = DETAIL_MOST;
-    while (detail.n && (detail.p[detail.n - 1] & 0xc0) == 0x80) detail.n--; /* no half characters */
+    if (detail.n > DETAIL_MOST) /* between two characters */
+        for (detail.n = DETAIL_MOST; detail.n && (detail.p[detail.n] & 0xc0) == 0x80;) detail.n--;
     if (!type.n && !detail.n) return;
     out->text = pool_printf(pool, STR_FMT "%s" STR_FMT, STR_ARG(type), detail.n && type.n ? ": " : "",
                             STR_ARG(detail));
