@@ -38,10 +38,15 @@ struct filter {
     filter_t *next;
     filter_body_fn body;
     void *state;
+    bool early;
 };
 
 /* Puts a filter in front of those pushed before. In the request's pool. */
 void filter_push(request_t *r, filter_body_fn body, void *state);
+
+/* The same in front of all, also of those that are pushed later (but by this call): for what must see
+   a body before it is packed. */
+void filter_push_early(request_t *r, filter_body_fn body, void *state);
 
 /* Hands pieces to the next filter, at the end to the connection. */
 int filter_pass(filter_t *f, request_t *r, const piece_t *pieces, unsigned n, unsigned flags);

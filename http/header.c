@@ -252,3 +252,21 @@ bool header_has_token(const header_list_t *list, header_id_t id, str_t token)
     }
     return false;
 }
+
+void header_remove_digests(header_list_t *list)
+{
+    static const str_t digests[] = {STR_INIT("Content-MD5"), STR_INIT("Content-Digest"),
+                                    STR_INIT("Repr-Digest"), STR_INIT("Digest")};
+    for (size_t i = 0; i < sizeof(digests) / sizeof(digests[0]); i++)
+        header_remove_named(list, digests[i]);
+}
+
+/* What is no entity-tag at all goes. */
+void header_weaken_etag(header_list_t *list)
+{
+    str_t etag = header_value(list, HEADER_ETAG);
+    if (!etag.p || str_starts(etag, STR("W/"))) return;
+    bool strong = etag.n >= 2 && etag.p[0] == '"';
+    header_set(list, HEADER_ETAG, strong ? pool_concat(list->pool, STR("W/"), etag)
+                                         : (str_t){NULL, 0});
+}

@@ -21,6 +21,14 @@ void reply_reset(request_t *r, int status)
     header_list_init(&p->trailers, r->pool);
 }
 
+void reply_recast(reply_t *p)
+{
+    p->length = REPLY_LENGTH_UNKNOWN;
+    header_remove(&p->headers, HEADER_ACCEPT_RANGES);
+    header_remove_digests(&p->headers);
+    header_weaken_etag(&p->headers);
+}
+
 static bool has_no_body(const request_t *r)
 {
     int status = r->reply.status;

@@ -53,6 +53,9 @@ typedef struct reply {
    connection and the rate stays. */
 void reply_reset(request_t *r, int status);
 
+/* The body will be another than its head tells: no length, ranges and digests, a weak ETag. */
+void reply_recast(reply_t *p);
+
 /* Runs the head hooks. 0 or negative errno. */
 int reply_start(request_t *r);
 

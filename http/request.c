@@ -129,7 +129,7 @@ request_t *request_copy(const request_t *r, const sink_ops_t *sink)
                       .method_id = r->method_id, .client = r->client, .server = r->server,
                       .location = r->location, .reroutes = r->reroutes, .inner = true,
                       .internal = r->internal, .uri_changed = r->uri_changed,
-                      .uri_broken = r->uri_broken, .body = {.fd = -1, .ended = true}};
+                      .uri_broken = r->uri_broken, .plain = r->plain, .body = {.fd = -1, .ended = true}};
     copy_head(in, &r->head);
     copy_target(in, r);
     request_set_conf(in, r->conf);

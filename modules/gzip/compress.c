@@ -1,6 +1,6 @@
 #include "modules/gzip/compress.h"
 
-#include "modules/gzip/pieces.h"
+#include "http/pieces.h"
 #include "modules/gzip/recode.h"
 #include "modules/gzip/whole.h"
 

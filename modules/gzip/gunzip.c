@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "modules/gzip/pieces.h"
+#include "http/pieces.h"
 #include "modules/gzip/recode.h"
 #include "modules/gzip/unpacker.h"
 
@@ -67,5 +67,5 @@ void gunzip_start(request_t *r, coding_t coding, unsigned ratio)
     recode_head(&r->reply, CODING_IDENTITY);
     if (r->reply.head_only) return;
     pool_defer(r->pool, release, u);
-    filter_push(r, gunzip_body, u);
+    filter_push_early(r, gunzip_body, u);
 }

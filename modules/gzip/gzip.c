@@ -71,7 +71,7 @@ static coding_t packed_coding(const request_t *r)
 {
     const gzip_conf_t *c = request_conf(r, gzip_index);
     bool packs = c->coding[CODING_GZIP].on || c->coding[CODING_BR].on || c->coding[CODING_ZSTD].on;
-    if (!packs || (c->breach_guard && breach_threatens(r))) return CODING_IDENTITY;
+    if (!packs || r->plain || (c->breach_guard && breach_threatens(r))) return CODING_IDENTITY;
     return policy_compress(r, c).coding;
 }
 

@@ -7,23 +7,15 @@ coding_t recode_coding(const header_list_t *list)
     return header_next(list, HEADER_CONTENT_ENCODING, h) ? CODING_COUNT : negotiate_coding(h->value);
 }
 
-static void remove_digests(header_list_t *list)
-{
-    static const str_t digests[] = {STR_INIT("Content-MD5"), STR_INIT("Content-Digest"),
-                                    STR_INIT("Repr-Digest"), STR_INIT("Digest")};
-    for (size_t i = 0; i < sizeof(digests) / sizeof(digests[0]); i++)
-        header_remove_named(list, digests[i]);
-}
-
 void recode_fields(header_list_t *list, coding_t coding)
 {
     header_set(list, HEADER_CONTENT_ENCODING, negotiate_name(coding));
-    remove_digests(list);
+    header_remove_digests(list);
 }
 
 void recode_trailers(header_list_t *list)
 {
-    if (list->n) remove_digests(list);
+    if (list->n) header_remove_digests(list);
 }
 
 void recode_vary(reply_t *p)
@@ -34,22 +26,10 @@ void recode_vary(reply_t *p)
     header_add_id(&p->headers, HEADER_VARY, STR("Accept-Encoding"));
 }
 
-/* What is no entity-tag at all goes. */
-static void weaken(header_list_t *list)
-{
-    str_t etag = header_value(list, HEADER_ETAG);
-    if (!etag.p || str_starts(etag, STR("W/"))) return;
-    bool strong = etag.n >= 2 && etag.p[0] == '"';
-    header_set(list, HEADER_ETAG, strong ? pool_concat(list->pool, STR("W/"), etag)
-                                         : (str_t){NULL, 0});
-}
-
 void recode_head(reply_t *p, coding_t coding)
 {
-    p->length = REPLY_LENGTH_UNKNOWN;
+    reply_recast(p);
     recode_fields(&p->headers, coding);
-    header_remove(&p->headers, HEADER_ACCEPT_RANGES);
-    weaken(&p->headers);
 }
 
 static bool holds(const header_list_t *request, str_t etag)
@@ -68,6 +48,6 @@ bool recode_not_modified(request_t *r)
 {
     str_t etag = header_value(&r->reply.headers, HEADER_ETAG);
     if (!etag.n || !holds(&r->head.headers, etag)) return false;
-    weaken(&r->reply.headers);
+    header_weaken_etag(&r->reply.headers);
     return true;
 }

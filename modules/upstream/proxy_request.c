@@ -242,6 +242,7 @@ static void put_client_fields(const proxy_t *p, buf_t **b)
                                 : (proxy_names_t){.ids = {0}};
     HEADER_EACH(h, list)
     {
+        if (h->id == HEADER_ACCEPT_ENCODING && p->r->plain) continue;
         if (proxy_names_has(dropped, h) || (named && proxy_names_has(&ended, h))) continue;
         if (h->id == HEADER_MAX_FORWARDS)
             put_max_forwards(p, b, h->value);

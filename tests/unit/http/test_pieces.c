@@ -1,4 +1,4 @@
-#include "modules/gzip/pieces.h"
+#include "http/pieces.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

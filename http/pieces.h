@@ -1,8 +1,8 @@
 /*
  * pieces: the bytes of a reply's body, wherever they stand, for a filter that must look at them.
  */
-#ifndef MODULES_GZIP_PIECES_H
-#define MODULES_GZIP_PIECES_H
+#ifndef HTTP_PIECES_H
+#define HTTP_PIECES_H
 
 #include "http/filter.h"
 

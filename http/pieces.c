@@ -1,4 +1,4 @@
-#include "modules/gzip/pieces.h"
+#include "http/pieces.h"
 
 #include <errno.h>
 #include <unistd.h>
