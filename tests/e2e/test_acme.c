@@ -33,7 +33,7 @@ static void begin_authority(const char *settings)
     nameserver_set(ns, "a.test", "A 60 127.0.0.1");
     nameserver_set(ns, "b.test", "A 60 127.0.0.1");
     certify("root", NULL, "");
-    certify("ca", "root", " -addext subjectAltName=IP:127.0.0.1");
+    certify("ca", "root", " -addext subjectAltName=IP:127.0.0.1,DNS:ca.test");
     peer_pebble("ca", settings);
 }
 
@@ -116,9 +116,15 @@ E2E(acme, over_tls)
 {
     /* Half of all nonces are not taken. */
     begin_authority("PEBBLE_WFE_NONCEREJECT=50 PEBBLE_AUTHZREUSE=0");
+    nameserver_set(ns, "ca.test", "A 60 127.0.0.1");
     certify("other", NULL, "");
+    certify_openssl("genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out @dir@/account.pem");
     subject_http("worker_processes 2;",
-                 ISSUER("challenge tls-alpn; account_key rsa:2048;") STATUS
+                 "acme_shared_zone zone=authorities:512k; "
+                 "acme_issuer ca { uri https://ca.test:@ca@/dir; challenge tls-alpn; "
+                 "resolver 127.0.0.1:@dns@ ipv6=off; resolver_timeout 20s; account_key account.pem; "
+                 "ssl_trusted_certificate root.pem; accept_terms_of_service; state_path state; } "
+                 STATUS
                  "server { listen 127.0.0.1:@tls@ ssl default_server; http2 on; "
                  "ssl_certificate other.pem; ssl_certificate_key other.key; return 200 other; } "
                  "server { listen 127.0.0.1:@tls@ ssl; server_name a.test b.test; "
@@ -128,6 +134,7 @@ E2E(acme, over_tls)
     cr_assert_str_eq(issuer_of("a.test"), "a.test");
     cr_assert(EVENTUALLY(all_are_issued("b.test")), "%s%s", subject_log(), file_read("ca.txt"));
     cr_expect_eq(mode_of("state/a.test.rsa.pem"), 0600);
+    cr_expect(!file_exists("state/account.key"));
     assert_has(subject_log(), "is told that a.test is ours");
     assert_has(subject_log(), "is told that b.test is ours");
 
@@ -163,7 +170,8 @@ E2E(acme, a_restart)
     /* So is a name that comes in addition, by a reload, while the old one is shown. */
     subject_reload(subject_configuration("", ISSUER("") STATUS
                                              SITE("acme_certificate ca a.test b.test;")));
-    cr_assert(EVENTUALLY(ca_said("orders in the db") == 3u && strstr(status(), "\"names\":2,\"state\":\"issued\"")));
+    cr_assert(EVENTUALLY(ca_said("orders in the db") == 3u &&
+                         strstr(status(), "\"names\":2,\"state\":\"issued\"")));
     cr_expect(all_are_issued("a.test"));
     assert_has(status(), "\"names\":\"a.test b.test\"");
 }
@@ -217,16 +225,39 @@ E2E(acme, a_renewal_that_fails_at_first)
     assert_has(status(), "\"state\":\"issued\",\"failures\":0");
 }
 
+static pid_t asking_process(void)
+{
+    static const char said[] = "start acme process ";
+    const char *last = NULL;
+    for (const char *p = subject_log(); (p = strstr(p, said)); p += strlen(said)) last = p;
+    cr_assert(last);
+    return (pid_t)atoi(last + strlen(said));
+}
+
 E2E(acme, failures_are_tried_again)
 {
     begin_authority("");
     nameserver_set(ns, "a.test", "NXDOMAIN");
-    subject_http("", ISSUER("retry 500ms 1s;") STATUS SITE("acme_certificate ca;"));
+    subject_http("", "acme_issuer ca { uri https://127.0.0.1:@ca@/dir; ssl_verify off; "
+                     "accept_terms_of_service; retry 500ms 1s; } "
+                     STATUS SITE("acme_certificate ca;"));
     cr_assert(EVENTUALLY(subject_log_count("acme: no certificate for a.test") >= 2));
     assert_text(secure_get(&(secure_how_t){.port = "tls", .name = "a.test"}, "/"), "site");
 
-    /* The process that asks is killed: the next one goes on. */
+    /* The process that asks is killed, and the next one goes on. */
+    subject_tolerate("exited on signal 9");
+    cr_assert_eq(kill(asking_process(), SIGKILL), 0);
+    cr_assert(EVENTUALLY(subject_log_count("start acme process ") == 2));
     nameserver_set(ns, "a.test", "A 60 127.0.0.1");
+    cr_assert(EVENTUALLY(all_are_issued("a.test")), "%s", subject_log());
+    cr_expect_eq(mode_of("acme_ca/a.test.ecdsa.pem"), 0600);
+}
+
+/* With all in one process. */
+E2E(acme, without_a_master)
+{
+    begin_authority("");
+    subject_http("master_process off;", ISSUER("") STATUS SITE("acme_certificate ca;"));
     cr_assert(EVENTUALLY(all_are_issued("a.test")), "%s", subject_log());
 }
 
