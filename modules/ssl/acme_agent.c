@@ -74,10 +74,13 @@ static void plan(const agent_t *a, unsigned i)
     const acme_certificate_t *c = a->all->certificates.v[i];
     acme_board_read(a->board, i, &row);
     bool there = acme_files_read(c, &id, &why);
-    bool failing = row.failures && row.next_ms > clock_unix_ms();
+    bool failing = (row.state == ACME_BOARD_FAILED || row.state == ACME_BOARD_ASKING) &&
+                   row.next_ms > clock_unix_ms();
     if (!there && why)
         LOG(&log_main, LOG_ERR, 0, "acme: \"%s\" is not used: %s", c->path.p, why);
-    if (!failing) {
+    if (failing) {
+        row.state = ACME_BOARD_FAILED;
+    } else {
         bool good = there && is_wanted(c, &id);
         row.next_ms = good ? renewal_of(&id) : 0;
         row.state = good ? ACME_BOARD_ISSUED : ACME_BOARD_WAITING;
@@ -102,14 +105,19 @@ static void note_success(const agent_t *a, unsigned i, const tls_identity_t *id)
         STR_ARG(a->issuer->name), STR_ARG(a->all->certificates.v[i]->name));
 }
 
+static uint64_t pause_of(const agent_t *a, unsigned failures, uint64_t asked_ms)
+{
+    return acme_policy_pause(failures, a->issuer->retry_least, a->issuer->retry_most, asked_ms,
+                             draw());
+}
+
 static void note_failure(const agent_t *a, unsigned i, uint64_t asked_ms, const char *wrong)
 {
     acme_board_row_t row;
     const acme_issuer_t *issuer = a->issuer;
     acme_board_read(a->board, i, &row);
     if (row.failures < UINT_MAX) row.failures++;
-    uint64_t pause = acme_policy_pause(row.failures, issuer->retry_least, issuer->retry_most,
-                                       asked_ms, draw());
+    uint64_t pause = pause_of(a, row.failures, asked_ms);
     row.state = ACME_BOARD_FAILED;
     row.next_ms = clock_unix_ms() + pause;
     snprintf(row.error, sizeof(row.error), "%s", wrong);
@@ -133,22 +141,26 @@ static const char *ask(const agent_t *a, const acme_certificate_t *c, acme_sessi
                        strerror(-err)).p;
 }
 
-static void set_state(const agent_t *a, unsigned i, acme_board_state_t state)
+/* Should this process die of it, the next one waits as after a failure. */
+static void begin(const agent_t *a, unsigned i, acme_board_row_t *before)
 {
     acme_board_row_t row;
-    acme_board_read(a->board, i, &row);
-    row.state = state;
+    acme_board_read(a->board, i, before);
+    row = *before;
+    row.state = ACME_BOARD_ASKING;
+    row.next_ms = clock_unix_ms() + pause_of(a, row.failures + 1, 0);
     acme_board_write(a->board, i, &row);
 }
 
 static void serve(const agent_t *a, unsigned i)
 {
+    acme_board_row_t before;
     tls_identity_t id = {.cert = NULL};
     acme_session_t s = {.pool = pool_create()};
-    set_state(a, i, ACME_BOARD_ASKING);
+    begin(a, i, &before);
     const char *wrong = ask(a, a->all->certificates.v[i], &s, &id);
     if (!wrong) note_success(a, i, &id);
-    else if (stopping) set_state(a, i, ACME_BOARD_WAITING);
+    else if (stopping) acme_board_write(a->board, i, &before);
     else note_failure(a, i, s.asked_ms, wrong);
     tls_identity_clear(&id);
     acme_session_close(&s);

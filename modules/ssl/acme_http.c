@@ -32,8 +32,13 @@ static bool is_plain(str_t url)
 
 bool acme_http_is_loopback(const acme_url_t *url)
 {
-    return !url->tls && (str_eq(url->host, STR("localhost")) || str_eq(url->host, STR("[::1]")) ||
-                         str_starts(url->host, STR("127.")));
+    net_addr_t addr;
+    if (url->tls) return false;
+    if (str_ieq(url->host, STR("localhost"))) return true;
+    if (!net_parse(url->host, HTTP_PORT, &addr)) return false;
+    if (addr.sa.sa_family == AF_INET6) return IN6_IS_ADDR_LOOPBACK(&addr.in6.sin6_addr);
+    return addr.sa.sa_family == AF_INET &&
+           ntohl(addr.in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
 bool acme_http_url(str_t url, bool loopback, acme_url_t *out)

@@ -78,8 +78,8 @@ static void describe(pool_t *pool, const json_t *json, acme_problem_t *out)
     if (detail.n > DETAIL_MOST) /* between two characters */
         for (detail.n = DETAIL_MOST; detail.n && (detail.p[detail.n] & 0xc0) == 0x80;) detail.n--;
     if (!type.n && !detail.n) return;
-    out->text = pool_printf(pool, STR_FMT "%s" STR_FMT, STR_ARG(type), detail.n && type.n ? ": " : "",
-                            STR_ARG(detail));
+    const char *between = detail.n && type.n ? ": " : "";
+    out->text = pool_printf(pool, STR_FMT "%s" STR_FMT, STR_ARG(type), between, STR_ARG(detail));
 }
 
 static str_t error_of(pool_t *pool, const json_t *json)
@@ -167,7 +167,8 @@ const char *acme_message_authorization(pool_t *pool, str_t text, bool loopback,
         out->name = pool_lower(pool, member(pool, name, "value", ACME_BOARD_NAME));
     for (size_t i = 0; i < json_array_size(list) && i < LISTED_MOST && !out->url.n; i++) {
         const json_t *item = json_array_get(list, i);
-        if (str_eq(member(pool, item, "type", 32), wanted)) take_challenge(pool, item, loopback, out);
+        if (str_eq(member(pool, item, "type", 32), wanted))
+            take_challenge(pool, item, loopback, out);
     }
     json_decref(json);
     if (out->url.n && !acme_jws_is_base64url(out->token)) return "its token is not base64url";

@@ -193,15 +193,15 @@ static acme_issuer_t *find_issuer(const acme_all_t *all, str_t name)
     return NULL;
 }
 
-/* The file's name tells first name and kind of key, so that what lies there serves on when names are
-   added; two certificates that agree in both would write over each other. */
+/* The file's name tells first name and kind of key, so that what lies there serves on when names
+   are added; two certificates that agree in both would write over each other. */
 static bool give_path(conf_t *cf, const acme_all_t *all, acme_certificate_t *c)
 {
     c->path = pool_printf(cf->pool, STR_FMT "/" STR_FMT ".%s.pem", STR_ARG(c->issuer->state_path),
                           STR_ARG(c->name), c->key_type.rsa ? "rsa" : "ecdsa");
     VEC_EACH(acme_certificate_t *const, it, &all->certificates)
         if (*it != c && str_eq((*it)->path, c->path))
-            return conf_error(cf, c->node, 0, "name the same names everywhere, or another one first",
+            return conf_error(cf, c->node, 0, "the same names everywhere, or another one first",
                               "another acme_certificate has other names that begin with \"" STR_FMT
                               "\", too", STR_ARG(c->name));
     return true;

@@ -109,7 +109,7 @@ static const char *await_order(acme_session_t *s, str_t url, acme_status_t passi
         if (!wrong) wrong = acme_message_order(s->pool, reply.body, s->issuer->loopback, order);
         if (wrong) return wrong;
         if (order->status == ACME_INVALID)
-            return order->error.n ? pool_cstr(s->pool, order->error) : "the order has become invalid";
+            return order->error.n ? pool_cstr(s->pool, order->error) : "the order is invalid";
         if (order->status > passing && order->status != ACME_PROCESSING) return NULL;
         wrong = wait_more(&patience, &reply);
         if (wrong) return wrong;
@@ -124,7 +124,8 @@ static const char *begin(acme_session_t *s, const acme_certificate_t *c, str_t *
     str_t payload = acme_message_new_order(s->pool, &c->names);
     const char *wrong = acme_session_post(s, s->directory.new_order, payload, &reply);
     if (wrong) return wrong;
-    if (!acme_http_url(reply.location, s->issuer->loopback, &to)) return "its order has no https URL";
+    if (!acme_http_url(reply.location, s->issuer->loopback, &to))
+        return "its order has no https URL";
     *url = reply.location;
     return acme_message_order(s->pool, reply.body, s->issuer->loopback, order);
 }

@@ -4,7 +4,11 @@
 #include "modules/ssl/acme_files.h"
 #include "modules/ssl/acme_jws.h"
 
-enum { NONCE_TRIES = 10, NONCE_MOST = 1024 };
+enum {
+    NONCE_TRIES = 10,
+    NONCE_MOST = 1024,
+    RECEIVED_MOST = 8 * 1024 * 1024, /* a hundred names take half of one */
+};
 
 /* --- nonces --- */
 
@@ -61,6 +65,8 @@ static const char *post_once(acme_session_t *s, str_t url, str_t payload, acme_r
     wrong = acme_http_ask(s->issuer, s->pool, "POST", url, message, out);
     if (wrong) return wrong;
     take_nonce(s, out);
+    s->received += out->body.n;
+    if (s->received > RECEIVED_MOST) return "it sends too much";
     if (out->status >= 200 && out->status < 300) return NULL;
     acme_message_problem(s->pool, out->body, &problem);
     *again = str_eq(problem.type, STR("badNonce"));

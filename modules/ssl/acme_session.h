@@ -19,6 +19,7 @@ typedef struct acme_session {
     acme_directory_t directory;
     str_t account;              /* its URL; empty: not known yet */
     str_t nonce;                /* for the next message; empty: to be asked for */
+    size_t received;            /* bytes of answers, of which there is a most */
     uint64_t asked_ms;          /* how long it has asked to be left alone; 0: it has not */
 } acme_session_t;
 

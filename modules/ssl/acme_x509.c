@@ -175,7 +175,8 @@ static const char *judge(const tls_identity_t *id, const conf_strs_t *names)
     if (sk_X509_num(id->chain) >= CHAIN_MOST) return "the chain is too long";
     if (!tls_identity_fits(id)) return "the certificate is for another key";
     if (!acme_x509_is_for(id->cert, names)) return "the certificate is not for all the names";
-    if (!acme_x509_life(id->cert, &from, &to) || to <= from) return "the certificate is never valid";
+    if (!acme_x509_life(id->cert, &from, &to) || to <= from)
+        return "the certificate is never valid";
     return NULL;
 }
 
@@ -185,7 +186,9 @@ const char *acme_x509_take(str_t pem, EVP_PKEY *key, const conf_strs_t *names, t
     str_t source = pool_concat(pool, STR("data:"), pem);
     *out = (tls_identity_t){.key = key};
     const char *wrong = "it holds no certificates in PEM";
-    if (tls_identity_read_certificate(out, pool_cstr(pool, source))) wrong = judge(out, names);
+    bool sealed = str_search(pem, STR("ENCRYPTED")) < pem.n; /* nobody is asked for a password */
+    if (!sealed && tls_identity_read_certificate(out, pool_cstr(pool, source)))
+        wrong = judge(out, names);
     pool_destroy(pool);
     if (wrong) tls_identity_clear(out);
     return wrong;

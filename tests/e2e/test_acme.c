@@ -122,7 +122,8 @@ E2E(acme, over_tls)
     subject_http("worker_processes 2;",
                  "acme_shared_zone zone=authorities:512k; "
                  "acme_issuer ca { uri https://ca.test:@ca@/dir; challenge tls-alpn; "
-                 "resolver 127.0.0.1:@dns@ ipv6=off; resolver_timeout 20s; account_key account.pem; "
+                 "resolver 127.0.0.1:@dns@ ipv6=off; resolver_timeout 20s; "
+                 "account_key account.pem; "
                  "ssl_trusted_certificate root.pem; accept_terms_of_service; state_path state; } "
                  STATUS
                  "server { listen 127.0.0.1:@tls@ ssl default_server; http2 on; "
@@ -211,8 +212,8 @@ E2E(acme, a_renewal_that_fails_at_first)
     subject_http("worker_processes 3; control @dir@/ctl;",
                  ISSUER("retry 1h;") STATUS SITE("acme_certificate ca;"));
     cr_assert_str_eq(issuer_of("a.test"), "old");
-    cr_assert(EVENTUALLY(strstr(status(), "\"state\":\"failed\",\"failures\":1,\"error\":\"a.test: ")),
-              "%s", status());
+    cr_assert(EVENTUALLY(strstr(status(), "\"state\":\"failed\"")), "%s", status());
+    assert_has(status(), "\"failures\":1,\"error\":\"a.test: ");
     assert_has(subject_log(), "acme: no certificate for a.test from ca: a.test: ");
     cr_assert_str_eq(issuer_of("a.test"), "old");
 
@@ -301,10 +302,12 @@ E2E(acme, an_authority_that_wants_to_be_left_alone)
     const char *directory = "";
     origin_t *o = origin_start("ca", busy, &directory);
     directory = answer_with(harness_expand(
-        "{\"newNonce\":\"http://127.0.0.1:@ca@/nonce\",\"newOrder\":\"http://127.0.0.1:@ca@/order\","
+        "{\"newNonce\":\"http://127.0.0.1:@ca@/nonce\","
+        "\"newOrder\":\"http://127.0.0.1:@ca@/order\","
         "\"newAccount\":\"http://127.0.0.1:@ca@/account\"}"));
     subject_http("", BUSY_SITE);
-    cr_assert(EVENTUALLY(strstr(status(), "\"error\":\"rateLimited: not so many\"")), "%s", status());
+    cr_assert(EVENTUALLY(strstr(status(), "\"error\":\"rateLimited: not so many\"")), "%s",
+              status());
     const char *line = strstr(subject_log(), "rateLimited: not so many; tried again in ");
     cr_assert(line);
     cr_expect(atoi(strstr(line, " in ") + 4) >= 90000, "%s", line);
@@ -320,7 +323,8 @@ E2E(acme, an_authority_that_sends_us_elsewhere)
         "{\"newNonce\":\"http://127.0.0.1:@ca@/nonce\",\"newOrder\":\"http://a.test/order\","
         "\"newAccount\":\"http://127.0.0.1:@ca@/account\"}"));
     subject_http("", BUSY_SITE);
-    cr_assert(EVENTUALLY(strstr(status(), "lacks newNonce, newAccount or newOrder")), "%s", status());
+    cr_assert(EVENTUALLY(strstr(status(), "lacks newNonce, newAccount or newOrder")), "%s",
+              status());
 }
 
 static void flood(visit_t *v)

@@ -63,7 +63,8 @@ Test(acme_board, rows)
     acme_board_read(b, 99, &row);
     cr_expect_eq(row.state, ACME_BOARD_WAITING);
     cr_expect_eq(row.next_ms, 0u);
-    row = (acme_board_row_t){.state = ACME_BOARD_FAILED, .failures = 3, .version = 7, .error = "no"};
+    row = (acme_board_row_t){
+        .state = ACME_BOARD_FAILED, .failures = 3, .version = 7, .error = "no"};
     acme_board_write(b, 99, &row);
     cr_expect_eq(acme_board_version(b, 99), 7u);
     cr_expect_eq(acme_board_version(b, 98), 0u);

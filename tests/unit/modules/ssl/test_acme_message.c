@@ -44,6 +44,9 @@ Test(acme_http, urls_that_are_not_followed)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         cr_expect(!acme_http_url(str_of(bad[i]), true, &u), "%s", bad[i]);
     cr_expect(!acme_http_url(STR("http://ca.test/"), true, &u));
+    cr_expect(!acme_http_url(STR("http://127.ca.test/"), true, &u));
+    cr_expect(!acme_http_url(STR("http://192.0.2.1/"), true, &u));
+    cr_expect(!acme_http_url(STR("http://[2001:db8::1]/"), true, &u));
     cr_expect(!acme_http_url(STR("http://127.0.0.1/"), false, &u));
     char *longest = malloc(ACME_HTTP_URL_MOST + 1);
     memset(longest, 'a', ACME_HTTP_URL_MOST + 1);
@@ -147,7 +150,8 @@ Test(acme_message, an_order_of_too_much)
     acme_order_t o;
     strbuf_t json = {.pool = pool};
     strbuf_add(&json, STR("{\"finalize\":\"https://a/f\",\"authorizations\":[\"https://a/1\""));
-    for (int i = 0; i < ACME_MESSAGE_AUTHORIZATIONS; i++) strbuf_add(&json, STR(",\"https://a/1\""));
+    for (int i = 0; i < ACME_MESSAGE_AUTHORIZATIONS; i++)
+        strbuf_add(&json, STR(",\"https://a/1\""));
     strbuf_add(&json, STR("]}"));
     cr_expect_not_null(acme_message_order(pool, strbuf_text(&json), false, &o));
     pool_destroy(pool);
