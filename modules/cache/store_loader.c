@@ -64,6 +64,13 @@ static store_verdict_t verdict_of(store_t *s, const store_record_t *r, const sto
     return store_purge_check(s->shared->purge, &suspect);
 }
 
+/* Somebody was about to drop or replace it, and has done so. */
+static bool has_gone(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
 /* False: the file is not worth keeping. */
 static bool take(loader_t *l, const store_file_t *f, int fd)
 {
@@ -90,9 +97,11 @@ static bool take(loader_t *l, const store_file_t *f, int fd)
                         (verdict == STORE_SOFT || r.stale ? STORE_STALE : 0) |
                         (r.tags.n ? STORE_TAGGED : 0));
     store_zone_seen_id(s, r.id);
-    if (store_index_add(s->shared->index, &e, &gone) == STORE_NO_ENTRY) return true;
+    uint32_t at = store_index_add(s->shared->index, &e, &gone);
+    if (at == STORE_NO_ENTRY) return true;
     store_zone_clear(s, &gone, true);
-    l->out->loaded++;
+    if (has_gone(fd)) store_index_drop(s->shared->index, at, r.id, &gone);
+    else l->out->loaded++;
     return true;
 }
 

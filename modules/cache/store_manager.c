@@ -19,6 +19,8 @@ enum {
     SWEEP_TURNS_MOST = 64, /* turns in which all entries are looked at */
     PURGED_BATCH = 500,    /* records read at one go */
     FULL_SHARE = 16,       /* a full disk: so much of what there is goes */
+    HASH_STEP = 31,
+    LOAD_SHARE = 10,       /* at most a tenth of the time goes into looking at all files */
 };
 
 typedef struct manager {
@@ -29,7 +31,8 @@ typedef struct manager {
     unsigned shard;     /* the next one that is evicted from */
     uint32_t settled;   /* the purge clock up to which everything was looked at */
     uint64_t settle_at; /* clock_ms of the next look */
-    uint64_t recoveries; /* after which the files were looked at last */
+    uint64_t company;   /* who there was when the files were looked at last */
+    uint64_t load_at;   /* clock_ms of the next look at the earliest */
     bool relieved;      /* room was made on the full disk */
     unsigned done;      /* files since the last rest */
     uint64_t rested_us; /* when that was */
@@ -245,31 +248,48 @@ static int keep_spare_entries(manager_t *m)
 
 /* --- loading --- */
 
-static int load(manager_t *m)
+static void tell_load(const store_t *s, const store_load_t *got, uint64_t ms)
+{
+    LOG(&log_main, LOG_NOTICE, 0,
+        "cache \"%s\": %llu objects of %llu files loaded in %llu ms, %llu files dropped",
+        s->options.path.p, (unsigned long long)got->loaded, (unsigned long long)got->files,
+        (unsigned long long)ms, (unsigned long long)got->dropped);
+}
+
+static int load(manager_t *m, bool first)
 {
     store_t *s = m->s;
     store_load_t got;
     uint64_t started = clock_us_now();
-    __atomic_store_n(&s->shared->load, STORE_LOAD_RUNNING, __ATOMIC_RELAXED);
+    if (first) __atomic_store_n(&s->shared->load, STORE_LOAD_RUNNING, __ATOMIC_RELAXED);
     int err = store_loader_run(s, &got);
     if (err) return err;
+    uint64_t ms = (clock_us_now() - started) / 1000;
     __atomic_store_n(&s->shared->load, STORE_LOAD_DONE, __ATOMIC_RELEASE);
     s->counts->broken += got.dropped;
-    LOG(&log_main, LOG_NOTICE, 0,
-        "cache \"%s\": %llu objects of %llu files loaded in %llu ms, %llu files dropped",
-        s->options.path.p, (unsigned long long)got.loaded, (unsigned long long)got.files,
-        (unsigned long long)(clock_us_now() - started) / 1000, (unsigned long long)got.dropped);
+    m->load_at = clock_ms() + ms * LOAD_SHARE;
+    if (first || got.loaded || got.dropped) tell_load(s, &got, ms);
     return 0;
 }
 
-/* A process that died in a shard may have left a file that the index does not know. */
+/* Changes when a process goes. */
+static uint64_t company(void)
+{
+    uint64_t sum = 0;
+    for (unsigned row = 0; row < worker_rows(); row++)
+        sum = sum * HASH_STEP + worker_row_owner(row);
+    return sum;
+}
+
+/* A process that was killed may have left a file that the index does not know: one it was making,
+   one it had just put into place, one it was about to remove. */
 static int load_if_needed(manager_t *m)
 {
-    uint64_t recoveries = store_index_stats(m->s->shared->index).recoveries;
     bool first = __atomic_load_n(&m->s->shared->load, __ATOMIC_ACQUIRE) != STORE_LOAD_DONE;
-    if (!first && recoveries == m->recoveries) return 0;
-    m->recoveries = recoveries;
-    return load(m);
+    uint64_t now = company();
+    if (!first && (now == m->company || clock_ms() < m->load_at)) return 0;
+    m->company = now;
+    return load(m, first);
 }
 
 /* --- the process --- */

@@ -184,8 +184,9 @@ static bool verify_body(const store_object_t *o, const store_record_t *r)
     return at == r->length && check == r->body_check;
 }
 
-/* A filler has put its file there and is about to tell the index. */
-static const char replaced[] = "it has been replaced";
+/* A filler has put its file there and is about to tell the index. Or the file of what is stored was
+   taken for that of what went before it, or somebody has removed it. */
+static const char replaced[] = "it has been replaced", missing[] = "it is not there";
 
 /* What is wrong with the file; NULL: nothing. */
 static const char *examine(store_object_t *o, const store_entry_t *e, pool_t *pool,
@@ -221,13 +222,16 @@ static opened_t open_file(store_object_t *o, uint32_t at, const store_entry_t *e
     store_file_t name = {{e->key[0], e->key[1]}, e->variant};
     o->fd = store_file_open(&s->dir, &name, false);
     if (o->fd == -EMFILE || o->fd == -ENFILE) return NOTHING; /* not the file's fault */
-    const char *wrong = o->fd < 0 ? "it cannot be opened" : examine(o, e, pool, r);
+    const char *wrong = o->fd == -ENOENT ? missing
+                        : o->fd < 0      ? "it cannot be opened"
+                                         : examine(o, e, pool, r);
     if (!wrong && e->flags & STORE_UNVERIFIED)
         store_index_flag(s->shared->index, at, e->id, 0, STORE_UNVERIFIED);
     if (!wrong) return OPENED;
     store_close(o);
     if (has_changed(s, at, e)) return CHANGED;
-    return wrong == replaced ? give_up(s, at, e) : broken(s, at, e, wrong);
+    bool nothing_wrong = wrong == replaced || wrong == missing;
+    return nothing_wrong ? give_up(s, at, e) : broken(s, at, e, wrong);
 }
 
 /* --- opening --- */

@@ -21,11 +21,14 @@
 enum {
     PATIENCE_MS = 30000, /* how long anything that must happen may take */
     TEST_SECONDS = 180,
+    SOAK_MOST = 4000, /* of a test that lasts as long as SOAK_SECONDS in the environment says */
 };
 
-#define E2E(suite, name) \
+#define E2E(suite, name) E2E_WITHIN(suite, name, TEST_SECONDS)
+
+#define E2E_WITHIN(suite, name, seconds) \
     static void suite##_##name##_steps(void); \
-    Test(suite, name, .init = harness_begin, .fini = harness_end, .timeout = TEST_SECONDS) \
+    Test(suite, name, .init = harness_begin, .fini = harness_end, .timeout = (seconds)) \
     { \
         suite##_##name##_steps(); \
         harness_finish(); \

@@ -1,9 +1,11 @@
 /* proxy_cache_path: what it says of itself, its manager, purges by the control socket. */
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "tests/e2e/origin.h"
 #include "tests/e2e/subject.h"
 #include "tests/e2e/wire.h"
 
@@ -68,6 +70,40 @@ E2E(store, the_manager_is_replaced_and_follows_a_reload)
     subject_reload(subject_configuration("worker_processes 2;", SITE));
     subject_log_await("configuration 3, 2 worker processes");
     cr_assert(EVENTUALLY(!find_process("cache manager process")));
+}
+
+/* --- what a killed process leaves --- */
+
+static void begin_answer(visit_t *v)
+{
+    static char body[100000];
+    if (!visit_request(v)) return;
+    visit_send(v, "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\nCache-Control: max-age=9\r\n\r\n");
+    visit_send_n(v, body, sizeof(body));
+    visit_gate(v);
+}
+
+static unsigned count_temporary(void)
+{
+    unsigned n = 0;
+    DIR *d = opendir(file_path("cache/temp"));
+    for (struct dirent *e; d && (e = readdir(d));) n += e->d_name[0] != '.';
+    if (d) closedir(d);
+    return n;
+}
+
+E2E(store, what_a_killed_worker_was_making_is_taken_away)
+{
+    origin_start("origin", begin_answer, NULL);
+    subject_http("worker_processes 1;", CACHE
+                 "server { listen 127.0.0.1:@http@; location / { proxy_cache one; "
+                 "proxy_pass http://127.0.0.1:@origin@; } }");
+    subject_tolerate("worker process");
+    wire_t *w = wire_open("http");
+    wire_send(w, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    cr_assert(EVENTUALLY(count_temporary() == 1));
+    kill(find_process("worker process"), SIGKILL);
+    cr_assert(EVENTUALLY(count_temporary() == 0));
 }
 
 E2E(store, tells_of_itself_and_is_purged_over_the_control_socket)
