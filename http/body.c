@@ -206,6 +206,23 @@ int body_gather(request_t *r)
     return 0;
 }
 
+int body_share(const request_t *r, request_t *in)
+{
+    const body_t *from = &r->body;
+    ASSERT(from->gathered && !in->body.memory);
+    in->head.framing = PARSE_LENGTH;
+    in->head.content_length = from->size;
+    in->body = (body_t){.fd = -1, .size = from->size, .gathered = true, .ended = true};
+    if (from->fd >= 0) {
+        in->body.fd = fcntl(from->fd, F_DUPFD_CLOEXEC, 0);
+        if (in->body.fd < 0) return -errno;
+        pool_defer(in->pool, close_file, &in->body);
+    } else if (from->memory) {
+        buf_put(memory_of(in, buf_used(from->memory)), buf_str(from->memory));
+    }
+    return 0;
+}
+
 bool body_drain(request_t *r)
 {
     str_t piece;

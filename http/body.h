@@ -74,6 +74,9 @@ bool body_pullable(const body_source_t *next, const request_t *r);
 /* What has been gathered, in memory, gives way to `b`, which is the request's from now on. */
 void body_replace(request_t *r, buf_t *b);
 
+/* Gives `in`, which has none, a copy of what has been gathered of r's. 0 or negative errno. */
+int body_share(const request_t *r, request_t *in);
+
 /* What to refuse a request with whose body could not be read because of err (of the calls above). */
 verdict_t body_verdict(request_t *r, int err);
 

@@ -13,7 +13,9 @@ static void add(const http_hooks_t *h, unsigned at)
         while (*slot) slot++;
         *slot = h->phase[p];
     }
-    unsigned n = 0;
+    unsigned n = 0, m = 0;
+    while (hooks_table.made[m]) m++;
+    hooks_table.made[m] = h->made;
     while (hooks_table.head[n]) n++;
     hooks_table.head[n] = h->head;
 }

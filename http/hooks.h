@@ -97,8 +97,10 @@ typedef struct hooks_packer {
 /* What a module's `hooks` points to. Everything may be NULL. */
 typedef struct http_hooks {
     hook_fn phase[PHASE_COUNT];
-    /* The reply's head is made (r->reply) and not yet sent: may edit it, push a filter (filter.h). 0,
-       or a negative errno that aborts the request. */
+    /* The reply's head is made (r->reply), as whoever replies has it: may look, not edit. */
+    void (*made)(request_t *r);
+    /* The same, not yet sent: may edit it, push a filter (filter.h). 0, or a negative errno that aborts
+       the request. */
     int (*head)(request_t *r);
     const var_def_t *variables; /* ends with name NULL */
     const hooks_packer_t *packer;
@@ -119,6 +121,7 @@ enum { HOOKS_MAX = 64 };
 typedef struct hooks {
     const http_hooks_t *all[HOOKS_MAX];
     hook_fn phase[PHASE_COUNT][HOOKS_MAX];
+    void (*made[HOOKS_MAX])(request_t *r);
     int (*head[HOOKS_MAX])(request_t *r);
     const hooks_packer_t *packer; /* NULL: there is none */
 } hooks_t;

@@ -66,6 +66,7 @@ static void add_challenge(request_t *r)
 
 static int run_head_hooks(request_t *r)
 {
+    for (void (*const *h)(request_t *) = hooks_table.made; *h; h++) (*h)(r);
     for (int (*const *h)(request_t *) = hooks_table.head; *h; h++) {
         int err = (*h)(r);
         if (err < 0) return err;

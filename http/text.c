@@ -146,3 +146,10 @@ bool text_true(const text_t *t, request_t *r)
     str_t value = text_eval(t, r);
     return value.n && !str_eq(value, STR("0"));
 }
+
+bool text_any(const text_list_t *list, request_t *r)
+{
+    VEC_EACH(const text_t, t, list)
+        if (text_true(t, r)) return true;
+    return false;
+}

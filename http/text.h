@@ -46,6 +46,7 @@ static inline bool text_is_constant(const text_t *t)
 
 /* Whether the value is neither empty nor "0" (if=, proxy_cache_bypass and the like). */
 bool text_true(const text_t *t, request_t *r);
+bool text_any(const text_list_t *list, request_t *r); /* one of them */
 
 /* A row for a directive of one word with a text_t field. */
 #define CONF_TEXT(name, ctx, S, f, def, help) \

@@ -8,6 +8,8 @@
  *     cache_serve    what is stored as a reply
  *     cache_slice    a reply put together from parts that are stored one by one
  *     cache_pack     each stored body packed once, for all who like it so
+ *     cache_post     answers to POST that are what GET would find
+ *     cache_keep     whether a response is kept, and how
  *     cache_purge    what requests drop: PURGE, and those that change something
  *     store.h        what is stored, for all workers
  *
@@ -41,6 +43,7 @@ typedef struct cache_use {
     str_t whole;               /* the key of what it is a part of */
     str_t variant;             /* which of the key's representations this request selects */
     store_object_t object;     /* what was found; open until the request ends */
+    struct post *post;         /* of cache_post: what may be kept of the answer; NULL: nothing */
     struct slice *slice;       /* of cache_slice: the parts of the reply; NULL: there are none */
     bool found;                /* there is one */
     store_object_t packed;     /* its body in another coding, for this client */

@@ -5,11 +5,10 @@
 
 #include "core/base/clock.h"
 #include "core/base/panic.h"
+#include "modules/cache/cache_keep.h"
 #include "modules/cache/cache_key.h"
 #include "modules/cache/partial.h"
-#include "modules/cache/tags.h"
 #include "modules/cache/update.h"
-#include "modules/cache/vary.h"
 
 typedef struct filling {
     cache_use_t *waiting;    /* of the request that waits; touched only while it does */
@@ -52,6 +51,7 @@ static request_t *inner_request(cache_use_t *u)
         take_over(in, u->r, HEADER_RANGE);
         take_over(in, u->r, HEADER_IF_RANGE);
     }
+    if (in->method_id == METHOD_POST) return in; /* proxy_cache_methods */
     in->method = in->head.method = STR("GET");
     in->method_id = in->head.method_id = METHOD_GET;
     return in;
@@ -60,7 +60,8 @@ static request_t *inner_request(cache_use_t *u)
 /* A second hold on what was found: the first one ends with the request. */
 static void hold_old(filling_t *f, const cache_use_t *u, request_t *in)
 {
-    if (!u->found || u->object.filling || !u->conf->revalidate) return;
+    bool post = in->method_id == METHOD_POST; /* to which a condition means something else */
+    if (!u->found || u->object.filling || !u->conf->revalidate || post) return;
     if (store_open(u->conf->store, &f->key, request_copy_text(in->pool, u->variant), in->pool,
                    &f->old) != STORE_HIT)
         return;
@@ -94,39 +95,14 @@ static bool is_asked_for(const filling_t *f, const request_t *in, const header_l
     return !f->part.n || status != 200;
 }
 
-static storable_t judge(filling_t *f, request_t *in, const header_list_t *headers, unsigned status,
-                        cache_control_t *cc, reuse_stored_t *decide)
+static cache_keep_t judged(filling_t *f, request_t *in, const header_list_t *headers,
+                           unsigned status, storable_t *why)
 {
-    const conf_strs_t *given = &f->conf->targets;
-    reference_target_t target = cache_key_target(in);
-    storable_request_t request = {METHOD_GET, &target, &in->head.headers, &f->cc};
-    admit_response_t response = {status, headers, f->asked, clock_unix()};
-    if (!is_asked_for(f, in, headers, status)) return STORABLE_RANGE;
-    admit_rules_t rules = {&f->conf->valid, given->n ? given->v : cache_control_targets,
-                           given->n ? given->n : 1, in->reply.ignored};
-    return admit_judge(in->pool, &request, &response, &rules, cc, decide);
-}
-
-/* The fields that the entry keeps, of the reply as clients are to see it. */
-static void keep_fields(const header_list_t *from, const cache_control_t *cc, header_list_t *to)
-{
-    HEADER_EACH(h, from)
-    {
-        if (h->id == HEADER_CONTENT_LENGTH || h->id == HEADER_AGE || h->id == HEADER_DATE ||
-            h->id == HEADER_CONTENT_TYPE || !update_stores(from, cc, h))
-            continue;
-        header_add_as(to, h->id, h->name, h->value);
-    }
-}
-
-static str_t encode(request_t *in, str_t reason, str_t type, const header_list_t *fields,
-                    const cache_control_t *cc, const reuse_stored_t *decide)
-{
-    entry_t e = {.decide = *decide, .reason = reason, .content_type = type,
-                 .no_cache_fields = cc->no_cache_fields};
-    header_list_init(&e.headers, in->pool);
-    keep_fields(fields, cc, &e.headers);
-    return entry_write(in->pool, &e);
+    cache_keep_t k = {.conf = f->conf, .in = in, .request = &f->cc, .method = METHOD_GET,
+                      .asked = f->asked, .status = status, .headers = headers,
+                      .reply = &in->reply};
+    *why = cache_keep_judge(&k);
+    return k;
 }
 
 /* --- 304 --- */
@@ -141,18 +117,20 @@ static bool merge(request_t *in, const entry_t *old, const header_list_t *with,
     return update_apply(out, with, cc);
 }
 
+/* What it says may be that what is stored must not be any more. */
 static int refresh(filling_t *f, request_t *in, const header_list_t *headers)
 {
     cache_control_t cc;
-    reuse_stored_t decide;
     header_list_t said, shown;
+    storable_t why;
     cache_control_response(in->pool, headers, NULL, 0, &cc);
     if (!merge(in, &f->old_entry, headers, &cc, &said) ||
         !merge(in, &f->old_entry, &in->reply.headers, &cc, &shown))
         return -EMSGSIZE;
-    judge(f, in, &said, f->old_entry.decide.status, &cc, &decide);
+    cache_keep_t k = judged(f, in, &said, f->old_entry.decide.status, &why);
+    if (why != STORABLE_YES && why != STORABLE_USELESS) return store_remove(&f->old), -EACCES;
     str_t type = in->reply.content_type.p ? in->reply.content_type : f->old_entry.content_type;
-    str_t head = encode(in, f->old_entry.reason, type, &shown, &cc, &decide);
+    str_t head = cache_keep_head(&k, f->old_entry.reason, type, &shown);
     int err = store_fill_refresh(f->fill, &f->old, head);
     f->fill = NULL;
     return err;
@@ -169,35 +147,6 @@ static int take_unmodified(filling_t *f, request_t *in, const header_list_t *hea
 }
 
 /* --- anything else --- */
-
-/* The key of the whole is a tag of its parts: what purges the one, purges the others. */
-static str_t *find_tags(const filling_t *f, request_t *in, const header_list_t *headers,
-                        unsigned *n)
-{
-    str_t *tags = POOL_ARRAY(in->pool, str_t, STORE_TAGS_MAX);
-    *n = tags_find(headers, tags, STORE_TAGS_MAX - 1);
-    if (f->part.n) tags[(*n)++] = f->whole;
-    return tags;
-}
-
-static int begin_store(filling_t *f, request_t *in, const header_list_t *headers,
-                       const cache_control_t *cc, const reuse_stored_t *decide)
-{
-    vary_t vary;
-    unsigned tag_count;
-    str_t *tags = find_tags(f, in, headers, &tag_count);
-    vary_parse(in->pool, headers, &vary);
-    if (in->reply.ignored & REPLY_IGNORE_VARY) vary = (vary_t){.any = false};
-    store_response_t response = {
-        .head = encode(in, in->reply.reason, in->reply.content_type, &in->reply.headers, cc, decide),
-        .vary = vary_text(in->pool, &vary),
-        .variant = vary_key(in->pool, &vary, &in->head.headers),
-        .tags = tags,
-        .tag_count = tag_count,
-        .length = in->reply.length,
-    };
-    return store_fill_head(f->fill, &response);
-}
 
 static void give_up(filling_t *f, bool for_all)
 {
@@ -258,14 +207,14 @@ static int fill_head(void *state, request_t *in, bool waits)
     filling_t *f = state;
     unsigned status = (unsigned)in->reply.status;
     const header_list_t *headers = in->upstream_headers ? in->upstream_headers : &in->reply.headers;
-    cache_control_t cc;
-    reuse_stored_t decide;
+    storable_t why;
     if (f->has_old && status == 304) return take_unmodified(f, in, headers, waits);
     if (stale_instead(f, status)) return fail(f, waits, status);
-    storable_t why = judge(f, in, headers, status, &cc, &decide);
+    cache_keep_t k = judged(f, in, headers, status, &why);
+    if (!is_asked_for(f, in, headers, status)) why = STORABLE_RANGE;
     if (why != STORABLE_YES || f->never)
         return relay(f, waits, status, !f->never && holds_for_all(f, why));
-    if (begin_store(f, in, headers, &cc, &decide) < 0) return relay(f, waits, status, false);
+    if (cache_keep_begin(f->fill, &k, f->whole) < 0) return relay(f, waits, status, false);
     tell(f, waits, CACHE_STORED);
     tell_reply(f, waits, status, true);
     return FETCH_TAKE;
@@ -299,11 +248,10 @@ static void fill_end(void *state, request_t *in, verdict_t v)
 
 static const fetch_ops_t ops = {fill_head, fill_body, fill_end};
 
-static bool any_true(const text_list_t *list, request_t *r)
+static fetch_t *start(filling_t *f, request_t *r, request_t *in)
 {
-    VEC_EACH(const text_t, t, list)
-        if (text_true(t, r)) return true;
-    return false;
+    if (in->method_id == METHOD_POST && body_share(r, in) < 0) return request_end(in), NULL;
+    return fetch_start(f->waiting ? r : NULL, in, &ops, f);
 }
 
 fetch_t *cache_fill_start(cache_use_t *u, store_fill_t *fill, bool background)
@@ -314,13 +262,13 @@ fetch_t *cache_fill_start(cache_use_t *u, store_fill_t *fill, bool background)
     *f = (filling_t){.waiting = background ? NULL : u, .conf = u->conf, .fill = fill, .key = u->key,
                      .cc = u->cc, .asked = clock_unix(),
                      .has_stale = u->found, .stale_if_error = u->decision.stale_if_error,
-                     .never = any_true(&u->conf->no_cache, u->r)};
+                     .never = text_any(&u->conf->no_cache, u->r)};
     f->key.text = pool_str(in->pool, u->key.text);
     f->part = u->part;
-    f->whole = request_copy_text(in->pool, u->whole);
+    if (u->part.n) f->whole = pool_str(in->pool, u->whole);
     hold_old(f, u, in);
     u->outcome = CACHE_ASKING;
-    fetch_t *fetch = fetch_start(background ? NULL : u->r, in, &ops, f);
+    fetch_t *fetch = start(f, u->r, in);
     if (fetch) return fetch;
     give_up(f, false);
     if (f->has_old) store_close(&f->old);

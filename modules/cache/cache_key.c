@@ -35,8 +35,8 @@ static str_t default_text(request_t *r, const reference_target_t *t)
     return pool_join(r->pool, (str_t[]){t->scheme, STR("://"), t->host, t->path}, 4);
 }
 
-/* A key is being made: nothing suspends meanwhile. */
-static bool making;
+/* The request whose key is being made. */
+static const request_t *making;
 
 /*
  * Parts are told apart by what cache_key_part puts behind the key: so that they have the key of the
@@ -45,14 +45,14 @@ static bool making;
 str_t cache_key_slice_range(request_t *r)
 {
     const cache_conf_t *c = request_conf(r, cache_index);
-    return c->slice && !making ? header_value(&r->head.headers, HEADER_RANGE) : (str_t){NULL, 0};
+    return c->slice && making != r ? header_value(&r->head.headers, HEADER_RANGE) : (str_t){NULL, 0};
 }
 
 static str_t own_text(const cache_conf_t *c, request_t *r)
 {
-    making = true;
+    making = r;
     str_t text = text_eval(&c->key, r);
-    making = false;
+    making = NULL;
     return text;
 }
 

@@ -7,6 +7,7 @@
 #include "modules/cache/cache.h"
 #include "modules/cache/cache_fill.h"
 #include "modules/cache/cache_key.h"
+#include "modules/cache/cache_post.h"
 #include "modules/cache/cache_purge.h"
 #include "modules/cache/cache_serve.h"
 #include "modules/cache/cache_slice.h"
@@ -21,18 +22,12 @@ static const str_t cache_name = STR_INIT("proxyd");
 
 /* --- which requests --- */
 
-static bool any_true(const text_list_t *list, request_t *r)
-{
-    VEC_EACH(const text_t, t, list)
-        if (text_true(t, r)) return true;
-    return false;
-}
-
 static bool is_for_us(const cache_conf_t *c, const request_t *r)
 {
     const header_list_t *headers = &r->head.headers;
-    if (r->method_id != METHOD_GET && (r->method_id != METHOD_HEAD || !c->convert_head)) return false;
-    if (!(c->methods & 1u << r->method_id) || body_present(r)) return false;
+    bool post = r->method_id == METHOD_POST, head = r->method_id == METHOD_HEAD && c->convert_head;
+    if (r->method_id != METHOD_GET && !head && !post) return false;
+    if (!(c->methods & 1u << r->method_id) || (body_present(r) && !post)) return false;
     if (header_get(headers, HEADER_UPGRADE)) return false;
     return !c->max_range_offset_set || cache_slice_from(r) <= c->max_range_offset;
 }
@@ -244,7 +239,7 @@ static bool is_far_inside(const cache_use_t *u)
 /* By `slice`, unless the whole is there (of an origin that gives no ranges). */
 static bool is_cut(cache_use_t *u)
 {
-    if (!u->conf->slice || u->part.n) return false;
+    if (!u->conf->slice || u->part.n || u->r->method_id == METHOD_POST) return false;
     look_up(u);
     return !u->found;
 }
@@ -315,15 +310,17 @@ static verdict_t cache_content(request_t *r)
     const cache_conf_t *c = request_conf(r, cache_index);
     bool whole = true;
     if (!c->store || (r->inner && !r->cache)) return VERDICT(NEXT);
-    if (c->purge.n && !r->inner && cache_purge_asked(c, r)) return cache_purge(c, r);
+    if (!r->inner && text_any(&c->purge, r)) return cache_purge(c, r);
     if (!r->inner && (!is_for_us(c, r) || !hooks_ask_origin(r))) return VERDICT(NEXT);
+    int err = r->method_id == METHOD_POST ? body_gather(r) : 0; /* it may be part of the key */
+    if (err < 0) return body_verdict(r, err);
     cache_use_t *u = begin(c, r);
     if (!u) return VERDICT(NEXT);
     if (is_cut(u)) {
         verdict_t v = in_slices(u, c->slice, false, &whole);
         if (!whole) return v;
     }
-    return any_true(&c->bypass, r) ? bypass(u) : answer(u);
+    return text_any(&c->bypass, r) ? bypass(u) : answer(u);
 }
 
 /* --- replies of others --- */
@@ -342,8 +339,12 @@ static void note_status(cache_use_t *u)
 static int cache_head(request_t *r)
 {
     const cache_conf_t *c = request_conf(r, cache_index);
-    if (r->cache && !r->error_status) note_status(r->cache);
-    if (c->store && !r->error_status && invalidate_unsafe(r->method)) cache_purge_invalidate(c, r);
+    const cache_use_t *u = r->cache;
+    if (c->store && !r->error_status && invalidate_unsafe(r->method) && !(u && !u->post)) {
+        cache_purge_invalidate(c, r);
+        if (u) cache_post_begin(r->cache);
+    }
+    if (u && !r->error_status) note_status(r->cache);
     return 0;
 }
 
@@ -368,6 +369,7 @@ static const var_def_t variables[] = {
 
 static const http_hooks_t hooks = {
     .phase = {[PHASE_CONTENT] = cache_content},
+    .made = cache_post_look,
     .head = cache_head,
     .variables = variables,
 };

@@ -4,13 +4,6 @@
 #include "modules/cache/invalidate.h"
 #include "modules/cache/tags.h"
 
-bool cache_purge_asked(const cache_conf_t *c, request_t *r)
-{
-    VEC_EACH(const text_t, t, &c->purge)
-        if (text_true(t, r)) return true;
-    return false;
-}
-
 static bool is_soft(const request_t *r)
 {
     const header_t *h = header_next_named(&r->head.headers, STR("Soft-Purge"), NULL);

@@ -4,9 +4,6 @@
 
 #include "modules/cache/cache.h"
 
-/* Whether the request is a purge (proxy_cache_purge says so). */
-bool cache_purge_asked(const cache_conf_t *c, request_t *r);
-
 /*
  * Drops what the request names: the key of its URL with all variants; with "*" at the end of the key
  * all that begin so; the tags in its Surrogate-Key, Cache-Tag or xkey. "Soft-Purge: 1" leaves it stale.
