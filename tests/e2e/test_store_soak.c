@@ -368,7 +368,7 @@ static void expect_nothing_held(unsigned descriptors, uint64_t zones)
     cr_expect(EVENTUALLY(all_open_files(&all) == 0), "files are open");
     cr_expect(EVENTUALLY((all_open_files(&all), all <= descriptors)),
               "%u descriptors at the start, %u now", descriptors, all);
-    cr_expect_eq(zone_bytes(), zones);
+    cr_expect(EVENTUALLY(zone_bytes() == zones), "zones");
     cr_expect(EVENTUALLY(disk_agrees(one, "cache")), "%llu bytes are on disk, not %llu",
               (unsigned long long)disk_bytes, (unsigned long long)figure(one, "bytes"));
     cr_expect(EVENTUALLY(disk_agrees(small, "disk/small")), "%llu bytes are on disk, not %llu",
@@ -413,6 +413,7 @@ static void soak(void)
     subject_tolerate("exited on signal 9");
     subject_tolerate("workers in a row died");
     subject_tolerate("storing is off");
+    subject_log_await("serving, configuration 1, 4 worker processes"); /* all are there */
     uint64_t zones = zone_bytes();
     all_open_files(&descriptors);
     start_clients();
