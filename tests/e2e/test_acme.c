@@ -18,11 +18,15 @@
 
 #define ISSUER(more) \
     "acme_issuer ca { uri https://127.0.0.1:@ca@/dir; ssl_trusted_certificate root.pem; " \
-    "contact admin@a.test; accept_terms_of_service; state_path state; " more " } "
+    "contact admin@a.test; accept_terms_of_service; state_path state; retry 1s 2s; " more " } "
 #define STATUS "server { listen 127.0.0.1:@http@; location = /status { status; } " \
                "location / { deny all; } } "
 #define SITE(more) \
     "server { listen 127.0.0.1:@tls@ ssl; server_name a.test; return 200 site; " more " } "
+
+#define PATIENT \
+    "acme_issuer ca { uri https://127.0.0.1:@ca@/dir; ssl_trusted_certificate root.pem; " \
+    "accept_terms_of_service; state_path state; retry 1h; } "
 
 static nameserver_t *ns;
 
@@ -71,6 +75,14 @@ static unsigned ca_said(const char *part)
     return n;
 }
 
+/* Whether so many certificates have been given, and no more asked for, however slow the machine: but
+   for repetitions of what had failed. */
+static bool were_given(unsigned n)
+{
+    return subject_log_count("has given a certificate") == n &&
+           ca_said("orders in the db") <= n + subject_log_count("acme: no certificate for");
+}
+
 static mode_t mode_of(const char *name)
 {
     struct stat st;
@@ -97,7 +109,7 @@ E2E(acme, over_http)
     assert_text(secure_get(&(secure_how_t){.port = "tls", .name = "a.test"}, "/"), "site");
 
     /* One process has asked, once, and has kept what it got to itself. */
-    cr_expect_eq(ca_said("orders in the db"), 1u, "%s", file_read("ca.txt"));
+    cr_expect(were_given(1), "%s%s", subject_log(), file_read("ca.txt"));
     cr_expect_eq(ca_said("accounts in memory"), 1u);
     cr_expect_eq(mode_of("state"), 0700);
     cr_expect_eq(mode_of("state/account.key"), 0600);
@@ -114,8 +126,8 @@ E2E(acme, over_http)
 
 E2E(acme, over_tls)
 {
-    /* Half of all nonces are not taken. */
-    begin_authority("PEBBLE_WFE_NONCEREJECT=50 PEBBLE_AUTHZREUSE=0");
+    /* One in four nonces is not taken. */
+    begin_authority("PEBBLE_WFE_NONCEREJECT=25 PEBBLE_AUTHZREUSE=0");
     nameserver_set(ns, "ca.test", "A 60 127.0.0.1");
     certify("other", NULL, "");
     certify_openssl("genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out @dir@/account.pem");
@@ -124,8 +136,8 @@ E2E(acme, over_tls)
                  "acme_issuer ca { uri https://ca.test:@ca@/dir; challenge tls-alpn; "
                  "resolver 127.0.0.1:@dns@ ipv6=off; resolver_timeout 20s; "
                  "account_key account.pem; "
-                 "ssl_trusted_certificate root.pem; accept_terms_of_service; state_path state; } "
-                 STATUS
+                 "ssl_trusted_certificate root.pem; accept_terms_of_service; state_path state; "
+                 "retry 1s 2s; } " STATUS
                  "server { listen 127.0.0.1:@tls@ ssl default_server; http2 on; "
                  "ssl_certificate other.pem; ssl_certificate_key other.key; return 200 other; } "
                  "server { listen 127.0.0.1:@tls@ ssl; server_name a.test b.test; "
@@ -158,20 +170,20 @@ E2E(acme, a_restart)
     subject_http("", http);
     cr_expect(all_are_issued("a.test"));
     cr_assert(EVENTUALLY(strstr(status(), "\"state\":\"issued\"")));
-    cr_expect_eq(ca_said("orders in the db"), 1u);
+    cr_expect(were_given(1));
 
     /* What has gone is; by the same account. */
     cr_assert_eq(subject_stop(SIGQUIT), 0);
     cr_assert_eq(unlink(file_path("state/a.test.ecdsa.pem")), 0);
     subject_http("", http);
     cr_assert(EVENTUALLY(all_are_issued("a.test")));
-    cr_expect_eq(ca_said("orders in the db"), 2u);
+    cr_expect(were_given(2));
     cr_expect_eq(ca_said("accounts in memory"), 1u);
 
     /* So is a name that comes in addition, by a reload, while the old one is shown. */
     subject_reload(subject_configuration("", ISSUER("") STATUS
                                              SITE("acme_certificate ca a.test b.test;")));
-    cr_assert(EVENTUALLY(ca_said("orders in the db") == 3u &&
+    cr_assert(EVENTUALLY(were_given(3) &&
                          strstr(status(), "\"names\":2,\"state\":\"issued\"")));
     cr_expect(all_are_issued("a.test"));
     assert_has(status(), "\"names\":\"a.test b.test\"");
@@ -210,7 +222,7 @@ E2E(acme, a_renewal_that_fails_at_first)
     mkdir(file_path("state"), 0700);
     write_old("state/a.test.ecdsa.pem", -89, 29); /* a little less than a third is left */
     subject_http("worker_processes 3; control @dir@/ctl;",
-                 ISSUER("retry 1h;") STATUS SITE("acme_certificate ca;"));
+                 PATIENT STATUS SITE("acme_certificate ca;"));
     cr_assert_str_eq(issuer_of("a.test"), "old");
     cr_assert(EVENTUALLY(strstr(status(), "\"state\":\"failed\"")), "%s", status());
     assert_has(status(), "\"failures\":1,\"error\":\"a.test: ");
@@ -219,7 +231,7 @@ E2E(acme, a_renewal_that_fails_at_first)
 
     /* A new configuration does not forget that it is to wait; an operator may not want to. */
     subject_reload(subject_configuration("worker_processes 3; control @dir@/ctl;",
-                                         ISSUER("retry 1h;") STATUS SITE("acme_certificate ca;")));
+                                         PATIENT STATUS SITE("acme_certificate ca;")));
     nameserver_set(ns, "a.test", "A 60 127.0.0.1");
     cr_assert(EVENTUALLY(ctl("acme retry").status == 0 && all_are_issued("a.test")), "%s",
               subject_log());
