@@ -46,6 +46,7 @@ typedef struct acme_issuer {
     EVP_PKEY *key;             /* the account's, from a file; NULL: made as key_type says */
     acme_key_type_t key_type;
     str_t state_path;          /* without a slash at its end */
+    str_t binding_id, binding_secret; /* of an account elsewhere; empty: none */
     SSL_CTX *ctx;              /* towards the authority */
     bool verify;
     msec_t retry_least, retry_most;

@@ -4,6 +4,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
+#include <openssl/hmac.h>
 
 #include "core/base/base64.h"
 #include "modules/ssl/acme_key.h"
@@ -30,6 +31,14 @@ bool acme_jws_is_base64url(str_t s)
         if (!ascii_alpha(s.p[i]) && !ascii_digit(s.p[i]) && s.p[i] != '-' && s.p[i] != '_')
             return false;
     return s.n > 0;
+}
+
+bool acme_jws_bytes(pool_t *pool, str_t s, str_t *out)
+{
+    if (!acme_jws_is_base64url(s)) return false;
+    char *p = pool_cstr(pool, s);
+    for (size_t i = 0; i < s.n; i++) p[i] = p[i] == '-' ? '+' : p[i] == '_' ? '/' : p[i];
+    return base64_decode(pool, str_make(p, s.n), out);
 }
 
 /* --- keys --- */
@@ -138,16 +147,43 @@ static str_t head_of(pool_t *pool, const EVP_PKEY *key, str_t account, str_t non
                        STR_ARG(nonce), STR_ARG(url));
 }
 
-str_t acme_jws_sign(pool_t *pool, EVP_PKEY *key, str_t account, str_t nonce, str_t url,
-                    str_t payload)
+/* Signed by the key, or with the secret (key NULL). */
+static str_t seal(pool_t *pool, EVP_PKEY *key, str_t secret, str_t plain_head, str_t payload)
 {
-    str_t head = acme_jws_base64url(pool, head_of(pool, key, account, nonce, url));
+    str_t head = acme_jws_base64url(pool, plain_head);
     str_t body = acme_jws_base64url(pool, payload);
     str_t input = pool_printf(pool, STR_FMT "." STR_FMT, STR_ARG(head), STR_ARG(body));
-    str_t signature = acme_jws_signature(pool, key, input);
+    str_t signature = key ? acme_jws_signature(pool, key, input)
+                          : acme_jws_mac(pool, secret, input);
     if (!signature.n) return nothing;
     return pool_printf(pool,
                        "{\"protected\":\"" STR_FMT "\",\"payload\":\"" STR_FMT
                        "\",\"signature\":\"" STR_FMT "\"}", STR_ARG(head), STR_ARG(body),
                        STR_ARG(signature));
+}
+
+str_t acme_jws_sign(pool_t *pool, EVP_PKEY *key, str_t account, str_t nonce, str_t url,
+                    str_t payload)
+{
+    return seal(pool, key, nothing, head_of(pool, key, account, nonce, url), payload);
+}
+
+/* --- with a secret --- */
+
+str_t acme_jws_mac(pool_t *pool, str_t secret, str_t input)
+{
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    ERR_clear_error();
+    if (!HMAC(EVP_sha256(), secret.p, (int)secret.n, (const unsigned char *)input.p, input.n, mac,
+              &n))
+        return nothing;
+    return acme_jws_base64url(pool, str_make((char *)mac, n));
+}
+
+str_t acme_jws_bind(pool_t *pool, const EVP_PKEY *key, str_t secret, str_t id, str_t url)
+{
+    str_t head = pool_printf(pool, "{\"alg\":\"HS256\",\"kid\":\"" STR_FMT "\",\"url\":\"" STR_FMT
+                                   "\"}", STR_ARG(id), STR_ARG(url));
+    return seal(pool, NULL, secret, head, acme_jws_key(pool, key));
 }

@@ -15,6 +15,9 @@
 /* Without padding (RFC 7515 2). */
 str_t acme_jws_base64url(pool_t *pool, str_t bytes);
 
+/* The bytes that s stands for; false: it is not base64url. */
+bool acme_jws_bytes(pool_t *pool, str_t s, str_t *out);
+
 /* Whether there is nothing in s but base64url digits, and at least one: a token, a nonce. */
 bool acme_jws_is_base64url(str_t s);
 
@@ -31,5 +34,12 @@ str_t acme_jws_signature(pool_t *pool, EVP_PKEY *key, str_t input);
  */
 str_t acme_jws_sign(pool_t *pool, EVP_PKEY *key, str_t account, str_t nonce, str_t url,
                     str_t payload);
+
+/* By HS256, with a secret that both sides know. */
+str_t acme_jws_mac(pool_t *pool, str_t secret, str_t input);
+
+/* Binds an account's key to an account elsewhere, named `id` there (RFC 8555 7.3.4): what `id` and
+   url are like as in acme_jws_sign. */
+str_t acme_jws_bind(pool_t *pool, const EVP_PKEY *key, str_t secret, str_t id, str_t url);
 
 #endif

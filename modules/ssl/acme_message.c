@@ -187,7 +187,7 @@ static str_t dump(pool_t *pool, json_t *json)
     return out;
 }
 
-str_t acme_message_account(pool_t *pool, const conf_strs_t *contacts, bool terms)
+str_t acme_message_account(pool_t *pool, const conf_strs_t *contacts, bool terms, str_t binding)
 {
     json_t *json = json_object(), *list = json_array();
     VEC_EACH(const str_t, contact, contacts)
@@ -195,6 +195,9 @@ str_t acme_message_account(pool_t *pool, const conf_strs_t *contacts, bool terms
     if (terms) json_object_set_new(json, "termsOfServiceAgreed", json_true());
     if (contacts->n) json_object_set(json, "contact", list);
     json_decref(list);
+    if (binding.n)
+        json_object_set_new(json, "externalAccountBinding",
+                            json_loadb(binding.p, binding.n, 0, NULL));
     return dump(pool, json);
 }
 

@@ -55,8 +55,8 @@ const char *acme_message_authorization(pool_t *pool, str_t json, bool loopback,
 /* Of whatever is there; never fails. */
 void acme_message_problem(pool_t *pool, str_t json, acme_problem_t *out);
 
-/* What is sent. */
-str_t acme_message_account(pool_t *pool, const conf_strs_t *contacts, bool terms);
+/* What is sent. binding: a JWS of acme_jws_bind; empty: none. */
+str_t acme_message_account(pool_t *pool, const conf_strs_t *contacts, bool terms, str_t binding);
 str_t acme_message_new_order(pool_t *pool, const conf_strs_t *names);
 
 #endif

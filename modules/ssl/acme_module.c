@@ -1,4 +1,6 @@
 /* acme_module: the directives of certificate authorities, and what becomes of them. */
+#include <stdio.h>
+
 #include "core/io/tls.h"
 #include "core/io/tls_ctx.h"
 #include "core/process/generation.h"
@@ -6,6 +8,7 @@
 #include "modules/ssl/acme_agent.h"
 #include "modules/ssl/acme_answer.h"
 #include "modules/ssl/acme_http.h"
+#include "modules/ssl/acme_jws.h"
 #include "modules/ssl/acme_status.h"
 #include "modules/ssl/acme_worker.h"
 
@@ -16,6 +19,7 @@ typedef struct acme_conf {
     acme_key_type_t account_type;
     unsigned challenge;
     conf_strs_t contacts;
+    str_t binding_id, binding_secret;
     bool terms, verify;
     msec_t retry_least, retry_most;
     acme_all_t *all; /* the same in all of an http block */
@@ -105,6 +109,8 @@ static bool set_issuer(conf_t *cf, const conf_row_t *row, void *conf, const tree
     issuer->name = node->words[1].text;
     issuer->contacts = c->contacts;
     issuer->terms = c->terms;
+    issuer->binding_id = c->binding_id;
+    issuer->binding_secret = c->binding_secret;
     issuer->challenge = (acme_challenge_t)c->challenge;
     issuer->verify = c->verify;
     issuer->retry_least = c->retry_least;
@@ -138,6 +144,40 @@ static bool set_contact(conf_t *cf, const conf_row_t *row, void *conf, const tre
     if (str_find(text, 0, ':') == text.n) text = pool_concat(cf->pool, STR("mailto:"), text);
     *VEC_PUSH(cf->pool, CONF_AT(row, conf, conf_strs_t)) = text;
     return true;
+}
+
+/* The text of a file, or of "data:...", without what surrounds it. */
+static bool read_secret(conf_t *cf, str_t source, str_t *out)
+{
+    enum { SECRET_MOST = 4096 };
+    char *text = pool_bytes(cf->pool, SECRET_MOST);
+    static const str_t inside = STR_INIT("data:");
+    if (str_starts(source, inside)) {
+        *out = str_sub(source, inside.n, source.n);
+        return true;
+    }
+    FILE *file = fopen(pool_cstr(cf->pool, conf_full_path(cf, source, true)), "re");
+    if (!file) return false;
+    *out = str_make(text, fread(text, 1, SECRET_MOST, file));
+    fclose(file);
+    while (out->n && out->p[out->n - 1] <= ' ') out->n--;
+    return true;
+}
+
+static bool set_binding(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    acme_conf_t *c = conf;
+    str_t text;
+    (void)row;
+    c->binding_id = node->words[1].text;
+    for (size_t i = 0; i < c->binding_id.n; i++)
+        if (c->binding_id.p[i] <= ' ' || c->binding_id.p[i] > '~' ||
+            memchr("\"\\", c->binding_id.p[i], 2))
+            return conf_error(cf, node, 1, NULL, "the name of a key has no such character");
+    return (read_secret(cf, node->words[2].text, &text) &&
+            acme_jws_bytes(cf->pool, text, &c->binding_secret)) ||
+           conf_error(cf, node, 2, "a file with what the authority has given, or data:...",
+                      "external_account_key: there is no key in base64url");
 }
 
 static bool set_state_path(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
@@ -316,6 +356,10 @@ static const conf_row_t rows[] = {
     CONF_CUSTOM("contact", CONF_ACME_ISSUER, CONF_MANY, 1, 1, set_contact,
                 CONF_FIELD(CONF, contacts, conf_strs_t), NULL,
                 "whom the authority may write to; mailto: unless it is another URL"),
+    CONF_CUSTOM("external_account_key", CONF_ACME_ISSUER, 0, 2, 2, set_binding,
+                CONF_FIELD(CONF, binding_id, str_t), NULL,
+                "name and key (base64url; a file, or data:...) of an account that the authority "
+                "knows already"),
     CONF_CUSTOM("state_path", CONF_ACME_ISSUER, 0, 1, 1, set_state_path,
                 CONF_FIELD(CONF, state_path, str_t), NULL,
                 "a directory for account key and certificates, given to the workers' user; "

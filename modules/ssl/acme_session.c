@@ -101,15 +101,20 @@ static const char *find_account(acme_session_t *s)
 {
     acme_url_t url;
     acme_reply_t reply;
-    bool terms = s->issuer->terms;
-    str_t payload = acme_message_account(s->pool, &s->issuer->contacts, terms);
+    const acme_issuer_t *issuer = s->issuer;
+    bool terms = issuer->terms;
+    str_t binding = STR("");
+    if (issuer->binding_id.n)
+        binding = acme_jws_bind(s->pool, s->key, issuer->binding_secret, issuer->binding_id,
+                                s->directory.new_account);
+    str_t payload = acme_message_account(s->pool, &issuer->contacts, terms, binding);
     const char *wrong = acme_session_post(s, s->directory.new_account, payload, &reply);
     if (wrong && !terms && s->directory.terms.n)
         return pool_printf(s->pool, "%s (its terms of service: " STR_FMT
                                     "; accept_terms_of_service says that they are agreed to)",
                            wrong, STR_ARG(s->directory.terms)).p;
     if (wrong) return wrong;
-    if (!acme_http_url(reply.location, s->issuer->loopback, &url))
+    if (!acme_http_url(reply.location, issuer->loopback, &url))
         return "its account has no https URL";
     s->account = reply.location;
     return NULL;

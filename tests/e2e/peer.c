@@ -105,7 +105,7 @@ pid_t peer_node(const char *name, const char *script)
     return start(name, argv);
 }
 
-pid_t peer_pebble(const char *name, const char *settings)
+pid_t peer_pebble(const char *name, const char *settings, const char *more)
 {
     enum { SETTINGS_MOST = 8 };
     const char *argv[SETTINGS_MOST + 8] = {"env", "PEBBLE_VA_NOSLEEP=1"}, *word;
@@ -120,7 +120,7 @@ pid_t peer_pebble(const char *name, const char *settings)
     file_write(file, text("{\"pebble\":{\"listenAddress\":\"127.0.0.1:@%s@\","
                           "\"managementListenAddress\":\"\",\"certificate\":\"@dir@/%s.pem\","
                           "\"privateKey\":\"@dir@/%s.key\",\"httpPort\":@http@,"
-                          "\"tlsPort\":@tls@}}", name, name, name));
+                          "\"tlsPort\":@tls@%s}}", name, name, name, more));
     return start(name, argv);
 }
 

@@ -32,9 +32,10 @@ pid_t peer_ocsp(const char *name, const char *signer);
 /*
  * pebble, a certificate authority (RFC 8555), at https://127.0.0.1:@NAME@/dir with the certificate
  * and key NAME.pem, NAME.key. It asks the nameserver @dns@ for names, and looks at @http@ and @tls@
- * whether they are ours; settings are environment variables, with spaces between.
+ * whether they are ours; settings are environment variables, with spaces between, more (may be "")
+ * stands in its configuration.
  */
-pid_t peer_pebble(const char *name, const char *settings);
+pid_t peer_pebble(const char *name, const char *settings, const char *more);
 
 /* nginx with this inside of http {}. */
 pid_t peer_nginx(const char *name, const char *http);

@@ -31,14 +31,19 @@
 static nameserver_t *ns;
 
 /* Names lead to this machine; the authority's own certificate is for its address. */
-static void begin_authority(const char *settings)
+static void begin_authority_with(const char *settings, const char *more)
 {
     ns = nameserver_start("dns");
     nameserver_set(ns, "a.test", "A 60 127.0.0.1");
     nameserver_set(ns, "b.test", "A 60 127.0.0.1");
     certify("root", NULL, "");
     certify("ca", "root", " -addext subjectAltName=IP:127.0.0.1,DNS:ca.test");
-    peer_pebble("ca", settings);
+    peer_pebble("ca", settings, more);
+}
+
+static void begin_authority(const char *settings)
+{
+    begin_authority_with(settings, "");
 }
 
 static const char *issuer_of(const char *name)
@@ -75,8 +80,8 @@ static unsigned ca_said(const char *part)
     return n;
 }
 
-/* Whether so many certificates have been given, and no more asked for, however slow the machine: but
-   for repetitions of what had failed. */
+/* Whether so many certificates have been given, and no more asked for but where one had failed,
+   however slow the machine. */
 static bool were_given(unsigned n)
 {
     return subject_log_count("has given a certificate") == n &&
@@ -266,6 +271,17 @@ E2E(acme, failures_are_tried_again)
     cr_expect_eq(mode_of("acme_ca/a.test.ecdsa.pem"), 0600);
 }
 
+E2E(acme, an_account_that_the_authority_knows)
+{
+    begin_authority_with("", ",\"externalAccountBindingRequired\":true,\"externalAccountMACKeys\":"
+                             "{\"kid-1\":\"zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUA"
+                             "sUDkMTQ12W\"}");
+    file_write("mac.txt", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W\n");
+    subject_http("", ISSUER("external_account_key kid-1 mac.txt;") STATUS
+                     SITE("acme_certificate ca;"));
+    cr_assert(EVENTUALLY(all_are_issued("a.test")), "%s", subject_log());
+}
+
 /* With all in one process. */
 E2E(acme, without_a_master)
 {
@@ -384,6 +400,12 @@ E2E(acme, what_is_wrong_is_said)
         {"uri https://ca.test/dir; state_path off;", "acme_certificate ca a.test;",
          "cannot be had without a state_path"},
         {"uri https://ca.test/dir; challenge dns;", "acme_certificate ca a.test;", "challenge"},
+        {"uri https://ca.test/dir; external_account_key a nowhere;", "acme_certificate ca a.test;",
+         "there is no key in base64url"},
+        {"uri https://ca.test/dir; external_account_key a data:b=;", "acme_certificate ca a.test;",
+         "there is no key in base64url"},
+        {"uri https://ca.test/dir; external_account_key 'a\"' data:bb;",
+         "acme_certificate ca a.test;", "has no such character"},
         {"uri https://ca.test/dir; retry 0;", "acme_certificate ca a.test;", "the first pause"},
         {"uri https://ca.test/dir; account_key nowhere.pem;", "acme_certificate ca a.test;",
          "account_key \""},

@@ -179,6 +179,22 @@ Test(acme_jws, a_signature_on_a_curve)
     pool_destroy(pool);
 }
 
+/* RFC 7515 A.1. */
+Test(acme_jws, a_signature_with_a_secret)
+{
+    pool_t *pool = pool_create();
+    str_t secret;
+    cr_assert(acme_jws_bytes(pool, STR("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75"
+                                       "aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"), &secret));
+    cr_expect_eq(secret.n, 64u);
+    str_t input = STR("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." PAYLOAD);
+    expect_text(acme_jws_mac(pool, secret, input),
+                "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    cr_expect(!acme_jws_bytes(pool, STR("a+b/"), &secret));
+    cr_expect(!acme_jws_bytes(pool, STR(""), &secret));
+    pool_destroy(pool);
+}
+
 static str_t member(str_t json, const char *name)
 {
     pool_t *pool = pool_create();
@@ -209,6 +225,20 @@ Test(acme_jws, a_message)
                 "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"},"
                 "\"nonce\":\"n\",\"url\":\"https://ca/new\"}");
     expect_text(member(m, "payload"), "");
+    EVP_PKEY_free(key);
+    pool_destroy(pool);
+}
+
+Test(acme_jws, a_binding)
+{
+    pool_t *pool = pool_create();
+    EVP_PKEY *key = read_key(ec_key);
+    str_t m = acme_jws_bind(pool, key, STR("s"), STR("k1"), STR("https://ca/new"));
+    expect_text(decode(pool, member(m, "protected")),
+                "{\"alg\":\"HS256\",\"kid\":\"k1\",\"url\":\"https://ca/new\"}");
+    str_t jwk = acme_jws_key(pool, key);
+    cr_expect(str_eq(decode(pool, member(m, "payload")), jwk));
+    cr_expect_eq(member(m, "signature").n, 43u);
     EVP_PKEY_free(key);
     pool_destroy(pool);
 }

@@ -250,9 +250,10 @@ Test(acme_message, what_is_sent)
     expect_text(acme_message_new_order(pool, &two),
                 "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.test\"},"
                 "{\"type\":\"dns\",\"value\":\"b.test\"}]}");
-    expect_text(acme_message_account(pool, &none, false), "{}");
-    expect_text(acme_message_account(pool, &one, true),
-                "{\"termsOfServiceAgreed\":true,\"contact\":[\"mailto:\\\"a\\\"@b\"]}");
+    expect_text(acme_message_account(pool, &none, false, STR("")), "{}");
+    expect_text(acme_message_account(pool, &one, true, STR("{\"a\":\"b\"}")),
+                "{\"termsOfServiceAgreed\":true,\"contact\":[\"mailto:\\\"a\\\"@b\"],"
+                "\"externalAccountBinding\":{\"a\":\"b\"}}");
     pool_destroy(pool);
 }
 
