@@ -52,6 +52,7 @@ typedef struct cache_use {
     reuse_decision_t decision;
     bool fresh;                /* somebody has just fetched: what is as new as `began` serves as it is */
     bool fetched;              /* it was this request's own fetch */
+    bool may_be_stale;         /* it may be sent though the origin ought to have been asked */
     bool noted;                /* Cache-Status has been said */
     bool kept;                 /* the reply is from the store, or on its way into it */
     bool passed;               /* answers are not storable, whoever asks */

@@ -84,7 +84,8 @@ const conf_row_t cache_conf_rows[] = {
     CONF_CUSTOM("proxy_cache", ALL, 0, 1, 1, set_cache, CONF_FIELD(CONF, store, store_t *), NULL,
                 "answers from the cache with this keys_zone (proxy_cache_path), or off"),
     CONF_TEXT("proxy_cache_key", ALL, CONF, key, NULL,
-              "under which text a response is kept; without it scheme, host, port and target"),
+              "under which text a response is kept; without it scheme, host, port and target of the "
+              "request, so that hosts with one origin in common do not share answers"),
     CONF_CUSTOM("proxy_cache_valid", ALL, CONF_MANY, 1, UINT_MAX, set_valid,
                 CONF_FIELD(CONF, valid, admit_valids_t), NULL,
                 "for how long responses that do not say so themselves are fresh: [status ...] time"),

@@ -10,6 +10,9 @@
 #include "modules/cache/partial.h"
 #include "modules/cache/update.h"
 
+/* What is wrong with an origin may be over soon. */
+enum { PASS_ERROR_SECONDS = 2 };
+
 typedef struct filling {
     cache_use_t *waiting;    /* of the request that waits; touched only while it does */
     const cache_conf_t *conf;
@@ -21,10 +24,9 @@ typedef struct filling {
     cache_control_t cc;      /* of the request */
     bool has_stale;          /* something is there to be sent in place of an error */
     bool stale_if_error;     /* an error of the origin's is not worth having */
-    bool never;              /* proxy_no_cache: do not store */
     range_t part;            /* n > 0: this part alone is asked for */
     str_t whole;             /* the key of the whole */
-    time_t asked;
+    uint64_t asked_ms;
 } filling_t;
 
 /* --- the request to the origin --- */
@@ -99,7 +101,7 @@ static cache_keep_t judged(filling_t *f, request_t *in, const header_list_t *hea
                            unsigned status, storable_t *why)
 {
     cache_keep_t k = {.conf = f->conf, .in = in, .request = &f->cc, .method = METHOD_GET,
-                      .asked = f->asked, .status = status, .headers = headers,
+                      .asked_ms = f->asked_ms, .status = status, .headers = headers,
                       .reply = &in->reply};
     *why = cache_keep_judge(&k);
     return k;
@@ -148,11 +150,12 @@ static int take_unmodified(filling_t *f, request_t *in, const header_list_t *hea
 
 /* --- anything else --- */
 
-static void give_up(filling_t *f, bool for_all)
+/* pass: for so many seconds the next ones need not wait for each other; 0: they had better. */
+static void give_up(filling_t *f, unsigned pass)
 {
     if (!f->fill) return;
-    if (for_all)
-        store_fill_pass(f->fill, CACHE_PASS_SECONDS);
+    if (pass)
+        store_fill_pass(f->fill, pass);
     else
         store_fill_abandon(f->fill);
     f->fill = NULL;
@@ -161,6 +164,7 @@ static void give_up(filling_t *f, bool for_all)
 /* Reasons that lie in the response, so that the next request would find the same. */
 static bool holds_for_all(const filling_t *f, storable_t why)
 {
+    if (why == STORABLE_NO_STORE && f->cc.flags & CACHE_CONTROL_NO_STORE) return false;
     return (f->part.n && why == STORABLE_RANGE) || why == STORABLE_NO_STORE || why == STORABLE_PRIVATE || why == STORABLE_VARY ||
            why == STORABLE_SET_COOKIE || why == STORABLE_UNMARKED || why == STORABLE_USELESS ||
            why == STORABLE_STATUS;
@@ -168,7 +172,8 @@ static bool holds_for_all(const filling_t *f, storable_t why)
 
 static int relay(filling_t *f, bool waits, unsigned status, bool for_all)
 {
-    give_up(f, for_all);
+    unsigned seconds = status < 500 ? CACHE_PASS_SECONDS : PASS_ERROR_SECONDS;
+    give_up(f, for_all ? seconds : 0);
     if (waits && f->waiting) f->waiting->passed = for_all;
     tell(f, waits, CACHE_RELAYED);
     tell_reply(f, waits, status, false);
@@ -196,7 +201,7 @@ static bool stale_instead(const filling_t *f, unsigned status)
 /* An error in place of which a stale response serves: nobody needs it. */
 static int fail(filling_t *f, bool waits, unsigned status)
 {
-    give_up(f, false);
+    give_up(f, 0);
     tell(f, waits, CACHE_FAILED);
     tell_reply(f, waits, status, false);
     return -ECANCELED;
@@ -212,8 +217,8 @@ static int fill_head(void *state, request_t *in, bool waits)
     if (stale_instead(f, status)) return fail(f, waits, status);
     cache_keep_t k = judged(f, in, headers, status, &why);
     if (!is_asked_for(f, in, headers, status)) why = STORABLE_RANGE;
-    if (why != STORABLE_YES || f->never)
-        return relay(f, waits, status, !f->never && holds_for_all(f, why));
+    if (why != STORABLE_YES) return relay(f, waits, status, holds_for_all(f, why));
+    if (text_any(&f->conf->no_cache, in)) return relay(f, waits, status, false);
     if (cache_keep_begin(f->fill, &k, f->whole) < 0) return relay(f, waits, status, false);
     tell(f, waits, CACHE_STORED);
     tell_reply(f, waits, status, true);
@@ -241,7 +246,7 @@ static void fill_end(void *state, request_t *in, verdict_t v)
         store_fill_commit(f->fill);
         f->fill = NULL;
     }
-    give_up(f, false);
+    give_up(f, 0);
     if (f->has_old) store_close(&f->old);
     free(f);
 }
@@ -260,9 +265,9 @@ fetch_t *cache_fill_start(cache_use_t *u, store_fill_t *fill, bool background)
     filling_t *f = calloc(1, sizeof(*f));
     if (!f) panic("out of memory: cache");
     *f = (filling_t){.waiting = background ? NULL : u, .conf = u->conf, .fill = fill, .key = u->key,
-                     .cc = u->cc, .asked = clock_unix(),
-                     .has_stale = u->found, .stale_if_error = u->decision.stale_if_error,
-                     .never = text_any(&u->conf->no_cache, u->r)};
+                     .cc = u->cc, .asked_ms = clock_ms(),
+                     .has_stale = u->may_be_stale,
+                     .stale_if_error = u->decision.stale_if_error};
     f->key.text = pool_str(in->pool, u->key.text);
     f->part = u->part;
     if (u->part.n) f->whole = pool_str(in->pool, u->whole);
@@ -270,7 +275,7 @@ fetch_t *cache_fill_start(cache_use_t *u, store_fill_t *fill, bool background)
     u->outcome = CACHE_ASKING;
     fetch_t *fetch = start(f, u->r, in);
     if (fetch) return fetch;
-    give_up(f, false);
+    give_up(f, 0);
     if (f->has_old) store_close(&f->old);
     free(f);
     return NULL;

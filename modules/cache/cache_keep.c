@@ -12,7 +12,9 @@ storable_t cache_keep_judge(cache_keep_t *k)
     const conf_strs_t *given = &k->conf->targets;
     reference_target_t target = cache_key_target(k->in);
     storable_request_t request = {k->method, &target, &k->in->head.headers, k->request};
-    admit_response_t response = {k->status, k->headers, k->asked, clock_unix()};
+    time_t now = clock_unix();
+    time_t asked = now - (time_t)((clock_ms() - k->asked_ms) / 1000); /* whole seconds ago */
+    admit_response_t response = {k->status, k->headers, asked, now};
     admit_rules_t rules = {
         /* An answer to POST has to say itself how long it is fresh (RFC 9110 9.3.3). */
         .valid = k->method == METHOD_POST ? &none : &k->conf->valid,

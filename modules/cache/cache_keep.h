@@ -11,7 +11,7 @@ typedef struct cache_keep {
     request_t *in;                  /* that asked for it; all is made in its pool */
     const cache_control_t *request; /* of in */
     parse_method_t method;          /* GET: also of what stands for one */
-    time_t asked;
+    uint64_t asked_ms;              /* clock_ms */
     unsigned status;
     const header_list_t *headers;   /* from the origin */
     const reply_t *reply;           /* as clients are to see it */

@@ -78,6 +78,15 @@ static void end_freshness(entry_t *e)
     if (f->lifetime > age) f->lifetime = age;
 }
 
+/* Whether what was found may be sent though the origin ought to have been asked. */
+static bool may_be_stale(const cache_use_t *u)
+{
+    enum { NEVER = CACHE_CONTROL_MUST_REVALIDATE | CACHE_CONTROL_PROXY_REVALIDATE |
+                   CACHE_CONTROL_NO_CACHE | REUSE_S_MAXAGE };
+    return u->found && !(u->entry.decide.flags & NEVER) && u->entry.decide.status < 500 &&
+           !(u->cc.flags & CACHE_CONTROL_NO_CACHE);
+}
+
 static store_found_t look_up(cache_use_t *u)
 {
     store_t *s = u->conf->store;
@@ -86,6 +95,7 @@ static store_found_t look_up(cache_use_t *u)
     store_found_t found = store_open(s, &u->key, u->variant, u->r->pool, &u->object);
     u->found = found == STORE_HIT;
     if (u->found && read_entry(u) && u->object.stale) end_freshness(&u->entry);
+    u->may_be_stale = may_be_stale(u);
     u->decision = reuse_decide(METHOD_GET, &u->cc, u->found ? &u->entry.decide : NULL, clock_unix());
     if (u->decision.fwd == STATUS_FIELD_URI_MISS && u->variant.n) u->decision.fwd = STATUS_FIELD_VARY_MISS;
     return found;
@@ -116,22 +126,14 @@ static verdict_t alone(cache_use_t *u)
     return VERDICT(NEXT);
 }
 
-/* Whether what was found may be sent though the origin ought to have been asked. */
-static bool may_be_stale(const cache_use_t *u)
-{
-    enum { NEVER = CACHE_CONTROL_MUST_REVALIDATE | CACHE_CONTROL_PROXY_REVALIDATE |
-                   CACHE_CONTROL_NO_CACHE | REUSE_S_MAXAGE };
-    return u->found && !(u->entry.decide.flags & NEVER) && u->entry.decide.status < 500 &&
-           !(u->cc.flags & CACHE_CONTROL_NO_CACHE);
-}
-
 /* The origin did not answer: 502 or 504, without a head. */
 static bool stale_when_lost(const cache_use_t *u, int status)
 {
     unsigned use = u->conf->use_stale;
     unsigned wanted = status == 504 ? CACHE_STALE_TIMEOUT : CACHE_STALE_ERROR | CACHE_STALE_INVALID;
-    if (use & CACHE_STALE_OFF || status < 500) return false;
-    return u->found && (u->decision.stale_if_lost || (use & wanted && may_be_stale(u)));
+    if (!u->found || status < 500) return false;
+    if (use & CACHE_STALE_OFF) return u->decision.stale_if_error; /* the response's own word */
+    return u->decision.stale_if_lost || (use & wanted && u->may_be_stale);
 }
 
 /* --- fetching --- */
@@ -224,6 +226,7 @@ static verdict_t take_turn(cache_use_t *u, uint64_t wait_ms, bool background, bo
 static verdict_t update_in_background(cache_use_t *u, const char *status)
 {
     bool again;
+    u->status = status;
     take_turn(u, 0, true, &again);
     return serve_hit(u, status);
 }
@@ -255,13 +258,15 @@ static verdict_t in_slices(cache_use_t *u, uint64_t size, bool picky, bool *agai
 static verdict_t ask_origin(cache_use_t *u, bool *again)
 {
     const cache_conf_t *c = u->conf;
-    bool updating = c->use_stale & CACHE_STALE_UPDATING && may_be_stale(u) && !u->fresh;
+    bool updating = c->use_stale & CACHE_STALE_UPDATING && u->may_be_stale && !u->fresh;
     if (!u->fresh) u->field.fwd = u->decision.fwd;
     if (!u->fresh && store_use(c->store, &u->key) < c->min_uses) return alone(u);
     if (updating && c->background_update) return update_in_background(u, "STALE");
     verdict_t v = take_turn(u, c->lock && !updating ? c->lock_timeout : 0, false, again);
     bool busy = v.kind == VERDICT_NEXT && !*again;
-    return updating && busy ? serve_hit(u, "UPDATING") : v;
+    if (!updating || !busy) return v;
+    u->status = "UPDATING";
+    return serve_hit(u, u->status);
 }
 
 /* One look at the store and what follows from it. *again: look once more. */

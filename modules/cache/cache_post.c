@@ -75,7 +75,7 @@ void cache_post_begin(cache_use_t *u)
     request_t *r = u->r;
     post_t *post = u->post;
     cache_keep_t k = {.conf = u->conf, .in = r, .request = &u->cc, .method = METHOD_POST,
-                      .asked = (time_t)(r->started_ms / 1000),
+                      .asked_ms = r->began_ms,
                       .status = (unsigned)post->reply.status, .headers = r->upstream_headers,
                       .reply = &post->reply};
     if (cache_keep_judge(&k) != STORABLE_YES) return;
