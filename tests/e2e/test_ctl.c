@@ -177,6 +177,21 @@ E2E(ctl, who_leaves_early_costs_nothing)
     cr_assert_eq(subject_ctl("status").status, 0);
 }
 
+/* Neither at once, nor never: one that says nothing, one that stops in the middle of a line. */
+E2E(ctl, who_does_not_say_what_he_wants_is_sent_away)
+{
+    subject_http("", SITE);
+    int64_t from = now_ms();
+    wire_t *silent = wire_open(file_path("proxyd.sock")), *half = wire_open(file_path("proxyd.sock"));
+    wire_send(half, "stat");
+    cr_assert_eq(subject_ctl("status").status, 0, "others are served meanwhile");
+    assert_text(pool_cstr(harness_pool, wire_rest(silent)),
+                "1\nthe request did not come in time\n");
+    cr_assert_geq(now_ms() - from, 9000);
+    assert_text(pool_cstr(harness_pool, wire_rest(half)),
+                "1\nthe request did not come in time\n");
+}
+
 E2E(ctl, connections_of_the_operator_are_not_counted_as_accepted)
 {
     subject_http("", SITE);

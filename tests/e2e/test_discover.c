@@ -379,6 +379,30 @@ E2E(discover, a_client_that_leaves_does_not_wait_for_dns)
     subject_log_await("prematurely closed connection");
 }
 
+/* It is answered before the worker goes, when the name servers had their time. */
+E2E(discover, a_request_that_waits_for_dns_holds_a_stop_no_longer_than_resolver_timeout)
+{
+    start("SILENT", "",
+          "resolver 127.0.0.1:@dns@ ipv6=off; resolver_timeout 700ms; " ORIGINS GROUP FRONT);
+    wire_t *w = wire_open("http");
+    wire_send(w, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    cr_assert(EVENTUALLY(nameserver_asked(ns, "app.test") > 0));
+    subject_signal(SIGQUIT);
+    cr_assert_eq(wire_reply(w)->status, 502);
+    cr_assert_eq(subject_wait(), 0);
+}
+
+E2E(discover, worker_shutdown_timeout_ends_a_request_that_waits_for_dns)
+{
+    start("SILENT", "worker_shutdown_timeout 300ms;",
+          "resolver 127.0.0.1:@dns@ ipv6=off; resolver_timeout 1h; " ORIGINS GROUP FRONT);
+    wire_t *w = wire_open("http");
+    wire_send(w, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    cr_assert(EVENTUALLY(nameserver_asked(ns, "app.test") > 0));
+    cr_assert_eq(subject_stop(SIGQUIT), 0);
+    cr_assert(wire_closed(w));
+}
+
 E2E(discover, changes_under_load_cost_no_request)
 {
     start("A 1 127.0.0.2", "worker_processes 2;",
