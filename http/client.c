@@ -46,7 +46,7 @@ client_t *client_new_shared(pool_t *pool, mux_t *mux)
 
 bool client_is_open(const client_t *c)
 {
-    return c->origin || (c->stream && !c->closed);
+    return c->origin || (c->stream && !c->closed && !c->piped);
 }
 
 uint64_t client_received(const client_t *c)

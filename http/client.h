@@ -24,6 +24,7 @@
 #define HTTP_CLIENT_H
 
 #include "core/base/buf.h"
+#include "core/io/stream.h"
 #include "http/chunk.h"
 #include "http/origin.h"
 #include "http/mux.h"
@@ -59,6 +60,7 @@ typedef struct client {
     chunk_t chunk;
     uint64_t left;              /* of a body of known length */
     bool in_trailers, closed;
+    bool piped;                 /* the stream is a tunnel's */
 } client_t;
 
 /* origin belongs to the exchange from now on. All else is zero: set what the caller sets. */
@@ -77,6 +79,9 @@ bool client_is_open(const client_t *c);
  */
 int client_begin(client_t *c, str_t head, bool https, bool ends);
 
+/* The same for a tunnel (RFC 8441), where mux_session_takes_tunnels. */
+int client_begin_tunnel(client_t *c, str_t head, bool https, str_t protocol);
+
 /*
  * Shared: sends a piece of the body; 1 when the origin wants no more of it, else 0 or an error.
  * client_credit bytes would go without waiting.
@@ -92,6 +97,13 @@ void client_fail(client_t *c, int err);
 
 /* The origin has not begun to serve the request: another may be asked whatever it was. */
 bool client_refused(const client_t *c);
+
+/*
+ * Shared, for a tunnel that the origin has begun: its bytes, which the caller sees to from now on.
+ * client_pipe_close ends it: in order (err 0) when what was written is on its way.
+ */
+stream_t *client_pipe(client_t *c);
+void client_pipe_close(client_t *c, int err);
 
 /* The connection is the caller's again (to keep it, or for a tunnel). */
 origin_t *client_take(client_t *c);

@@ -3,16 +3,18 @@
 #include <errno.h>
 
 #include "http/mux_head.h"
+#include "http/mux_pipe.h"
 
 /* --- the request --- */
 
-int client_begin(client_t *c, str_t head, bool https, bool ends)
+static int begin(client_t *c, str_t head, bool https, bool ends, str_t protocol)
 {
     mux_head_t fields;
     mux_t *m = c->mux;
     c->mux = NULL;
     c->stream->head_max = c->head_max;
-    mux_head_make(c->pool, (char *)(uintptr_t)head.p, head.n, https, &fields);
+    mux_head_make(c->pool, (char *)(uintptr_t)head.p, head.n, https, protocol,
+                  &fields);
     int err = mux_open(m, c->stream, fields.v, fields.n, ends);
     if (err < 0) {
         c->stream->refused = true;
@@ -20,6 +22,16 @@ int client_begin(client_t *c, str_t head, bool https, bool ends)
         mux_stream_fail(c->stream, err, NULL);
     }
     return err;
+}
+
+int client_begin(client_t *c, str_t head, bool https, bool ends)
+{
+    return begin(c, head, https, ends, STR(""));
+}
+
+int client_begin_tunnel(client_t *c, str_t head, bool https, str_t protocol)
+{
+    return begin(c, head, https, false, protocol);
 }
 
 size_t client_credit(const client_t *c)
@@ -140,6 +152,24 @@ int client_mux_fill(client_t *c)
         if (r < 0) return r;
     }
     return 0;
+}
+
+stream_t *client_pipe(client_t *c)
+{
+    c->piped = true;
+    return mux_pipe_make(c->stream);
+}
+
+/* Both sides have said their last: the stream is over when ours has gone. */
+void client_pipe_close(client_t *c, int err)
+{
+    mux_stream_t *s = c->stream;
+    s->notice = NULL;
+    s->sender = fiber_self();
+    while (err == 0 && s->session && !s->error) err = fiber_suspend(c->send_timeout);
+    s->sender = NULL;
+    mux_pipe_drop(s);
+    client_close(c);
 }
 
 void client_mux_used(client_t *c)

@@ -16,9 +16,11 @@ typedef VEC(nghttp2_nv) mux_head_t;
 
 /*
  * `head` is one that we have written: lines end in CRLF, names are followed by ": ". Its names are
- * made lower case in place; the result points into it. The array lives in the pool.
+ * made lower case in place; the result points into it. The array lives in the pool. protocol: of an
+ * extended CONNECT in place of the method and the Upgrade (RFC 8441 4, 5); empty: none.
  */
-void mux_head_make(pool_t *pool, char *head, size_t n, bool https, mux_head_t *out);
+void mux_head_make(pool_t *pool, char *head, size_t n, bool https, str_t protocol,
+                   mux_head_t *out);
 
 /* Adds one whose name is in lower case already: slices. */
 void mux_head_add(pool_t *pool, mux_head_t *out, str_t name, str_t value);

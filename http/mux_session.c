@@ -190,6 +190,7 @@ static int send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *h
     s->out_left -= n;
     m->idle_frames = 0;
     if (s->sender) fiber_wake(s->sender);
+    if (s->notice && !s->out_left) s->notice(s);
     return 0;
 }
 
@@ -249,6 +250,11 @@ void mux_session_free(mux_session_t *m)
 {
     nghttp2_session_del(m->ng);
     buf_return(m->out);
+}
+
+bool mux_session_takes_tunnels(const mux_session_t *m)
+{
+    return nghttp2_session_get_remote_settings(m->ng, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
 unsigned mux_session_limit(const mux_session_t *m)

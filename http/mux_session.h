@@ -41,6 +41,9 @@ void mux_session_free(mux_session_t *m); /* all streams have failed before */
 /* How many streams the origin allows; one until it has said so. */
 unsigned mux_session_limit(const mux_session_t *m);
 
+/* Whether the origin has said that it takes tunnels for other protocols (RFC 8441). */
+bool mux_session_takes_tunnels(const mux_session_t *m);
+
 /* Whether another stream may be opened. */
 bool mux_session_has_room(const mux_session_t *m);
 

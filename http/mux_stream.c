@@ -5,10 +5,11 @@
 enum { FIELD_COST = 32 /* RFC 9113 10.5.1 */, SMALL_BUFFER = 4096, BUFFER = 16 * 1024,
        INTERIMS_MOST = 64 };
 
-void mux_stream_wake(const mux_stream_t *s)
+void mux_stream_wake(mux_stream_t *s)
 {
     if (s->reader) fiber_wake(s->reader);
     if (s->sender) fiber_wake(s->sender);
+    if (s->notice) s->notice(s);
 }
 
 void mux_stream_fail(mux_stream_t *s, int err, const char *why)
@@ -108,6 +109,7 @@ void mux_stream_add_data(mux_stream_t *s, str_t data)
         data = str_sub(data, n, data.n);
     }
     if (s->reader) fiber_wake(s->reader);
+    if (s->notice) s->notice(s);
 }
 
 static buf_t *unread(const mux_stream_t *s)

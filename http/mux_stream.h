@@ -28,6 +28,8 @@ typedef struct mux_stream {
     list_t link;                 /* among the session's */
     int32_t id;
     fiber_t *reader, *sender;    /* waiting for what comes; for `out` to be gone */
+    void (*notice)(struct mux_stream *s); /* told of both instead (mux_pipe.h); NULL: nobody */
+    void *pipe;                  /* of notice */
 
     const char *out;             /* the piece of the request's body that goes next */
     size_t out_left;
@@ -76,7 +78,7 @@ size_t mux_stream_used(mux_stream_t *s);
 /* Returns all buffers. */
 void mux_stream_clear(mux_stream_t *s);
 
-/* What to do with its fibers. */
-void mux_stream_wake(const mux_stream_t *s);
+/* Something has come, or has gone: tells whoever waits for it. */
+void mux_stream_wake(mux_stream_t *s);
 
 #endif

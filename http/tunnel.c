@@ -17,13 +17,13 @@ typedef struct way {
 typedef struct tunnel {
     list_t link;
     request_t *r;
-    origin_t *origin;
+    tunnel_side_t origin;
     way_t up, down;
     stream_t *client;
     uint64_t sent, received;       /* its counters when the tunnel began */
     struct timer timer;
     uint64_t timeout_ms, moved_ms; /* clock_ms when something moved last */
-    fiber_t *fiber;                /* while moving */
+    fiber_t *fiber;                /* while moving, or ending */
     const char *why;               /* it has to end; for the log; NULL: in order */
     int err;                       /* with `why`: negative errno */
     bool over;
@@ -38,8 +38,8 @@ static void note_attempt(tunnel_t *t)
     request_t *r = t->r;
     if (r->attempts.n == 0) return;
     upstream_attempt_t *a = &r->attempts.v[r->attempts.n - 1];
-    a->received = t->origin->stream.received;
-    a->sent = t->origin->stream.sent;
+    a->received = t->origin.stream->received;
+    a->sent = t->origin.stream->sent;
     a->response_us = (int64_t)(clock_ms() * 1000 - a->started_us);
 }
 
@@ -59,12 +59,12 @@ static void end(tunnel_t *t)
         LOG(&r->log, t->err == -ETIMEDOUT ? LOG_ERR : LOG_INFO, 0,
             "%s (%d: %s) while proxying upgraded connection", t->why, -t->err, strerror(-t->err));
     timer_disarm(&t->timer);
-    list_remove(&t->link);
     note_attempt(t);
     count_bytes(t);
     buf_return(t->up.held);
     buf_return(t->down.held);
-    origin_close(t->origin);
+    t->origin.close(t->origin.holder, t->why ? t->err : 0);
+    list_remove(&t->link);
     r->reply.finished = true;
     flow_log(r);
     r->sink->close(r, t->why ? t->err : 0);
@@ -145,11 +145,12 @@ static void run(void *arg)
     if (!t->over) move(t);
     if (!t->over && clock_ms() - t->moved_ms >= t->timeout_ms)
         fail(t, "upstream timed out", -ETIMEDOUT);
-    t->fiber = NULL;
-    if (t->over)
+    if (t->over) {
         end(t);
-    else if (!timer_armed(&t->timer))
-        timer_arm(&t->timer, t->timeout_ms);
+        return;
+    }
+    t->fiber = NULL;
+    if (!timer_armed(&t->timer)) timer_arm(&t->timer, t->timeout_ms);
 }
 
 /* --- being woken --- */
@@ -191,23 +192,23 @@ static void watch(tunnel_t *t, stream_t *s)
     s->io.on_ready = on_ready;
 }
 
-void tunnel_start(request_t *r, origin_t *origin, str_t rest, uint64_t timeout_ms)
+void tunnel_start(request_t *r, const tunnel_side_t *origin, uint64_t timeout_ms)
 {
     str_t early;
     stream_t *client = r->sink->detach(r, &early);
     tunnel_t *t = POOL_NEW(r->pool, tunnel_t);
     t->r = r;
-    t->origin = origin;
+    t->origin = *origin;
     t->client = client;
-    t->up = (way_t){.from = client, .to = &origin->stream, .held = copy_of(early)};
-    t->down = (way_t){.from = &origin->stream, .to = client, .held = copy_of(rest)};
+    t->up = (way_t){.from = client, .to = origin->stream, .held = copy_of(early)};
+    t->down = (way_t){.from = origin->stream, .to = client, .held = copy_of(origin->rest)};
     t->sent = client->sent;
     t->received = client->received;
     t->timeout_ms = timeout_ms;
     t->moved_ms = clock_ms();
     t->timer.fire = on_timer;
     watch(t, client);
-    watch(t, &origin->stream);
+    watch(t, origin->stream);
     list_push(&tunnels, &t->link);
     timer_arm(&t->timer, timeout_ms);
     wake(t); /* what has been announced already is no event any more */
@@ -219,6 +220,7 @@ void tunnel_cancel_all(void)
     {
         tunnel_t *t = LIST_OF(l, tunnel_t, link);
         fail(t, "worker stops", -ECANCELED);
+        if (t->fiber) fiber_cancel(t->fiber, -ECANCELED);
         wake(t);
     }
 }

@@ -116,6 +116,9 @@ typedef struct proxy {
     uint64_t limit_rate;        /* X-Accel-Limit-Rate, bytes a second; 0: no limit */
     bool limited;               /* it was given */
     proxy_store_t *store;       /* the file it is kept in; NULL: none */
+    unsigned http_version;      /* of the attempt: as configured, but for tunnels */
+    str_t protocol;             /* what the client wants to change to, and may; empty: nothing */
+    bool extended;              /* which is asked for as RFC 8441 has it */
     str_t body;                 /* the body in memory, when it is known whole */
     int64_t body_length;        /* of what the origin gets; -1: in chunks */
     header_list_t trailers;     /* of it, when its end has been read */

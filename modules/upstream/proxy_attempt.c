@@ -23,6 +23,7 @@ void proxy_attempt_begin(proxy_t *p)
     a->started_us = clock_ms() * 1000;
     a->connect_us = a->header_us = a->response_us = -1;
     p->client = NULL;
+    p->http_version = p->conf->http_version;
     p->failure = 0;
     p->again = false;
     p->tries++;

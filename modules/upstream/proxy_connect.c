@@ -4,6 +4,7 @@
 
 #include "modules/upstream/proxy_announce.h"
 #include "modules/upstream/proxy_next.h"
+#include "modules/upstream/proxy_request.h"
 
 static void keep_alive(const origin_t *o)
 {
@@ -27,7 +28,7 @@ static origin_t *open_origin(proxy_t *p, int *err)
 static origin_t *take_idle(proxy_t *p)
 {
     origin_t *o;
-    if (p->conf->http_version == PROXY_HTTP_10 || p->conf->protocol) return NULL;
+    if (p->http_version == PROXY_HTTP_10 || p->conf->protocol) return NULL;
     while ((o = keepalive_take(p->target.group->idle, &p->peer->addr, &p->from,
                                p->tls.ctx ? &p->tls : NULL))) {
         /* What must not be sent twice is worth a question whether the connection still stands. */
@@ -82,10 +83,15 @@ static mux_t *make_shared(proxy_t *p, const sharing_key_t *key, int *err)
     return m;
 }
 
+static sharing_key_t key_of(const proxy_t *p)
+{
+    return (sharing_key_t){&p->peer->addr, &p->from, p->tls.ctx ? &p->tls : NULL};
+}
+
 static mux_t *take_shared(proxy_t *p, bool fresh, int *err)
 {
     const sharing_t *sharing = &p->target.group->idle->sharing;
-    sharing_key_t key = {&p->peer->addr, &p->from, p->tls.ctx ? &p->tls : NULL};
+    sharing_key_t key = key_of(p);
     p->reused = !fresh;
     for (;; fresh = false) {
         mux_t *m = fresh ? NULL : sharing_find(sharing, &key);
@@ -109,10 +115,47 @@ static bool connect_shared(proxy_t *p, bool fresh, int *err)
     return m;
 }
 
+/* --- for a tunnel: a stream where the origin takes those, else a connection of its own --- */
+
+/* One whose origin has said what it takes, if that can be had. */
+static mux_t *take_settled(proxy_t *p, bool fresh, int *err)
+{
+    for (;; fresh = false) {
+        mux_t *m = take_shared(p, fresh, err);
+        if (!m || m->session.settled) return m;
+        sharing_key_t key = key_of(p);
+        sharing_place_t *place = sharing_pending(&p->target.group->idle->sharing, &key);
+        if (!place) return m;
+        proxy_watch_client(p, true);
+        *err = sharing_await(place, p->conf->connect_timeout);
+        proxy_watch_client(p, false);
+        if (*err < 0) return NULL;
+    }
+}
+
+/* RFC 8441 3; only WebSocket is known to be spoken over HTTP/2. */
+static bool connect_tunnel(proxy_t *p, bool fresh, int *err)
+{
+    if (str_ieq(p->protocol, STR("websocket")) && !p->conf->protocol) {
+        mux_t *m = take_settled(p, fresh, err);
+        if (!m) return false;
+        p->extended = mux_session_takes_tunnels(&m->session);
+        if (p->extended) p->client = client_new_shared(p->r->pool, m);
+        if (p->extended) return true;
+        proxy_log(p, LOG_INFO, 0, "upstream takes no WebSocket over HTTP/2, asking over HTTP/1.1",
+                  "connecting to upstream");
+    }
+    p->http_version = PROXY_HTTP_11;
+    p->tls.protocol = STR("");
+    return connect_alone(p, fresh, err);
+}
+
 /* --- the door --- */
 
 bool proxy_connect(proxy_t *p, bool fresh, int *err)
 {
-    bool shared = p->conf->http_version == PROXY_HTTP_2;
+    bool shared = p->http_version == PROXY_HTTP_2;
+    p->extended = false;
+    if (shared && proxy_request_may_tunnel(p)) return connect_tunnel(p, fresh, err);
     return shared ? connect_shared(p, fresh, err) : connect_alone(p, fresh, err);
 }

@@ -70,6 +70,7 @@ static verdict_t serve(proxy_t *p)
     verdict_t v = find_origin(p);
     if (v.kind == VERDICT_NEXT) v = proxy_request_prepare(p);
     if (v.kind != VERDICT_NEXT) return v;
+    p->protocol = proxy_request_protocol(p);
     p->choice = (choice_t){.group = p->target.group, .pool = p->r->pool, .r = p->r};
     if (upstream_has_choice(p->target.group)) budget_count(&p->target.group->known.shared->budget);
     do v = attempt(p);
@@ -87,6 +88,7 @@ static verdict_t pass(request_t *r, const proxy_conf_t *c)
     p->conf = c;
     p->began_ms = clock_ms();
     p->buffering = c->buffering;
+    p->http_version = c->http_version;
     p->interim = proxy_response_interim;
     if (r->attempts.n) r->attempts.v[r->attempts.n - 1].redirected = true;
     return serve(p);

@@ -20,7 +20,7 @@ static bool is_buffered(const proxy_t *p)
 {
     /* HTTP/1.0 has no chunks: the length must be known before the head is sent. */
     return p->conf->request_buffering ||
-           (p->conf->http_version == PROXY_HTTP_10 && body_length(p->r) < 0);
+           (p->http_version == PROXY_HTTP_10 && body_length(p->r) < 0);
 }
 
 static void set_given_body(proxy_t *p)
@@ -134,7 +134,7 @@ static void put_request_line(const proxy_t *p, buf_t **b, str_t uri)
     buf_put(*b, method);
     buf_putc(*b, ' ');
     buf_put(*b, uri);
-    bool old = p->conf->http_version == PROXY_HTTP_10;
+    bool old = p->http_version == PROXY_HTTP_10;
     buf_put(*b, old ? STR(" HTTP/1.0\r\n") : STR(" HTTP/1.1\r\n"));
 }
 
@@ -142,7 +142,7 @@ static void put_host(const proxy_t *p, buf_t **b)
 {
     const text_t *given = p->conf->fields.host;
     str_t host = given ? text_eval(given, p->r) : p->target.host;
-    if (host.n || p->conf->http_version == PROXY_HTTP_11) put_field(b, STR("Host"), host);
+    if (host.n || p->http_version == PROXY_HTTP_11) put_field(b, STR("Host"), host);
 }
 
 static void put_parts(const proxy_t *p, buf_t **b)
@@ -186,26 +186,43 @@ static bool cannot_upgrade(const request_t *r)
 static bool takes_trailers(const proxy_t *p)
 {
     const parse_request_t *head = &p->r->head;
-    return p->conf->http_version != PROXY_HTTP_10 && head->minor >= 1 && p->conf->pass_headers &&
+    return p->http_version != PROXY_HTTP_10 && head->minor >= 1 && p->conf->pass_headers &&
            header_has_token(&head->headers, HEADER_TE, STR("trailers"));
+}
+
+str_t proxy_request_protocol(const proxy_t *p)
+{
+    const proxy_fields_t *f = &p->conf->fields;
+    if (!f->upgrade || p->conf->http_version == PROXY_HTTP_10) return STR("");
+    str_t upgrade = text_eval(f->upgrade, p->r);
+    return is_h2c(upgrade) || cannot_upgrade(p->r) ? STR("") : upgrade;
+}
+
+/* A body would be read as the tunnel's. */
+static bool may_tunnel(const proxy_t *p, str_t connection)
+{
+    return p->protocol.n && list_has(connection, STR("upgrade")) && !body_present(p->r) &&
+           p->body_length == 0;
 }
 
 static void put_connection(proxy_t *p, buf_t **b)
 {
     const proxy_fields_t *f = &p->conf->fields;
-    str_t upgrade = f->upgrade ? text_eval(f->upgrade, p->r) : STR("");
     str_t connection = f->connection ? text_eval(f->connection, p->r) : STR("");
-    if (is_h2c(upgrade) || p->conf->http_version != PROXY_HTTP_11 || cannot_upgrade(p->r))
-        upgrade = STR("");
-    if (!upgrade.n && str_ieq(connection, STR("upgrade"))) connection = STR("");
-    if (!f->connection && p->conf->http_version == PROXY_HTTP_10) connection = STR("close");
-    p->upgrade = upgrade.n && list_has(connection, STR("upgrade")) &&
-                 !body_present(p->r) && p->body_length == 0; /* or it would be read as the tunnel's */
-    if (upgrade.n) put_field(b, STR("Upgrade"), upgrade);
+    if (!p->protocol.n && str_ieq(connection, STR("upgrade"))) connection = STR("");
+    if (!f->connection && p->http_version == PROXY_HTTP_10) connection = STR("close");
+    p->upgrade = may_tunnel(p, connection);
+    if (p->protocol.n) put_field(b, STR("Upgrade"), p->protocol);
     if (connection.n)
         put_field(b, STR("Connection"), connection);
     else if (takes_trailers(p))
         put(b, STR("TE: trailers\r\nConnection: TE\r\n"));
+}
+
+bool proxy_request_may_tunnel(const proxy_t *p)
+{
+    const text_t *connection = p->conf->fields.connection;
+    return p->protocol.n && connection && may_tunnel(p, text_eval(connection, p->r));
 }
 
 /* --- what the client sent --- */
@@ -272,7 +289,7 @@ static void put_via(const proxy_t *p, buf_t **b)
 /* Also a body of known length, when there is something behind it. */
 static bool in_chunks(const proxy_t *p)
 {
-    return p->body_length < 0 || (p->trailers.n && p->conf->http_version == PROXY_HTTP_11);
+    return p->body_length < 0 || (p->trailers.n && p->http_version == PROXY_HTTP_11);
 }
 
 /* RFC 9110 6.6.2: the names that the client has announced. */

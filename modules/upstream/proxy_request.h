@@ -15,6 +15,15 @@ verdict_t proxy_request_prepare(proxy_t *p);
 /* Sets p->trailers to those of the client's that go on; after the end of its body. */
 void proxy_request_take_trailers(proxy_t *p);
 
+/*
+ * What the client wants to change the protocol to, where proxy_set_header lets it and nothing keeps
+ * it from that; empty: nothing.
+ */
+str_t proxy_request_protocol(const proxy_t *p);
+
+/* Whether the origin is asked for that. */
+bool proxy_request_may_tunnel(const proxy_t *p);
+
 /* The head for the present origin; the caller returns the buffer. uri: proxy_target_uri. */
 buf_t *proxy_request_head(proxy_t *p, str_t uri);
 

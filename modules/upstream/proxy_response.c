@@ -1,8 +1,11 @@
 #include "modules/upstream/proxy_response.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
 
+#include "core/base/base64.h"
 #include "core/base/clock.h"
+#include "core/base/panic.h"
 #include "http/http.h"
 #include "http/tunnel.h"
 #include "modules/upstream/proxy_upload.h"
@@ -23,7 +26,7 @@ void proxy_response_release(proxy_t *p)
     a->received = client_received(c);
     a->sent = client_sent(c);
     a->response_us = (int64_t)(clock_ms() * 1000 - a->started_us);
-    if (client_reusable(c) && p->conf->http_version == PROXY_HTTP_11 && !p->conf->protocol)
+    if (client_reusable(c) && p->http_version == PROXY_HTTP_11 && !p->conf->protocol)
         keepalive_put(p->target.group->idle, &p->target.group->keepalive, client_take(c));
     else
         client_close(c);
@@ -347,17 +350,60 @@ int proxy_response_carry(request_t *r)
 
 /* --- 101 --- */
 
+/* RFC 6455 4.2.2: over HTTP/2 the origin says no such thing. */
+static void add_accept(request_t *r)
+{
+    static const char suffix[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    str_t key = header_value(&r->head.headers, HEADER_SEC_WEBSOCKET_KEY);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    if (!key.n) return;
+    str_t whole = pool_printf(r->pool, STR_FMT "%s", STR_ARG(key), suffix);
+    if (EVP_Digest(whole.p, whole.n, digest, &n, EVP_sha1(), NULL) != 1) panic("no SHA-1");
+    header_add(&r->reply.headers, STR("Sec-WebSocket-Accept"),
+               base64_encode(r->pool, str_make((const char *)digest, n)));
+}
+
+static void make_switch(const proxy_t *p)
+{
+    request_t *r = p->r;
+    reply_t *reply = &r->reply;
+    make_reply(p);
+    reply->content_type = reply->reason = (str_t){NULL, 0};
+    reply->status = 101;
+    reply->length = REPLY_LENGTH_UNKNOWN;
+    str_t upgrade = p->extended ? p->protocol
+                                : header_value(&p->client->head.headers, HEADER_UPGRADE);
+    header_add_id(&reply->headers, HEADER_UPGRADE, upgrade);
+    header_add_id(&reply->headers, HEADER_CONNECTION, STR("upgrade"));
+    if (p->extended) add_accept(r);
+    reply->close = true;
+}
+
+static void close_origin(void *holder, int err)
+{
+    (void)err;
+    origin_close(holder);
+}
+
+static void close_pipe(void *holder, int err)
+{
+    client_pipe_close(holder, err);
+}
+
+static tunnel_side_t side_of(client_t *c, bool extended)
+{
+    if (extended) return (tunnel_side_t){client_pipe(c), close_pipe, c, STR("")};
+    origin_t *o = client_take(c);
+    return (tunnel_side_t){&o->stream, close_origin, o, client_rest(c)};
+}
+
 static verdict_t tunnel(proxy_t *p)
 {
     request_t *r = p->r;
     client_t *c = p->client;
-    client_settle(c);
-    str_t upgrade = header_value(&c->head.headers, HEADER_UPGRADE);
-    make_reply(p);
-    r->reply.content_type = (str_t){NULL, 0};
-    header_add_id(&r->reply.headers, HEADER_UPGRADE, upgrade);
-    header_add_id(&r->reply.headers, HEADER_CONNECTION, STR("upgrade"));
-    r->reply.close = true;
+    if (!p->extended) client_settle(c);
+    make_switch(p);
     int err = reply_start(r);
     if (err == 0) err = reply_body(r, NULL, 0, BODY_FLUSH);
     if (err < 0) {
@@ -366,7 +412,8 @@ static verdict_t tunnel(proxy_t *p)
         return VERDICT(REPLIED);
     }
     proxy_note_url(p);
-    tunnel_start(r, client_take(c), client_rest(c), p->conf->read_timeout);
+    tunnel_side_t side = side_of(c, p->extended);
+    tunnel_start(r, &side, p->conf->read_timeout);
     client_drop_buffer(c);
     return VERDICT(REPLIED);
 }
@@ -379,7 +426,7 @@ verdict_t proxy_response_pass(proxy_t *p)
     request_t *r = p->r;
     int status = c->head.status;
     str_t to = header_value(&c->head.headers, HEADER_X_ACCEL_REDIRECT);
-    if (status == 101) return tunnel(p);
+    if (status == 101 || (p->extended && status / 100 == 2)) return tunnel(p);
     if (to.p && !(p->conf->ignore_headers & PROXY_IGNORE_REDIRECT)) return follow_redirect(p, to);
     if (p->conf->intercept_errors && status >= 300 && http_error_page(http_conf(r->conf), status)) {
         proxy_response_release(p);

@@ -239,7 +239,7 @@ bool proxy_ssl_describe(proxy_t *p)
     p->handshaking = false;
     if (!p->target.tls) return true;
     p->tls = describe(c, c->name.set ? text_eval(&c->name, p->r) : p->target.host, p->peer->name);
-    p->tls.protocol = p->conf->http_version == PROXY_HTTP_2 ? STR("h2") : STR("");
+    p->tls.protocol = p->http_version == PROXY_HTTP_2 ? STR("h2") : STR("");
     if (c->made->chosen) p->tls.ctx = choose(p, c);
     return p->tls.ctx;
 }

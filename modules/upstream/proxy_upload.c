@@ -111,7 +111,8 @@ proxy_sent_t proxy_upload(proxy_t *p, str_t uri, int *err)
 {
     buf_t *head = proxy_request_head(p, uri);
     p->upload_error = 0;
-    *err = client_begin(p->client, buf_str(head), p->target.tls, !has_body(p));
+    *err = p->extended ? client_begin_tunnel(p->client, buf_str(head), p->target.tls, p->protocol)
+                       : client_begin(p->client, buf_str(head), p->target.tls, !has_body(p));
     buf_return(head);
     p->request_sent = true;
     if (*err < 0) return PROXY_SENT_ERROR;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 /* The head as HTTP/2 has it, "name=value" one a line. */
-static const char *made_of(const char *head, bool https)
+static const char *made_for(const char *head, bool https, const char *protocol)
 {
     static char out[4096];
     char copy[4096];
@@ -12,13 +12,18 @@ static const char *made_of(const char *head, bool https)
     pool_t *pool = pool_create();
     size_t n = strlen(head), at = 0;
     memcpy(copy, head, n + 1);
-    mux_head_make(pool, copy, n, https, &fields);
+    mux_head_make(pool, copy, n, https, str_of(protocol), &fields);
     VEC_EACH(const nghttp2_nv, nv, &fields)
         at += (size_t)snprintf(out + at, sizeof(out) - at, "%.*s=%.*s\n", (int)nv->namelen,
                                (const char *)nv->name, (int)nv->valuelen, (const char *)nv->value);
     pool_destroy(pool);
     out[at] = '\0';
     return out;
+}
+
+static const char *made_of(const char *head, bool https)
+{
+    return made_for(head, https, "");
 }
 
 Test(mux_head, pseudo_fields_come_first)
@@ -60,4 +65,17 @@ Test(mux_head, values_are_trimmed_and_may_be_empty)
 {
     cr_assert_str_eq(made_of("GET / HTTP/1.1\r\nX-A:  b \t\r\nX-E: \r\nX-C: a: b\r\n\r\n", false),
                      ":method=GET\n:scheme=http\n:path=/\nx-a=b\nx-e=\nx-c=a: b\n");
+}
+
+/* RFC 8441 5: the example's request, but for the fields of the connection. */
+Test(mux_head, an_upgrade_is_an_extended_connect)
+{
+    cr_assert_str_eq(made_for("GET /chat HTTP/1.1\r\nHost: server.example.com\r\n"
+                              "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                              "Sec-WebSocket-Protocol: chat, superchat\r\n"
+                              "Sec-WebSocket-Version: 13\r\n\r\n", true, "websocket"),
+                     ":method=CONNECT\n:scheme=https\n:authority=server.example.com\n"
+                     ":path=/chat\n:protocol=websocket\nsec-websocket-protocol=chat, superchat\n"
+                     "sec-websocket-version=13\n");
 }

@@ -38,10 +38,12 @@ static const char *asked(const char *head)
     p.conf = request_conf(r, proxy_index);
     cr_assert(p.conf->pass);
     cr_assert(proxy_target_find(p.conf->pass, r, &p.target));
+    p.http_version = p.conf->http_version;
     r->body.gathered = true; /* of what the head says */
     r->body.size = r->head.content_length;
     p.has_body = r->head.framing != PARSE_NO_BODY && p.conf->pass_body;
     p.body_length = body_length(r);
+    p.protocol = proxy_request_protocol(&p);
     buf_t *b = proxy_request_head(&p, proxy_target_uri(&p.target, r));
     const char *text = pool_cstr(r->pool, buf_str(b));
     buf_return(b);
