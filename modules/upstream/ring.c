@@ -42,7 +42,22 @@ static int by_hash(const void *a, const void *b)
     return x->server < y->server ? -1 : x->server > y->server;
 }
 
-void ring_close(ring_t *ring)
+static void make_starts(ring_t *ring, pool_t *pool)
+{
+    unsigned bits = 1, at = 0;
+    while (bits < 31 && 1u << bits < ring->points.n) bits++;
+    ring->shift = 32 - bits;
+    if (ring->parts < 1u << bits) {
+        ring->parts = 1u << bits;
+        ring->starts = POOL_ARRAY(pool, uint32_t, ring->parts);
+    }
+    for (unsigned part = 0; part < 1u << bits; part++) {
+        while (at < ring->points.n && ring->points.v[at].hash >> ring->shift < part) at++;
+        ring->starts[part] = at;
+    }
+}
+
+void ring_close(ring_t *ring, pool_t *pool)
 {
     uint32_t kept = 0;
     if (ring->points.n == 0) return;
@@ -51,16 +66,13 @@ void ring_close(ring_t *ring)
         if (ring->points.v[i].hash != ring->points.v[kept].hash)
             ring->points.v[++kept] = ring->points.v[i];
     ring->points.n = kept + 1;
+    make_starts(ring, pool);
 }
 
 unsigned ring_find(const ring_t *ring, str_t key)
 {
     uint32_t hash = crc32_add(0, key);
-    unsigned low = 0, high = ring->points.n;
-    while (low < high) {
-        unsigned middle = (low + high) / 2;
-        if (ring->points.v[middle].hash < hash) low = middle + 1;
-        else high = middle;
-    }
-    return low == ring->points.n ? 0 : low;
+    unsigned at = ring->starts[hash >> ring->shift];
+    while (at < ring->points.n && ring->points.v[at].hash < hash) at++;
+    return at == ring->points.n ? 0 : at;
 }

@@ -15,8 +15,16 @@ typedef struct ring_point {
     unsigned server; /* index */
 } ring_point_t;
 
+/*
+ * Points are spread evenly, so a key's lies near where its checksum says: `starts` has as many parts
+ * of the ring as there are points, or some more, and the first point at or behind each part's begin.
+ * A search among so many points would miss the cache with nearly every step.
+ */
 typedef struct ring {
     VEC(ring_point_t) points;
+    uint32_t *starts;
+    unsigned shift;  /* checksum >> shift: the part */
+    unsigned parts;  /* that there is room for */
 } ring_t;
 
 enum { RING_POINTS = 160 };
@@ -25,7 +33,7 @@ enum { RING_POINTS = 160 };
 void ring_add(ring_t *ring, pool_t *pool, str_t name, unsigned weight, unsigned server);
 
 /* After the last one, before the first ring_find. */
-void ring_close(ring_t *ring);
+void ring_close(ring_t *ring, pool_t *pool);
 
 /* The index of the point that the key belongs to. The ring is not empty. */
 unsigned ring_find(const ring_t *ring, str_t key);

@@ -89,7 +89,7 @@ static void make_ring(upstream_t *g)
     g->ring.points.n = 0;
     VEC_EACH(const upstream_server_t, s, &g->servers)
         ring_add(&g->ring, g->pool, s->name, s->on_ring, (unsigned)(s - g->servers.v));
-    ring_close(&g->ring);
+    ring_close(&g->ring, g->pool);
 }
 
 static void chain_peers(upstream_t *g)

@@ -487,7 +487,7 @@ Test(balance, shape_of_the_ring)
 
 Test(balance, a_server_that_leaves_the_ring_moves_its_own_keys_alone)
 {
-    enum { KEYS = 20000 };
+    enum { KEYS = PICKS };
     static uint8_t before[KEYS];
     unsigned moved = 0, strays = 0;
     upstream_t *g = group(NULL, 20);

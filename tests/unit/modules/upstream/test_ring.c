@@ -78,7 +78,7 @@ Test(ring, has_the_points_of_the_published_algorithm)
         for (unsigned j = 0; j < points; j++) server[n++] = i;
         ring_add(&ring, pool, str_of(servers[i].name), servers[i].weight, i);
     }
-    ring_close(&ring);
+    ring_close(&ring, pool);
     cr_assert_eq(n, MOST);
     for (unsigned i = 0; i < 5000; i++) {
         str_t key = pool_printf(pool, "/path/%u?q=%u", i, i * 7);
@@ -92,7 +92,7 @@ Test(ring, keeps_one_of_points_that_coincide)
     ring_t ring = {0};
     ring_add(&ring, pool, STR("a:1"), 1, 0);
     ring_add(&ring, pool, STR("a:1"), 2, 1);
-    ring_close(&ring);
+    ring_close(&ring, pool);
     cr_expect_eq(ring.points.n, 2 * RING_POINTS);
     for (unsigned i = 1; i < ring.points.n; i++)
         cr_assert_lt(ring.points.v[i - 1].hash, ring.points.v[i].hash);
