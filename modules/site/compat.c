@@ -55,7 +55,6 @@ static const conf_row_t rows[] = {
     ACCEPTED("proxy_force_ranges", ALL, 1,
              "origins answer ranges themselves; the cache does for what it has"),
     OFF("client_body_in_file_only", ALL, 1),
-    OFF("proxy_store", ALL, 1),
     OFF("proxy_limit_rate", ALL, 1),
     OFF("ssi", ALL | CONF_LOCATION_IF, 1),
     OFF("userid", ALL, 1),
