@@ -207,7 +207,7 @@ void mux_retire(mux_t *m)
 
 static bool is_idle(const mux_t *m)
 {
-    return !m->retired && m->session.count == 0;
+    return !m->retired && m->session.settled && m->session.count == 0;
 }
 
 unsigned mux_reclaim(void)

@@ -286,3 +286,17 @@ Test(mux_session, garbage_is_no_connection)
     cr_assert_not(mux_session_has_room(&m));
     cr_assert_not_null(m.why);
 }
+
+/* RFC 8441 3: only when its settings say so. */
+Test(mux_session, an_origin_says_whether_it_takes_tunnels)
+{
+    const nghttp2_settings_entry takes = {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1};
+    start_server(100, 65535);
+    cr_assert_not(mux_session_takes_tunnels(&m));
+    cr_assert_eq(carry(), 0);
+    cr_assert(m.settled);
+    cr_assert_not(mux_session_takes_tunnels(&m));
+    nghttp2_submit_settings(server, NGHTTP2_FLAG_NONE, &takes, 1);
+    cr_assert_eq(carry(), 0);
+    cr_assert(mux_session_takes_tunnels(&m));
+}

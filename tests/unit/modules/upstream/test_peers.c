@@ -76,6 +76,37 @@ Test(peers, settings_hold_until_the_configuration_says_something_new)
     cr_expect_eq(peers_settings(a.state).flags, 0);
 }
 
+static void set(peer_place_t to, uint32_t weight_now, uint32_t flags)
+{
+    peers_set(shared, to.state, &(peer_settings_t){.weight = weight_now, .flags = flags});
+}
+
+/* Whoever was told something last; of what was said of the name, only what is not as configured. */
+Test(peers, an_address_follows_its_name_unless_it_was_told_otherwise_since)
+{
+    peers_t p = join();
+    peer_place_t name = peers_enter(&p, pool, STR("name"), weight(1));
+    peer_place_t a = peers_enter(&p, pool, STR("a name"), weight(7)); /* by its record */
+    set(name, 1, PEER_DOWN);
+    peers_follow(shared, a.state, name.state);
+    cr_expect_eq(peers_settings(a.state).flags, PEER_DOWN);
+    cr_expect_eq(peers_settings(a.state).weight, 7);
+    set(a, 7, 0);
+    peers_follow(shared, a.state, name.state);
+    cr_expect_eq(peers_settings(a.state).flags, 0, "told since");
+    set(name, 3, PEER_DRAIN);
+    peers_follow(shared, a.state, name.state);
+    cr_expect_eq(peers_settings(a.state).flags, PEER_DRAIN);
+    cr_expect_eq(peers_settings(a.state).weight, 3);
+    set(name, 1, 0);
+    peers_follow(shared, a.state, name.state);
+    cr_expect_eq(peers_settings(a.state).flags, 0);
+    cr_expect_eq(peers_settings(a.state).weight, 7);
+    uint64_t before = peers_changes(&p);
+    peers_follow(shared, a.state, name.state);
+    cr_expect_eq(peers_changes(&p), before, "nothing new");
+}
+
 Test(peers, without_a_zone_are_the_workers_own)
 {
     peers_t p;
