@@ -90,6 +90,7 @@ bool crew_start_worker(crew_t *crew, unsigned slot, crew_t *all, int master_fd)
     int err = channel_open(ends);
     if (err) return cannot_start(crew, post, "socketpair()", -err);
     post->counters = worker_counters_take();
+    if (post->counters && slot >= crew->workers) post->counters->helper = slot - crew->workers + 1;
     pid_t pid = post->counters ? fork() : -1;
     if (pid == 0) {
         close(ends[0]);

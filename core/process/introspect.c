@@ -41,7 +41,21 @@ static void write_workers(report_t *r, const void *main_struct)
     (void)main_struct;
     for (unsigned row = 0; row < worker_rows(); row++) {
         worker_counters_t c = worker_row_counters(row);
-        if (c.worker) write_worker(r, &c);
+        if (c.worker && !c.helper) write_worker(r, &c);
+    }
+}
+
+static void write_helpers(report_t *r, const void *main_struct)
+{
+    char digits[20];
+    (void)main_struct;
+    for (unsigned row = 0; row < worker_rows(); row++) {
+        worker_counters_t c = worker_row_counters(row);
+        if (!c.worker || !c.helper) continue;
+        const helper_t *h = helper_at(&worker_generation()->helpers, (unsigned)c.helper - 1);
+        report_item(r, "helper", str_make(digits, str_put_u64(digits, c.worker)));
+        report_text(r, "name", h ? str_of(h->name) : STR(""));
+        report_close(r);
     }
 }
 
@@ -63,6 +77,7 @@ static void write_zones(report_t *r, const void *main_struct)
 const report_section_t introspect_sections[] = {
     {"server", write_server},
     {"workers", write_workers},
+    {"helpers", write_helpers},
     {"zones", write_zones},
     {NULL, NULL},
 };

@@ -24,6 +24,7 @@ typedef struct worker_counters { /* one per running worker, in shared memory */
     uint64_t active, reading, writing, waiting; /* gauges */
     uint64_t worker; /* the process id; 0: of no worker at present */
     uint64_t given;  /* not 0: it has been some worker's */
+    uint64_t helper; /* it is a helper: the first is 1; 0: a worker */
 } worker_counters_t;
 
 /* The counters of this worker; a private dummy in processes that are no worker (tests). */

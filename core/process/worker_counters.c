@@ -56,7 +56,7 @@ worker_counters_t *worker_counters_take(void)
 
 void worker_counters_give(worker_counters_t *c)
 {
-    c->active = c->reading = c->writing = c->waiting = c->worker = 0;
+    c->active = c->reading = c->writing = c->waiting = c->helper = c->worker = 0;
 }
 
 int worker_row(void)

@@ -54,6 +54,7 @@ typedef struct cache_use {
     bool fetched;              /* it was this request's own fetch */
     bool may_be_stale;         /* it may be sent though the origin ought to have been asked */
     bool noted;                /* Cache-Status has been said */
+    bool counted;              /* by the store */
     bool kept;                 /* the reply is from the store, or on its way into it */
     bool passed;               /* answers are not storable, whoever asks */
     bool in_one;               /* has been tried in parts: it is answered as a whole */

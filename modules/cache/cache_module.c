@@ -260,7 +260,8 @@ static verdict_t ask_origin(cache_use_t *u, bool *again)
     const cache_conf_t *c = u->conf;
     bool updating = c->use_stale & CACHE_STALE_UPDATING && u->may_be_stale && !u->fresh;
     if (!u->fresh) u->field.fwd = u->decision.fwd;
-    if (!u->fresh && store_use(c->store, &u->key) < c->min_uses) return alone(u);
+    bool counted = c->min_uses > 1 && !u->fresh;
+    if (counted && store_use(c->store, &u->key) < c->min_uses) return alone(u);
     if (updating && c->background_update) return update_in_background(u, "STALE");
     verdict_t v = take_turn(u, c->lock && !updating ? c->lock_timeout : 0, false, again);
     bool busy = v.kind == VERDICT_NEXT && !*again;
@@ -341,6 +342,19 @@ static void note_status(cache_use_t *u)
                status_field_append(u->r->pool, before, &u->field));
 }
 
+/* Every reply once, and parts of one not. */
+static void count(cache_use_t *u)
+{
+    static const char *const names[STORE_ANSWERS] = {"HIT",   "MISS",     "EXPIRED",
+                                                     "STALE", "UPDATING", "REVALIDATED",
+                                                     "BYPASS"};
+    unsigned i = 0;
+    if (u->counted || u->r->inner || !u->status) return;
+    u->counted = true;
+    while (i < STORE_ANSWERS && strcmp(names[i], u->status) != 0) i++;
+    if (i < STORE_ANSWERS) store_answered(u->conf->store, i, u->field.collapsed);
+}
+
 static int cache_head(request_t *r)
 {
     const cache_conf_t *c = request_conf(r, cache_index);
@@ -349,6 +363,7 @@ static int cache_head(request_t *r)
         cache_purge_invalidate(c, r);
         if (u) cache_post_begin(r->cache);
     }
+    if (u) count(r->cache);
     if (u && !r->error_status) note_status(r->cache);
     return 0;
 }

@@ -49,7 +49,7 @@ unsigned store_use(store_t *s, const store_key_t *key)
         return __atomic_add_fetch(&here->requests, 1, __ATOMIC_RELAXED);
     }
     store_index_put(s->shared->index, &e, &out);
-    store_zone_clear(s, &out.evicted, true);
+    store_zone_evicted(s, &out.evicted);
     return 1;
 }
 
@@ -88,6 +88,13 @@ int store_purge_prefix(store_t *s, str_t prefix, bool soft)
 }
 
 /* --- what there is --- */
+
+void store_answered(store_t *s, store_answer_t how, bool coalesced)
+{
+    if (!s->entered) return;
+    s->counts->answers[how]++;
+    s->counts->coalesced += coalesced;
+}
 
 static void add_counts(store_t *s, store_counts_t *sum)
 {

@@ -210,12 +210,28 @@ int store_purge_prefix(store_t *s, str_t prefix, bool soft);
 
 /* --- what there is --- */
 
+/* What became of a request, as $upstream_cache_status says. */
+typedef enum store_answer {
+    STORE_ANSWER_HIT,
+    STORE_ANSWER_MISS,
+    STORE_ANSWER_EXPIRED,
+    STORE_ANSWER_STALE,
+    STORE_ANSWER_UPDATING,
+    STORE_ANSWER_REVALIDATED,
+    STORE_ANSWER_BYPASS,
+    STORE_ANSWERS
+} store_answer_t;
+
+/* Counts a request that is being answered. coalesced: by what another one fetched. */
+void store_answered(store_t *s, store_answer_t how, bool coalesced);
+
 typedef struct store_stats {
-    uint64_t hits, memory_hits; /* objects opened; those among them that were in memory */
-    uint64_t misses, passes;
-    uint64_t waited, followed;  /* requests that waited for another's fetch; that read along */
+    uint64_t answers[STORE_ANSWERS], coalesced; /* requests */
+    uint64_t opened, opened_memory; /* objects; those among them that were in memory */
+    uint64_t absent, passes;
+    uint64_t waited, followed;  /* for another's fetch; read along */
     uint64_t stored, refreshed, abandoned;
-    uint64_t evicted, expired;  /* for want of room; not asked for since `inactive` */
+    uint64_t evicted, inactive; /* for want of room; not asked for since `inactive` */
     uint64_t purged, broken;    /* files that were torn, truncated, foreign */
     uint64_t recoveries;        /* shards repaired after a process died in them */
     uint64_t entries, entries_max, bytes, bytes_max; /* bytes_max 0: no bound */

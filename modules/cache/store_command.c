@@ -8,17 +8,20 @@
 
 static void write_counts(report_t *r, const store_stats_t *s)
 {
-    report_count(r, "hits", s->hits);
-    report_count(r, "memory_hits", s->memory_hits);
-    report_count(r, "misses", s->misses);
+    static const char *const answers[STORE_ANSWERS] = {"hits",     "misses",      "expired", "stale",
+                                                       "updating", "revalidated", "bypassed"};
+    for (unsigned i = 0; i < STORE_ANSWERS; i++) report_count(r, answers[i], s->answers[i]);
+    report_count(r, "coalesced", s->coalesced);
+    report_count(r, "opened", s->opened);
+    report_count(r, "opened_memory", s->opened_memory);
     report_count(r, "passes", s->passes);
     report_count(r, "waited", s->waited);
     report_count(r, "followed", s->followed);
     report_count(r, "stored", s->stored);
-    report_count(r, "revalidated", s->refreshed);
+    report_count(r, "refreshed", s->refreshed);
     report_count(r, "abandoned", s->abandoned);
     report_count(r, "evicted", s->evicted);
-    report_count(r, "expired", s->expired);
+    report_count(r, "inactive", s->inactive);
     report_count(r, "purged", s->purged);
     report_count(r, "broken", s->broken);
     report_count(r, "recoveries", s->recoveries);

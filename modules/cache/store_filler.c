@@ -274,8 +274,7 @@ static int publish(store_fill_t *f)
     if (err) return err;
     store_index_put(s->shared->index, &e, &out);
     store_zone_clear(s, &out.replaced, false); /* its file is this one now */
-    store_zone_clear(s, &out.evicted, true);
-    if (out.evicted.kind != STORE_KIND_FREE) STORE_COUNT(s, evicted);
+    store_zone_evicted(s, &out.evicted);
     while (store_index_thin(s->shared->index, e.key, e.vary, VARIANTS_MOST, &gone))
         store_zone_clear(s, &gone, true);
     return 0;
@@ -312,7 +311,7 @@ void store_fill_pass(store_fill_t *f, unsigned seconds)
                        .used = (uint32_t)clock_unix(),
                        .until = (uint32_t)clock_unix() + seconds};
     store_index_put(f->store->shared->index, &e, &out);
-    store_zone_clear(f->store, &out.evicted, true);
+    store_zone_evicted(f->store, &out.evicted);
     drop_file(f);
     end(f);
 }

@@ -99,7 +99,7 @@ static bool take(loader_t *l, const store_file_t *f, int fd)
     store_zone_seen_id(s, r.id);
     uint32_t at = store_index_add(s->shared->index, &e, &gone);
     if (at == STORE_NO_ENTRY) return true;
-    store_zone_clear(s, &gone, true);
+    store_zone_evicted(s, &gone);
     if (has_gone(fd)) store_index_drop(s->shared->index, at, r.id, &gone);
     else l->out->loaded++;
     return true;

@@ -67,7 +67,7 @@ static void look_at(store_t *s, uint32_t at)
     store_entry_t e;
     if (!store_index_copy(s->shared->index, at, &e)) return;
     if (!is_out(s, store_index_at(s->shared->index, at), &e)) return;
-    if (drop(s, at, e.id) && e.kind == STORE_KIND_OBJECT) STORE_COUNT(s, expired);
+    if (drop(s, at, e.id) && e.kind == STORE_KIND_OBJECT) STORE_COUNT(s, inactive);
 }
 
 /* Some of the entries in each turn: all of them within a quarter of `inactive`. */
@@ -179,8 +179,7 @@ static bool evict_one(manager_t *m)
     for (unsigned i = 0; i < shards; i++) {
         m->shard = (m->shard + 1) % shards;
         if (!store_index_evict(s->shared->index, m->shard, &gone)) continue;
-        store_zone_clear(s, &gone, true);
-        STORE_COUNT(s, evicted);
+        store_zone_evicted(s, &gone);
         return true;
     }
     return false;
@@ -239,8 +238,7 @@ static int keep_spare_entries(manager_t *m)
     for (unsigned i = 0; i < store_index_shards(s->shared->index) && !err; i++)
         while (!err && store_index_short(s->shared->index, i) &&
                store_index_evict(s->shared->index, i, &gone)) {
-            store_zone_clear(s, &gone, true);
-            STORE_COUNT(s, evicted);
+            store_zone_evicted(s, &gone);
             err = rest(m);
         }
     return err;

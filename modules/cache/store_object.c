@@ -278,13 +278,13 @@ store_found_t store_open(store_t *s, const store_key_t *key, str_t variant, pool
         got = at == STORE_NO_ENTRY ? NOTHING : open_entry(o, key->text, at, &e, pool);
     }
     if (got == OPENED) {
-        STORE_COUNT(s, hits);
-        if (o->pin) STORE_COUNT(s, memory_hits);
+        STORE_COUNT(s, opened);
+        if (o->pin) STORE_COUNT(s, opened_memory);
         return STORE_HIT;
     }
     bool pass = s->entered && is_passed(s, key);
     if (pass) STORE_COUNT(s, passes);
-    else if (s->entered) STORE_COUNT(s, misses);
+    else if (s->entered) STORE_COUNT(s, absent);
     return pass ? STORE_PASS : STORE_MISS;
 }
 

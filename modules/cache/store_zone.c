@@ -196,3 +196,9 @@ void store_zone_clear(store_t *s, const store_entry_t *gone, bool file)
     store_file_t f = {{gone->key[0], gone->key[1]}, gone->variant};
     if (file) store_file_unlink(&s->dir, &f);
 }
+
+void store_zone_evicted(store_t *s, const store_entry_t *gone)
+{
+    store_zone_clear(s, gone, true);
+    if (gone->kind == STORE_KIND_OBJECT) STORE_COUNT(s, evicted);
+}

@@ -33,8 +33,8 @@ typedef struct store_options {
 
 /* What a process counts, one writer each: store_stats_t up to `broken`. */
 typedef struct store_counts {
-    uint64_t hits, memory_hits, misses, passes, waited, followed, stored, refreshed, abandoned,
-        evicted, expired, purged, broken;
+    uint64_t answers[STORE_ANSWERS], coalesced, opened, opened_memory, absent, passes, waited,
+        followed, stored, refreshed, abandoned, evicted, inactive, purged, broken;
 } store_counts_t;
 
 enum { STORE_LOAD_NONE, STORE_LOAD_RUNNING, STORE_LOAD_DONE };
@@ -91,6 +91,9 @@ uint64_t store_zone_variant(str_t variant);
 
 /* What of an entry that has gone is still there: its memory, its file. */
 void store_zone_clear(store_t *s, const store_entry_t *gone, bool file);
+
+/* The same for an entry that had to go for want of room (STORE_KIND_FREE: none had). */
+void store_zone_evicted(store_t *s, const store_entry_t *gone);
 
 #define STORE_COUNT(s, what) ((s)->counts->what++)
 

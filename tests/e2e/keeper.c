@@ -130,7 +130,7 @@ static struct {
     int sock;
     pid_t pid;
     unsigned count;
-    notice_t ended[ENDED_MAX];
+    notice_t ended[ENDED_MAX]; /* the latest, in any order */
 } keeper = {.sock = -1};
 
 void keeper_start(const char *directory)
@@ -165,7 +165,7 @@ static bool next_notice(notice_t *notice, int ms)
     struct pollfd p = {.fd = keeper.sock, .events = POLLIN};
     if (poll(&p, 1, ms) <= 0) return false;
     if (recv(keeper.sock, notice, sizeof(*notice), 0) != sizeof(*notice)) return false;
-    if (!notice->started && keeper.count < ENDED_MAX) keeper.ended[keeper.count++] = *notice;
+    if (!notice->started) keeper.ended[keeper.count++ % ENDED_MAX] = *notice;
     return true;
 }
 
@@ -192,7 +192,7 @@ pid_t keeper_run(const char *const argv[], const char *directory, const char *ou
 
 static bool has_ended(pid_t pid, int *status)
 {
-    for (unsigned i = 0; i < keeper.count; i++) {
+    for (unsigned i = 0; i < keeper.count && i < ENDED_MAX; i++) {
         if (keeper.ended[i].pid != pid) continue;
         *status = keeper.ended[i].status;
         return true;

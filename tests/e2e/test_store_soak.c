@@ -338,9 +338,9 @@ static long calm(int64_t ms)
 
 static void tell_cache(const char *part, const char *name)
 {
-    static const char *const names[] = {"hits", "misses", "waited", "followed", "stored",
-                                        "revalidated", "abandoned", "evicted", "expired", "purged",
-                                        "broken", "recoveries", "entries"};
+    static const char *const names[] = {"hits", "misses", "expired", "stale", "revalidated",
+                                        "coalesced", "stored", "refreshed", "abandoned", "evicted",
+                                        "inactive", "purged", "broken", "recoveries", "entries"};
     fprintf(stderr, "%s:", name);
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
         fprintf(stderr, " %s %llu", names[i], (unsigned long long)figure(part, names[i]));
@@ -362,12 +362,17 @@ static void tell(unsigned kills, long growth)
     tell_cache(small, "small");
 }
 
-static void expect_nothing_held(unsigned descriptors, uint64_t zones)
+/* Before more connections are made. */
+static void expect_nothing_open(unsigned descriptors)
 {
     unsigned all;
     cr_expect(EVENTUALLY(all_open_files(&all) == 0), "files are open");
     cr_expect(EVENTUALLY((all_open_files(&all), all <= descriptors)),
               "%u descriptors at the start, %u now", descriptors, all);
+}
+
+static void expect_nothing_held(uint64_t zones)
+{
     cr_expect(EVENTUALLY(zone_bytes() == zones), "zones");
     cr_expect(EVENTUALLY(disk_agrees(one, "cache")), "%llu bytes are on disk, not %llu",
               (unsigned long long)disk_bytes, (unsigned long long)figure(one, "bytes"));
@@ -422,9 +427,10 @@ static void soak(void)
     long growth = calm(calm_ms);
     cr_expect(EVENTUALLY(has_seen_enough()));
     stop_clients();
+    expect_nothing_open(descriptors);
     if (told) tell(kills, growth);
     expect_sane();
-    expect_nothing_held(descriptors, zones);
+    expect_nothing_held(zones);
     expect_no_growth(growth);
 }
 

@@ -55,7 +55,7 @@ STORE_TEST(gives_back_what_was_stored)
         str_t body = shelf_get(&shelf, "a", &head);
         cr_expect(str_eq(body, STR("body of a")) && str_eq(head, STR("head of a")));
     }
-    cr_expect_eq(store_stats(shelf.s).memory_hits, 2, "from the second hit on");
+    cr_expect_eq(store_stats(shelf.s).opened_memory, 2, "from the second hit on");
     cr_assert_eq(shelf_put(&shelf, "a", "", STR("")), 0);
     str_t body = shelf_get(&shelf, "a", &head);
     cr_expect(body.p && body.n == 0 && head.n == 0);

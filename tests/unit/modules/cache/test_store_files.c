@@ -280,7 +280,7 @@ FILES_TEST(what_nobody_asks_for_goes)
     }
     expect_miss("a");
     cr_expect_neq(access(shelf_file(&shelf, "a", ""), F_OK), 0);
-    cr_expect_eq(store_stats(shelf.s).expired, 1);
+    cr_expect_eq(store_stats(shelf.s).inactive, 1);
     cr_expect_eq(store_stats(shelf.s).entries, 1);
 }
 
