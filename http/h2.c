@@ -12,7 +12,11 @@
 #include "http/http.h"
 
 /* A client has so long to answer the announcement of the end; then it is told the end itself. */
-enum { WARNED_MS = 1000, TURN_MOST = 1024 * 1024 };
+enum {
+    WARNED_MS = 1000,
+    TURN_MOST = 1024 * 1024,
+    UNSENT_MOST = 128 * 1024, /* in the kernel: later frames may be more urgent */
+};
 
 /* --- the end --- */
 
@@ -275,6 +279,7 @@ void h2_begin(conn_t *c)
     c->state = h2;
     c->stream.io.owner = NULL;
     c->stream.io.on_ready = on_ready;
+    net_unsent_most(c->stream.io.fd, UNSENT_MOST);
     h2_session_open(h2);
     if (in) feed(h2, buf_str(in));
     buf_return(in);

@@ -80,6 +80,9 @@ struct h2_stream {
     /* the request's body */
     buf_t *in;                /* came and was not asked for; NULL: nothing */
     buf_t *reading;           /* handed out by the last read */
+    uint32_t window;          /* what the client may send unread */
+    uint32_t taken;           /* since the window has its size */
+    bool dry;                 /* and the reader has waited for more */
     bool asked;               /* somebody has asked for it: 100 Continue was due */
     /* the reply */
     nghttp2_nv *nv;           /* its head, until it is submitted */

@@ -12,6 +12,7 @@ h2_stream_t *h2_stream_new(h2_t *h2, int32_t id)
     s->h2 = h2;
     s->id = id;
     s->open = true;
+    s->window = (uint32_t)h2->limits->preread;
     list_init(&s->queue);
     list_push(&h2->streams, &s->link);
     return s;
@@ -93,6 +94,7 @@ int h2_stream_wait(h2_stream_t *s, uint64_t timeout_ms)
 
 int h2_stream_listen(h2_stream_t *s, uint64_t timeout_ms)
 {
+    s->dry = true;
     return wait(s, &s->listening, timeout_ms);
 }
 
@@ -151,6 +153,24 @@ void h2_stream_end_body(h2_stream_t *s)
     h2_stream_wake(s);
 }
 
+/*
+ * Over a long way a window is used up before it can be given back. Where the reader waits although a
+ * whole window has been read, the window doubles; a reader that is slower than the client never gets
+ * there, so what he leaves unread stays as little as it was.
+ */
+static void widen(h2_stream_t *s, size_t n)
+{
+    s->taken += (uint32_t)n;
+    if (s->taken < s->window || s->window >= H2_WINDOW) return;
+    bool dry = s->dry;
+    s->taken = 0;
+    s->dry = false;
+    if (!dry) return;
+    s->window = s->window > H2_WINDOW / 2 ? H2_WINDOW : s->window * 2;
+    nghttp2_session_set_local_window_size(s->h2->session, NGHTTP2_FLAG_NONE, s->id,
+                                          (int32_t)s->window);
+}
+
 str_t h2_stream_take(h2_stream_t *s)
 {
     h2_t *h2 = s->h2;
@@ -160,8 +180,10 @@ str_t h2_stream_take(h2_stream_t *s)
     if (!s->reading) return STR("");
     size_t n = buf_used(s->reading);
     unhold(h2, n);
-    if (s->open && !s->ended && !h2_conn_is_lost(h2))
+    if (s->open && !s->ended && !h2_conn_is_lost(h2)) {
         nghttp2_session_consume_stream(h2->session, s->id, n);
+        widen(s, n);
+    }
     h2_conn_wake(h2);
     return buf_str(s->reading);
 }

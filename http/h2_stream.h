@@ -11,7 +11,8 @@
 
 enum {
     H2_HELD_MOST = 1024 * 1024,      /* from then on the connection's window is not given back */
-    H2_WINDOW = 1024 * 1024,         /* of the connection */
+    H2_WINDOW = 1024 * 1024,         /* of the connection; the most of a stream, unless it begins
+                                        with more */
 };
 
 /* A stream that the client has opened. */

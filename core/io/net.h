@@ -48,4 +48,10 @@ bool net_local(int fd, net_addr_t *out);
 /* TCP_NODELAY; harmless on unix sockets. */
 void net_nodelay(int fd);
 
+/*
+ * TCP_NOTSENT_LOWAT: the socket takes no more while so many bytes wait in it to be sent, so that
+ * what is urgent is not queued behind megabytes of what is not. Harmless on unix sockets.
+ */
+void net_unsent_most(int fd, unsigned bytes);
+
 #endif

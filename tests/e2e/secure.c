@@ -110,7 +110,7 @@ secure_t *secure_open(const secure_how_t *how)
         cr_assert(write(s->fd, how->before, strlen(how->before)) == (ssize_t)strlen(how->before));
     ERR_clear_error();
     size_t put;
-    if (how->early && !SSL_write_early_data(s->ssl, how->early, strlen(how->early), &put))
+    if (how->early.n && !SSL_write_early_data(s->ssl, how->early.p, how->early.n, &put))
         s->failed = reason();
     else if (UNINTERRUPTED(s->ssl, SSL_connect(s->ssl)) != 1)
         s->failed = reason();

@@ -23,7 +23,7 @@ typedef struct secure_how {
     const char *certificate; /* shown: NAME.pem and NAME.key; NULL: none */
     const char *before;      /* sent before the handshake */
     SSL_SESSION *session;    /* offered; NULL: none */
-    const char *early;       /* sent as early data; NULL: nothing */
+    str_t early;             /* sent as early data; empty: nothing */
     int (*status)(SSL *ssl, void *arg); /* asks for the certificate's status, is called with it */
     void *status_arg;
     void (*midway)(void);    /* called when the server has begun to answer the handshake */

@@ -93,6 +93,31 @@ E2E(h2, passes_requests_to_an_origin_of_http_1)
     assert_has(a->body.p, "0123456789");
 }
 
+/* How much more the client may send on the stream than the 64k it begins with, by this frame. */
+static size_t granted(const frame_t *frame, uint32_t stream)
+{
+    const unsigned char *p = (const unsigned char *)frame->payload.p;
+    if (frame->type != FRAME_WINDOW_UPDATE || frame->stream != stream) return 0;
+    return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+}
+
+/* Sends n bytes as the window allows, which is given back as they are read: what is left of it. */
+static size_t upload(frames_t *f, uint32_t stream, size_t n)
+{
+    enum { PIECE = 10000 };
+    size_t window = 65536;
+    for (size_t at = 0; at < n; at += PIECE) {
+        frame_t frame;
+        while (window < PIECE) {
+            cr_assert(frames_next(f, &frame));
+            window += granted(&frame, stream);
+        }
+        frames_data(f, stream, 0, str_sub(pattern(n), at, at + PIECE));
+        window -= PIECE;
+    }
+    return window;
+}
+
 /* A body of unknown length, with trailers; with buffering and without. */
 E2E(h2, passes_bodies_of_unknown_length)
 {
@@ -103,14 +128,8 @@ E2E(h2, passes_bodies_of_unknown_length)
     frames_t *f = frames_open("http");
     str_t data = pattern(300000);
     for (unsigned i = 0; i < 2; i++) {
-        frame_t frame;
         frames_head(f, 2 * i + 1, 0, paths[i]);
-        for (size_t at = 0; at < data.n; at += 10000) {
-            frames_data(f, 2 * i + 1, 0, str_sub(data, at, at + 10000));
-            if (at % 50000 == 40000) /* its window is given back as it is read */
-                do cr_assert(frames_next(f, &frame));
-                while (frame.type != FRAME_WINDOW_UPDATE || !frame.stream);
-        }
+        upload(f, 2 * i + 1, data.n);
         frames_head(f, 2 * i + 1, FRAMES_END_STREAM, "x-trailer: t\n");
         cr_assert_eq(frames_answer(f, 2 * i + 1)->status, 200);
         cr_assert(str_eq(origin_body(o, i), data));
@@ -118,6 +137,22 @@ E2E(h2, passes_bodies_of_unknown_length)
         assert_text(origin_trailers(o, i), "x-trailer: t\r\n");
     }
     assert_text(origin_field(o, 1, "Transfer-Encoding"), "chunked");
+}
+
+/* Over a long way, 64k for each round trip are little. */
+E2E(h2, the_window_of_an_upload_grows_as_it_is_read)
+{
+    enum { MUCH = 4000000, LARGE = 1024 * 1024 };
+    start_with(origin_echo, NULL, "client_max_body_size 0;");
+    frames_t *f = frames_open("http");
+    frame_t frame;
+    frames_head(f, 1, 0, HEAD("PUT", "/o/x"));
+    size_t window = upload(f, 1, MUCH);
+    while (window < LARGE / 2) {
+        cr_assert(frames_next(f, &frame));
+        window += granted(&frame, 1);
+    }
+    cr_assert_leq(window, LARGE);
 }
 
 E2E(h2, many_streams_at_once)

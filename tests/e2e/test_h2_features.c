@@ -74,6 +74,25 @@ E2E(h2_features, urgent_replies_come_first)
     cr_assert_eq(frames_sofar(f, 5)->body.n, before);
 }
 
+/* The socket's buffer would take megabytes from the first. */
+E2E(h2_features, what_is_urgent_overtakes_what_is_large)
+{
+    enum { LARGE = 32 * 1024 * 1024, AHEAD_MOST = 1024 * 1024 };
+    mkdir(file_path("f"), 0755);
+    file_fill("f/large", LARGE);
+    start(origin_say, "location /f/ { root @dir@; }");
+    frames_t *f = frames_open("http");
+    frames_hold(f);
+    frames_settings(f, 4, 1 << 30);
+    frames_number(f, FRAME_WINDOW_UPDATE, 0, 1 << 30);
+    frames_head(f, 1, FRAMES_END_STREAM, HEAD("GET", "/f/large") "priority: u=7\n");
+    frames_await(f, 1, 0);
+    pause_ms(300); /* as much as it takes goes into the socket */
+    frames_head(f, 3, FRAMES_END_STREAM, GET "priority: u=0\n");
+    assert_text(frames_answer(f, 3)->body.p, "hello");
+    cr_assert_lt(frames_sofar(f, 1)->body.n, AHEAD_MOST);
+}
+
 E2E(h2_features, incremental_replies_share)
 {
     start(answer_large, "http2_chunk_size 1k;");

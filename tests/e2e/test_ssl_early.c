@@ -20,7 +20,8 @@ static void start(const char *more)
                       " location / { proxy_pass http://127.0.0.1:@http@;"
                       " proxy_set_header X-Early \"$ssl_early_data\"; } }\n"
                       "server { listen 127.0.0.1:@http@; location / {"
-                      " return 200 \"$http_early_data|$http_x_early|\"; } }", more));
+                      " return 200 \"$http_early_data|$http_x_early|\"; }"
+                      " location /late { return 425; } }", more));
 }
 
 /* A session that may be used for early data. */
@@ -38,7 +39,7 @@ static SSL_SESSION *begin(void)
 /* What is answered to the request as early data; *taken: whether it was taken as such. */
 static const char *ask_early(SSL_SESSION *session, const char *request, bool *taken)
 {
-    secure_how_t how = {.port = "tls", .session = session, .early = request};
+    secure_how_t how = {.port = "tls", .session = session, .early = str_of(request)};
     secure_t *s = secure_open(&how);
     cr_assert(!s->failed, "%s", s->failed);
     *taken = SSL_get_early_data_status(s->ssl) == SSL_EARLY_DATA_ACCEPTED;
@@ -64,6 +65,77 @@ E2E(ssl_early, another_is_told_to_come_again)
     assert_has(ask_early(begin(), "DELETE / HTTP/1.1\r\nHost: a\r\n\r\n", &taken),
                "HTTP/1.1 425 ");
     cr_assert(taken);
+}
+
+/* RFC 8470 5.2: who has sent the request finds out; it is not asked again on his behalf. */
+E2E(ssl_early, an_origin_may_refuse)
+{
+    bool taken;
+    start("");
+    assert_has(ask_early(begin(), "GET /late HTTP/1.1\r\nHost: a\r\n\r\n", &taken), "HTTP/1.1 425 ");
+    cr_assert(taken);
+}
+
+/* --- the same over HTTP/2 --- */
+
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+#define HEAD_OF(METHOD) "\0\0\6\1\5\0\0\0\1" METHOD "\x87\x84\1\1a" /* https, /, authority a */
+
+/* All bytes that come up to the end of stream 1, as text. */
+static const char *read_stream(secure_t *s)
+{
+    enum { ROOM = 65536, FRAME_HEAD = 9, DATA = 0, HEADERS = 1, END = 1 };
+    unsigned char *in = pool_zalloc(harness_pool, ROOM);
+    size_t n = 0, at = 0, got;
+    while (n < ROOM && SSL_read_ex(s->ssl, in + n, ROOM - n, &got)) {
+        n += got;
+        while (n - at >= FRAME_HEAD) {
+            size_t size = (size_t)(in[at] << 16 | in[at + 1] << 8 | in[at + 2]);
+            if (n - at < FRAME_HEAD + size) break;
+            bool last = in[at + 3] <= HEADERS && in[at + 4] & END;
+            at += FRAME_HEAD + size;
+            if (last) return (char *)in + at - size;
+        }
+    }
+    return "";
+}
+
+static secure_t *ask_early_h2(SSL_SESSION *session, str_t request)
+{
+    secure_how_t how = {
+        .port = "tls", .alpn = STR("\2h2"), .session = session, .early = request};
+    secure_t *s = secure_open(&how);
+    cr_assert(!s->failed, "%s", s->failed);
+    cr_assert_eq(SSL_get_early_data_status(s->ssl), SSL_EARLY_DATA_ACCEPTED);
+    return s;
+}
+
+/* A session is for the protocol above, too (RFC 8446 4.2.10). */
+static SSL_SESSION *begin_h2(void)
+{
+    secure_how_t how = {.port = "tls", .alpn = STR("\2h2")};
+    secure_t *s = secure_open(&how);
+    cr_assert(!s->failed, "%s", s->failed);
+    cr_assert_gt(SSL_write(s->ssl, PREFACE HEAD_OF("\x82"), sizeof(PREFACE HEAD_OF("\x82")) - 1), 0);
+    assert_has(read_stream(s), "||");
+    cr_assert(s->session);
+    secure_close(s);
+    return s->session;
+}
+
+E2E(ssl_early, over_http2_a_safe_request_is_taken)
+{
+    start("http2 on;");
+    secure_t *s = ask_early_h2(begin_h2(), STR(PREFACE HEAD_OF("\x82")));
+    assert_has(read_stream(s), "1|1|");
+}
+
+E2E(ssl_early, over_http2_another_is_told_to_come_again)
+{
+    start("http2 on; error_page 425 = @early;"
+          " location @early { return 200 \"too early\"; }");
+    secure_t *s = ask_early_h2(begin_h2(), STR(PREFACE HEAD_OF("\x83")));
+    assert_has(read_stream(s), "too early");
 }
 
 /* Records what the client sends, and sends it again on other connections. */
