@@ -10,132 +10,30 @@
 #include "core/base/buf.h"
 #include "core/base/clock.h"
 #include "core/io/tls_session.h"
+#include "core/io/tls_wire.h"
 
 enum {
     RECORD = SSL3_RT_MAX_PLAIN_LENGTH,
     BATCH = 3 * RECORD,              /* plain text of one write: its records fill a buffer of 64k */
-    SMALL_ROOM = 4096,
     RECORD_COST = 64,                /* more than a record adds to its plain text */
     EAGER_RECORD = 1369,             /* with that, a packet on any path */
     EAGER_RECORDS = 10,
     PAUSE_MS = 1000,
-    BATCH_ROOM = BATCH + (BATCH / EAGER_RECORD + 1) * RECORD_COST,
-    OUT_MOST = 4 * BATCH_ROOM,
 };
 
 typedef struct tls {
     SSL *ssl;
-    stream_t *stream;
-    buf_t *read;     /* of a server: what was read before it was known to be TLS; NULL: none */
+    tls_wire_t wire;
     buf_t *early;    /* of a server: plain text that came with the first message; NULL: none */
     bool hasty;      /* more of it may come: it is read by a call of its own */
-    buf_t *out;      /* records on their way to the kernel; NULL: none */
-    size_t accepted; /* plain text in `out` that its writer was told to offer again */
+    size_t accepted; /* plain text in wire.out that its writer was told to offer again */
     unsigned eager;  /* small records that are still to be sent */
     uint64_t wrote_ms;
-    int io_error;    /* of the socket, negative errno */
     int error;       /* what ended the connection, said to every later read */
     str_t name, peer; /* of a client; behind this struct */
 } tls_t;
 
-/* --- the socket, as OpenSSL sees it --- */
-
-static int take_read(tls_t *t, char *p, size_t n, size_t *got)
-{
-    *got = buf_used(t->read) < n ? buf_used(t->read) : n;
-    if (*got) memcpy(p, t->read->pos, *got);
-    t->read->pos += *got;
-    if (buf_used(t->read)) return 1;
-    buf_return(t->read);
-    t->read = NULL;
-    return 1;
-}
-
-static int bio_read(BIO *bio, char *p, size_t n, size_t *got)
-{
-    tls_t *t = BIO_get_data(bio);
-    loop_fd_t *io = &t->stream->io;
-    ssize_t r = -1;
-    BIO_clear_retry_flags(bio);
-    if (t->read && n) return take_read(t, p, n, got);
-    errno = EAGAIN;
-    if (io->ready & LOOP_READ)
-        do r = recv(io->fd, p, n, 0);
-        while (r < 0 && errno == EINTR);
-    bool later = r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-    bool drained = r > 0 && (size_t)r < n && !(io->ready & (LOOP_HUP | LOOP_ERROR));
-    if (later || drained) io->ready &= (uint8_t)~LOOP_READ;
-    if (later) BIO_set_retry_read(bio);
-    else if (r <= 0) t->io_error = r == 0 ? -ENODATA : -errno;
-    *got = r > 0 ? (size_t)r : 0;
-    return r > 0;
-}
-
-/* Takes what comes: its way out is flush's business. A peer that asks for answers (key updates) and
-   does not read them is not put up with for long. */
-static int bio_write(BIO *bio, const char *p, size_t n, size_t *put)
-{
-    tls_t *t = BIO_get_data(bio);
-    BIO_clear_retry_flags(bio);
-    if (t->out && buf_used(t->out) > OUT_MOST) {
-        t->io_error = -ENOBUFS;
-        return 0;
-    }
-    if (!t->out) t->out = buf_take(n > SMALL_ROOM ? n : SMALL_ROOM);
-    if (buf_room(t->out) < n) {
-        size_t needed = buf_used(t->out) + n;
-        t->out = buf_grow(t->out, needed > BATCH_ROOM ? needed : BATCH_ROOM);
-    }
-    buf_put(t->out, str_make(p, n));
-    *put = n;
-    return 1;
-}
-
-static long bio_ctrl(BIO *bio, int what, long number, void *p)
-{
-    (void)bio, (void)number, (void)p;
-    return what == BIO_CTRL_FLUSH;
-}
-
-/* One for the process. */
-static BIO *bio_new(tls_t *t)
-{
-    static BIO_METHOD *method;
-    if (!method) {
-        method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
-        if (!method) panic("out of memory: TLS");
-        BIO_meth_set_read_ex(method, bio_read);
-        BIO_meth_set_write_ex(method, bio_write);
-        BIO_meth_set_ctrl(method, bio_ctrl);
-    }
-    BIO *bio = BIO_new(method);
-    if (!bio) panic("out of memory: TLS");
-    BIO_set_data(bio, t);
-    BIO_set_init(bio, 1);
-    return bio;
-}
-
-/* Sends what has been gathered. 0 when all is out, -EAGAIN, or an error. */
-static int flush(tls_t *t)
-{
-    stream_t *s = t->stream;
-    while (t->out) {
-        if (!(s->io.ready & LOOP_WRITE)) return -EAGAIN;
-        int flags = MSG_NOSIGNAL | (s->more ? MSG_MORE : 0);
-        ssize_t put = send(s->io.fd, t->out->pos, buf_used(t->out), flags);
-        if (put < 0 && errno == EINTR) continue;
-        if (put < 0 && errno != EAGAIN && errno != EWOULDBLOCK) return -errno;
-        if (put < 0) {
-            s->io.ready &= (uint8_t)~LOOP_WRITE;
-            return -EAGAIN;
-        }
-        t->out->pos += put;
-        if (buf_used(t->out)) continue;
-        buf_return(t->out);
-        t->out = NULL;
-    }
-    return 0;
-}
+/* --- the stream's operations --- */
 
 /* What a call that did not succeed means: -EAGAIN, 0 at the end, or an error that stays. */
 static int failed(tls_t *t, int r)
@@ -143,13 +41,11 @@ static int failed(tls_t *t, int r)
     switch (SSL_get_error(t->ssl, r)) {
     case SSL_ERROR_WANT_READ: return -EAGAIN;
     case SSL_ERROR_ZERO_RETURN: return 0;
-    case SSL_ERROR_SYSCALL: t->error = t->io_error ? t->io_error : -EIO; break;
+    case SSL_ERROR_SYSCALL: t->error = t->wire.error ? t->wire.error : -EIO; break;
     default: t->error = -EPROTO; break;
     }
     return t->error;
 }
-
-/* --- the stream's operations --- */
 
 static int take_early(tls_t *t, char *p, size_t n, size_t *got)
 {
@@ -186,14 +82,14 @@ static ssize_t tls_read(stream_t *s, void *p, size_t n)
         if (r > 0) total += got;
     } while (r > 0 && total < n && SSL_has_pending(t->ssl));
     if (r <= 0) r = failed(t, r);
-    if (t->out) flush(t); /* an alert, or the answer to a key update; the rest goes with a write */
+    if (t->wire.out) tls_wire_flush(&t->wire); /* an alert, or the answer to a key update; the rest goes with a write */
     return total ? (ssize_t)total : r;
 }
 
 /* The plain text of the last batch, when it is on its way at last; 0: there was none. */
 static ssize_t finish_batch(tls_t *t)
 {
-    int r = flush(t);
+    int r = tls_wire_flush(&t->wire);
     if (r < 0) return r;
     size_t n = t->accepted;
     t->accepted = 0;
@@ -214,7 +110,7 @@ static void begin_batch(tls_t *t, size_t size)
     if (SSL_is_server(t->ssl) && clock_ms() - t->wrote_ms >= PAUSE_MS) t->eager = EAGER_RECORDS;
     t->wrote_ms = clock_ms();
     size_t most = size < BATCH ? size : BATCH;
-    if (size && !t->out) t->out = buf_take(most + (most / EAGER_RECORD + 1) * RECORD_COST);
+    if (size && !t->wire.out) t->wire.out = buf_take(most + (most / EAGER_RECORD + 1) * RECORD_COST);
 }
 
 /* The next record's plain text: from one piece as it lies, from several by way of `scratch`. */
@@ -278,7 +174,7 @@ static ssize_t tls_writev(stream_t *s, const struct iovec *iov, int n)
     if (t->error) return t->error == -ENODATA ? -EPIPE : t->error;
     ssize_t put = encrypt(t, iov, n);
     if (put <= 0) return put;
-    r = flush(t);
+    r = tls_wire_flush(&t->wire);
     if (r == -EAGAIN) t->accepted = (size_t)put;
     return r < 0 ? r : put;
 }
@@ -303,7 +199,7 @@ static ssize_t tls_sendfile(stream_t *s, int fd, off_t *at, size_t n)
 static bool tls_pending(const stream_t *s)
 {
     const tls_t *t = s->transport;
-    return t->error || t->read || t->early || SSL_has_pending(t->ssl) ||
+    return t->error || t->wire.read || t->early || SSL_has_pending(t->ssl) ||
            SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN; /* read with the data */
 }
 
@@ -312,15 +208,15 @@ static void say_goodbye(tls_t *t)
     ERR_clear_error();
     if (t->error || !SSL_is_init_finished(t->ssl)) return;
     SSL_shutdown(t->ssl);
-    t->stream->more = false;
-    flush(t);
+    t->wire.stream->more = false;
+    tls_wire_flush(&t->wire);
 }
 
 static void tls_shutdown(stream_t *s)
 {
     tls_t *t = s->transport;
     say_goodbye(t);
-    if (!t->out) shutdown(s->io.fd, SHUT_WR);
+    if (!t->wire.out) shutdown(s->io.fd, SHUT_WR);
 }
 
 static void tls_close(stream_t *s, bool reset)
@@ -328,9 +224,8 @@ static void tls_close(stream_t *s, bool reset)
     tls_t *t = s->transport;
     if (!reset) say_goodbye(t);
     SSL_free(t->ssl);
-    buf_return(t->read);
     buf_return(t->early);
-    buf_return(t->out);
+    tls_wire_drop(&t->wire);
     free(t);
     s->transport = NULL;
     ERR_clear_error();
@@ -359,8 +254,8 @@ static tls_t *start(stream_t *s, SSL_CTX *ctx, str_t name, str_t peer)
     if (peer.n) memcpy(text, peer.p, peer.n);
     t->peer = str_make(text, peer.n);
     t->ssl = ssl;
-    t->stream = s;
-    BIO *bio = bio_new(t);
+    t->wire.stream = s;
+    BIO *bio = tls_wire_bio(&t->wire);
     SSL_set_bio(ssl, bio, bio);
     SSL_set_app_data(ssl, t);
     SSL_set_read_ahead(ssl, 1);
@@ -389,7 +284,7 @@ void tls_reason(char *out, size_t n)
 static int explain(tls_t *t, int err, tls_failure_t *why)
 {
     long verdict = SSL_get_verify_result(t->ssl);
-    flush(t); /* the alert */
+    tls_wire_flush(&t->wire); /* the alert */
     if (err == -EPROTO && verdict != X509_V_OK && SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE) {
         why->verify = verdict;
         err = -EKEYREJECTED;
@@ -425,12 +320,12 @@ static int shake_hands(tls_t *t, uint64_t timeout_ms, tls_failure_t *why)
         bool over = r == 1;
         if (!over && (err = failed(t, r)) != -EAGAIN)
             return explain(t, err ? err : -ENODATA, why); /* 0: it said goodbye */
-        err = flush(t);
+        err = tls_wire_flush(&t->wire);
         if (err < 0 && err != -EAGAIN) return t->error = err;
         if (over && err == 0) return 0;
         uint64_t now = clock_ms();
         if (now >= until) return -ETIMEDOUT;
-        err = loop_wait(&t->stream->io, err == -EAGAIN ? LOOP_WRITE : LOOP_READ, until - now);
+        err = loop_wait(&t->wire.stream->io, err == -EAGAIN ? LOOP_WRITE : LOOP_READ, until - now);
         if (err < 0) return err;
     }
 }
@@ -492,7 +387,7 @@ int tls_connect(stream_t *s, const tls_client_t *how, uint64_t timeout_ms, tls_f
 int tls_accept(stream_t *s, SSL_CTX *ctx, buf_t *read, uint64_t timeout_ms, tls_failure_t *why)
 {
     tls_t *t = start(s, ctx, STR(""), STR(""));
-    if (read && buf_used(read)) t->read = read;
+    if (read && buf_used(read)) t->wire.read = read;
     else buf_return(read);
     SSL_set_accept_state(t->ssl);
     t->hasty = SSL_get_max_early_data(t->ssl) > 0;
@@ -518,7 +413,7 @@ void tls_reuse_sessions(SSL_CTX *ctx)
 
 stream_t *tls_stream(const SSL *ssl)
 {
-    return ((const tls_t *)SSL_get_app_data(ssl))->stream;
+    return ((const tls_t *)SSL_get_app_data(ssl))->wire.stream;
 }
 
 SSL *tls_ssl(const stream_t *s)

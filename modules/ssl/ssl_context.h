@@ -20,8 +20,4 @@
  */
 bool ssl_context_make(conf_t *cf, const ssl_conf_t *c);
 
-/* Of a connection made with another server's context: this server's from here on. In the callback
-   that sees the client's first message, before anything of it has been acted on. */
-bool ssl_context_adopt(SSL *ssl, const ssl_conf_t *c);
-
 #endif

@@ -13,7 +13,7 @@
 /* When the struct says so: c->made->ctx takes early data. False: said. */
 bool ssl_early_prepare(conf_t *cf, const ssl_conf_t *c);
 
-/* Of a connection that takes this server's place (ssl_context_adopt). */
+/* Of a connection that takes this server's place (ssl_adopt). */
 void ssl_early_adopt(SSL *ssl, const ssl_conf_t *c);
 
 /* Of a request over a connection whose handshake may not be over. */

@@ -3,7 +3,7 @@
 #include "core/io/tls.h"
 #include "http/http.h"
 #include "modules/ssl/acme_answer.h"
-#include "modules/ssl/ssl_context.h"
+#include "modules/ssl/ssl_adopt.h"
 
 static conn_t *conn_of(const SSL *ssl)
 {
@@ -65,7 +65,7 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
     if (acme_answer_tls(ssl, host)) return SSL_CLIENT_HELLO_SUCCESS;
     const ssl_conf_t *conf = ssl_conf(c->named);
     *alert = conf->reject ? SSL_AD_UNRECOGNIZED_NAME : SSL_AD_INTERNAL_ERROR;
-    if (conf->reject || (conf->made->ctx && !ssl_context_adopt(ssl, conf)))
+    if (conf->reject || (conf->made->ctx && !ssl_adopt(ssl, conf)))
         return SSL_CLIENT_HELLO_ERROR;
     return SSL_CLIENT_HELLO_SUCCESS;
 }
