@@ -45,7 +45,7 @@ unsigned store_use(store_t *s, const store_key_t *key)
     uint32_t at = store_index_find(s->shared->index, key->hash, STORE_VARIANT_COUNT, &old);
     if (at != STORE_NO_ENTRY) {
         store_entry_t *here = store_index_at(s->shared->index, at);
-        store_index_touch(here);
+        store_entry_touch(here);
         return __atomic_add_fetch(&here->requests, 1, __ATOMIC_RELAXED);
     }
     store_index_put(s->shared->index, &e, &out);

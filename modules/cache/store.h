@@ -10,8 +10,11 @@
  *     store_memory  bodies of hot objects in a memfd that all workers map
  *     store_file    the files on disk: names, heads, checksums
  *     store_fill    who fetches what at present, who waits for it, who reads along
+ *     store_filler  the one who fetches; store_join: who gets the turn
+ *     store_object  opening and reading what is stored, or being stored
  *     store_purge   what has been declared void by tag, by prefix, altogether
  *     store_manager the process that loads, expires and evicts
+ *     store_setup   zones and processes; store_zone: what all of these rooms share
  *     store_module  proxy_cache_path, and the processes
  *
  * The life of a request that may be answered from here:

@@ -8,8 +8,8 @@
 
 static void write_counts(report_t *r, const store_stats_t *s)
 {
-    static const char *const answers[STORE_ANSWERS] = {"hits",     "misses",      "expired", "stale",
-                                                       "updating", "revalidated", "bypassed"};
+    static const char *const answers[STORE_ANSWERS] = {
+        "hits", "misses", "expired", "stale", "updating", "revalidated", "bypassed"};
     for (unsigned i = 0; i < STORE_ANSWERS; i++) report_count(r, answers[i], s->answers[i]);
     report_count(r, "coalesced", s->coalesced);
     report_count(r, "opened", s->opened);

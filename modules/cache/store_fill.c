@@ -8,9 +8,7 @@
 #include "core/io/fiber.h"
 #include "core/process/bell.h"
 #include "core/shared/shm.h"
-#include "modules/cache/store_filler.h"
 #include "modules/cache/store_lane.h"
-#include "modules/cache/store_object.h"
 
 enum { SHARDS = 16, ROWS_LEAST = 64, ROWS_MOST = 4096, ZONE_PER_ROW = 2048 };
 
@@ -34,6 +32,8 @@ typedef struct waiter { /* a fiber of this process */
 } waiter_t;
 
 static list_t waiters = {&waiters, &waiters};
+
+static void (*show_wanted)(void); /* what others wait for of this process */
 
 store_fills_t *store_fills_init(slab_t *slab, size_t zone)
 {
@@ -82,9 +82,8 @@ static void tell(store_row_t *row)
     if (mask) bell_ring(mask);
 }
 
-static void clear(store_t *s, shard_t *shard, store_row_t *row)
+static void clear(shard_t *shard, store_row_t *row)
 {
-    (void)s;
     __atomic_store_n(&row->turn, row->turn + 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&row->state, STORE_ROW_FREE, __ATOMIC_SEQ_CST);
     __atomic_store_n(&shard->used, shard->used - 1, __ATOMIC_RELAXED);
@@ -95,7 +94,7 @@ static void clear(store_t *s, shard_t *shard, store_row_t *row)
 static void bury(store_t *s, shard_t *shard, store_row_t *row)
 {
     if (row->state >= STORE_ROW_HEADED) store_file_discard(&s->dir, row->id); /* if it is there */
-    clear(s, shard, row);
+    clear(shard, row);
 }
 
 static bool is_void(store_t *s, const store_row_t *row)
@@ -165,7 +164,7 @@ void store_fills_end(store_t *s, store_row_t *row)
 {
     shard_t *shard = shard_of(s, row->key);
     lock(s, shard);
-    clear(s, shard, row);
+    clear(shard, row);
     shm_unlock(&shard->lock);
 }
 
@@ -187,12 +186,13 @@ static void heard(bell_ear_t *ear)
         waiter_t *w = LIST_OF(it, waiter_t, link);
         if (has_changed(w)) fiber_wake(w->fiber);
     }
-    store_filler_show_wanted();
+    show_wanted();
 }
 
-int store_fills_enter(void)
+int store_fills_enter(void (*show)(void))
 {
     static bell_ear_t ear = {.heard = heard};
+    show_wanted = show;
     if (ear.link.next && !list_empty(&ear.link)) return 0;
     return bell_listen(&ear);
 }
@@ -218,15 +218,6 @@ static int wait_for_change(waiter_t *w, uint64_t timeout_ms)
     return err;
 }
 
-static waiter_t waiter_of(store_row_t *row)
-{
-    return (waiter_t){.row = row,
-                      .turn = row->turn,
-                      .state = row->state,
-                      .bytes = row->bytes,
-                      .owner = row->owner};
-}
-
 int64_t store_fills_follow(const store_object_t *o, uint64_t at, uint64_t timeout_ms)
 {
     const store_fills_t *fills = o->store->shared->fills;
@@ -245,73 +236,39 @@ int64_t store_fills_follow(const store_object_t *o, uint64_t at, uint64_t timeou
 
 /* --- asking for the turn --- */
 
-typedef enum look { LOOK_TAKEN, LOOK_NONE, LOOK_SOMEBODY } look_t;
-
-/* Takes a row if nobody has one for it; else *as is what it looked like. */
-static look_t look(store_t *s, const uint64_t key[2], uint64_t variant, store_row_t **row,
-                   store_row_t *as)
+store_look_t store_fills_look(store_t *s, const uint64_t key[2], uint64_t variant,
+                              store_row_t **row, store_row_t *as)
 {
     shard_t *shard = shard_of(s, key);
     lock(s, shard);
     *row = find_row(s, shard, key, variant);
-    look_t got = !*row ? LOOK_NONE : (*row)->state == STORE_ROW_FREE ? LOOK_TAKEN : LOOK_SOMEBODY;
-    if (got == LOOK_TAKEN) claim(s, shard, *row, key, variant);
-    if (got == LOOK_SOMEBODY) *as = **row;
+    store_look_t got = !*row                            ? STORE_LOOK_NONE
+                       : (*row)->state == STORE_ROW_FREE ? STORE_LOOK_TAKEN
+                                                         : STORE_LOOK_SOMEBODY;
+    if (got == STORE_LOOK_TAKEN) claim(s, shard, *row, key, variant);
+    if (got == STORE_LOOK_SOMEBODY) *as = **row;
     shm_unlock(&shard->lock);
     return got;
 }
 
-/* Whether something else is stored now than the caller has seen. */
-static bool was_stored(store_t *s, const store_key_t *key, uint64_t variant,
-                       const store_object_t *seen)
+int store_fills_wait(store_row_t *row, const store_row_t *as, uint64_t timeout_ms)
 {
-    store_entry_t e;
-    if (!seen) return false;
-    uint32_t at = store_index_find(s->shared->index, key->hash, variant, &e);
-    if (at == STORE_NO_ENTRY) return false;
-    return e.id != seen->id || e.version != seen->version;
+    waiter_t w = {.row = row,
+                  .turn = as->turn,
+                  .state = as->state,
+                  .bytes = as->bytes,
+                  .owner = as->owner};
+    return wait_for_change(&w, timeout_ms);
 }
 
-static store_turn_t begin(store_t *s, const store_key_t *key, uint64_t variant, store_row_t *row,
-                          const store_object_t *seen, store_fill_t **fill)
+bool store_fills_ended(const store_row_t *row, const store_row_t *as)
 {
-    if (was_stored(s, key, variant, seen)) {
-        store_fills_end(s, row);
-        return STORE_RETRY;
-    }
-    *fill = store_filler_new(s, key, row);
-    return STORE_FILLER;
+    return __atomic_load_n(&row->turn, __ATOMIC_SEQ_CST) != as->turn;
 }
 
-static uint32_t number_of(const store_t *s, const store_row_t *row)
+uint32_t store_fills_number(const store_t *s, const store_row_t *row)
 {
     return (uint32_t)(row - s->shared->fills->shards[0].rows) + 1;
-}
-
-store_turn_t store_join(store_t *s, const store_key_t *key, str_t variant, uint64_t timeout_ms,
-                        pool_t *pool, const store_object_t *seen, store_object_t *o,
-                        store_fill_t **fill)
-{
-    uint64_t v = store_zone_variant(variant);
-    store_row_t *row, as;
-    *fill = NULL;
-    if (!s->entered || !store_lane_any() || store_zone_is_full(s)) return STORE_ALONE;
-    for (bool waited = false;; waited = true) {
-        look_t got = look(s, key->hash, v, &row, &as);
-        if (got == LOOK_NONE) return STORE_ALONE;
-        if (got == LOOK_TAKEN) return begin(s, key, v, row, seen, fill);
-        if (as.state >= STORE_ROW_HEADED && as.variant != v) return STORE_RETRY;
-        if (as.state == STORE_ROW_FILLING)
-            return store_object_follow(s, key, &as, number_of(s, row), pool, o);
-        if (timeout_ms == 0) return STORE_BUSY;
-        if (!waited) STORE_COUNT(s, waited);
-        waiter_t w = waiter_of(&as);
-        w.row = row;
-        int err = wait_for_change(&w, timeout_ms);
-        if (err) return err == -ETIMEDOUT ? STORE_BUSY : STORE_GONE;
-        bool ended = __atomic_load_n(&row->turn, __ATOMIC_SEQ_CST) != as.turn;
-        if (ended) return STORE_RETRY;
-    }
 }
 
 /* --- what there is --- */

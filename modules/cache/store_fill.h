@@ -40,8 +40,9 @@ typedef struct store_row {
 /* NULL: no room. zone: bytes of all of it, for the size of the table. */
 store_fills_t *store_fills_init(slab_t *slab, size_t zone);
 
-/* In each process: hears the bell. 0 or negative errno. */
-int store_fills_enter(void);
+/* In each process: hears the bell. show: makes what others wait for be seen, of all that this
+   process fills. 0 or negative errno. */
+int store_fills_enter(void (*show)(void));
 
 /* The selecting fields of what is being filled under the key, when its head is known; 0: none. */
 uint16_t store_fills_vary(store_t *s, const uint64_t key[2]);
@@ -54,6 +55,21 @@ bool store_fills_id(store_t *s, uint64_t id);
  * fill has ended; or an error. Suspends.
  */
 int64_t store_fills_follow(const store_object_t *o, uint64_t at, uint64_t timeout_ms);
+
+/* Takes a row for the caller if nobody has one for it; else *as is what the row looked like. */
+typedef enum store_look { STORE_LOOK_TAKEN, STORE_LOOK_NONE, STORE_LOOK_SOMEBODY } store_look_t;
+store_look_t store_fills_look(store_t *s, const uint64_t key[2], uint64_t variant,
+                              store_row_t **row, store_row_t *as);
+
+/* Waits until the row is another than *as. 0, -ETIMEDOUT, or the reason of a cancellation.
+   Suspends. */
+int store_fills_wait(store_row_t *row, const store_row_t *as, uint64_t timeout_ms);
+
+/* Whether the fill that *as was seen of is over. */
+bool store_fills_ended(const store_row_t *row, const store_row_t *as);
+
+/* The row's number, from 1. */
+uint32_t store_fills_number(const store_t *s, const store_row_t *row);
 
 /* For its owner: says what the row is from now on (from next all but owner, key, asked, turn, born
    counts), and tells those who wait. */

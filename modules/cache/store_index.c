@@ -8,7 +8,6 @@ enum {
     SHARD_LEAST = 512, /* entries of a shard, when there is more than one */
     RETRIES = 64,      /* of a reader before it takes the lock */
     SPARE_SHARE = 100,
-    BLOCK = 4096,      /* of a file system */
 };
 
 _Static_assert(sizeof(store_entry_t) == 96, "an entry takes up as much as it should");
@@ -18,12 +17,6 @@ static const uint32_t none = STORE_NO_ENTRY;
 store_entry_t *store_index_at(store_index_t *ix, uint32_t at)
 {
     return &ix->entries[at];
-}
-
-uint64_t store_index_bytes(const store_entry_t *e)
-{
-    if (e->kind != STORE_KIND_OBJECT) return 0;
-    return (e->body_at + e->length + BLOCK - 1) / BLOCK * BLOCK;
 }
 
 /* --- reading --- */
@@ -141,9 +134,9 @@ uint32_t store_index_put(store_index_t *ix, const store_entry_t *e, store_put_t 
     } else {
         out->replaced = ix->entries[i];
         store_shard_assign(&ix->entries[i], e);
-        s->bytes -= store_index_bytes(&out->replaced);
+        s->bytes -= store_entry_bytes(&out->replaced);
     }
-    if (i != none) s->bytes += store_index_bytes(e);
+    if (i != none) s->bytes += store_entry_bytes(e);
     store_shard_close(s);
     return i;
 }
@@ -155,7 +148,7 @@ uint32_t store_index_add(store_index_t *ix, const store_entry_t *e, store_entry_
     evicted->kind = STORE_KIND_FREE;
     store_shard_open(ix, s);
     uint32_t i = locked_find(ix, s, &w) == none ? store_shard_add(ix, s, e, evicted) : none;
-    if (i != none) s->bytes += store_index_bytes(e);
+    if (i != none) s->bytes += store_entry_bytes(e);
     store_shard_close(s);
     return i;
 }

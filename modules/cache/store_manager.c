@@ -55,7 +55,7 @@ static bool is_out(const store_t *s, store_entry_t *here, const store_entry_t *e
 {
     uint32_t now = (uint32_t)clock_unix();
     if (e->kind == STORE_KIND_PASS) return e->until <= now;
-    if (store_index_cool(here, STORE_HOT_USED)) {
+    if (store_entry_cool(here, STORE_HOT_USED)) {
         __atomic_store_n(&here->used, now, __ATOMIC_RELAXED);
         return false;
     }

@@ -163,7 +163,7 @@ static bool is_hot(store_index_t *ix, const place_t *p, uint32_t i)
     store_entry_t *e = store_index_at(ix, p->entry);
     bool its = __atomic_load_n(&e->id, __ATOMIC_RELAXED) == p->id &&
                __atomic_load_n(&e->memory, __ATOMIC_RELAXED) == i + 1;
-    return its && store_index_cool(e, STORE_HOT_MEMORY);
+    return its && store_entry_cool(e, STORE_HOT_MEMORY);
 }
 
 static void advance_hand(store_memory_t *m, store_index_t *ix, bool spare_hot)

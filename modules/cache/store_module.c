@@ -5,6 +5,7 @@
 #include "http/hooks.h"
 #include "modules/cache/store_command.h"
 #include "modules/cache/store_manager.h"
+#include "modules/cache/store_setup.h"
 
 enum { ROWS_LEAST = 16, ROWS_PER_WORKER = 4, ROWS_MOST = 4096 };
 
@@ -184,7 +185,7 @@ static bool declare(conf_t *cf, const tree_node_t *node, const store_options_t *
     s->options = *o;
     s->declared = true;
     tempdir_want(&generation_of(cf)->tempdirs, o->path);
-    if (store_zone_want(&generation_of(cf)->zones, s, &why)) return true;
+    if (store_setup_want(&generation_of(cf)->zones, s, &why)) return true;
     return conf_error(cf, node, 1, NULL, "%s", why);
 }
 
@@ -209,7 +210,7 @@ static bool set_path(conf_t *cf, const conf_row_t *row, void *conf, const tree_n
 static void enter_all(const store_list_t *list)
 {
     for (store_t *s = list ? list->first : NULL; s; s = s->next)
-        if (!s->entered) store_enter(s); /* or it does nothing, which has been said */
+        if (!s->entered) store_setup_enter(s); /* or it does nothing, which has been said */
 }
 
 static int start_worker(const void *main_struct)
@@ -220,7 +221,7 @@ static int start_worker(const void *main_struct)
 
 static void stop_worker(const void *main_struct)
 {
-    for (store_t *s = store_first(main_struct); s; s = s->next) store_leave(s);
+    for (store_t *s = store_first(main_struct); s; s = s->next) store_setup_leave(s);
 }
 
 static int start_manager(void *arg)

@@ -242,7 +242,7 @@ static opened_t open_entry(store_object_t *o, str_t key, uint32_t at, const stor
     store_t *s = o->store;
     store_record_t r;
     bool again = e->hot & STORE_HOT_QUEUE;
-    store_index_touch(store_index_at(s->shared->index, at));
+    store_entry_touch(store_index_at(s->shared->index, at));
     bool here = s->memory && e->memory && open_memory(o, e->memory, e, &r);
     if (!here) {
         opened_t got = open_file(o, at, e, pool, &r);

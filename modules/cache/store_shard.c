@@ -95,7 +95,7 @@ void store_shard_derive(store_index_t *ix, store_shard_t *s)
         }
         chain(ix, s, i);
         enqueue(ix, s, i, e->queue == STORE_QUEUE_MAIN ? STORE_QUEUE_MAIN : STORE_QUEUE_SMALL);
-        s->bytes += store_index_bytes(e);
+        s->bytes += store_entry_bytes(e);
     }
 }
 
@@ -161,7 +161,7 @@ void store_shard_remove(store_index_t *ix, store_shard_t *s, uint32_t i, store_e
     store_shard_begin(e);
     __atomic_store_n(&e->kind, STORE_KIND_FREE, __ATOMIC_RELAXED);
     store_shard_end(e);
-    s->bytes -= store_index_bytes(gone);
+    s->bytes -= store_entry_bytes(gone);
     unchain(ix, s, i);
     dequeue(ix, s, i);
     give_back(ix, s, i);
@@ -171,7 +171,7 @@ void store_shard_remove(store_index_t *ix, store_shard_t *s, uint32_t i, store_e
 static uint32_t victim_of(store_index_t *ix, store_shard_t *s, unsigned queue)
 {
     uint32_t i = s->queues[queue].first;
-    if (i == none || !store_index_cool(&ix->entries[i], STORE_HOT_QUEUE)) return i;
+    if (i == none || !store_entry_cool(&ix->entries[i], STORE_HOT_QUEUE)) return i;
     dequeue(ix, s, i);
     enqueue(ix, s, i, STORE_QUEUE_MAIN);
     return none;
@@ -252,7 +252,7 @@ bool store_shard_check(store_index_t *ix, store_shard_t *s)
     uint32_t used = 0, free = 0;
     for (uint32_t i = s->first; i < s->first + s->count; i++) {
         used += ix->entries[i].kind != STORE_KIND_FREE;
-        bytes += store_index_bytes(&ix->entries[i]);
+        bytes += store_entry_bytes(&ix->entries[i]);
     }
     for (uint32_t i = s->free; i != none && free <= s->count; i = ix->entries[i].next) free++;
     return bytes == s->bytes && free == s->free_count && used + free == s->count &&

@@ -6,7 +6,7 @@
 #define MODULES_CACHE_STORE_SHARD_H
 
 #include "core/shared/shm.h"
-#include "modules/cache/store_index.h"
+#include "modules/cache/store_entry.h"
 
 enum { STORE_SHARDS_MOST = 64 };
 

@@ -1,6 +1,6 @@
 /*
  * store_zone: one store: its settings, what it shares with all processes, and what a process has of
- * its own. For the rooms of the store alone.
+ * its own (store_setup makes them). For the rooms of the store alone.
  */
 #ifndef MODULES_CACHE_STORE_ZONE_H
 #define MODULES_CACHE_STORE_ZONE_H
@@ -37,13 +37,15 @@ typedef struct store_counts {
         followed, stored, refreshed, abandoned, evicted, inactive, purged, broken;
 } store_counts_t;
 
+typedef struct store_varies store_varies_t;
+
 enum { STORE_LOAD_NONE, STORE_LOAD_RUNNING, STORE_LOAD_DONE };
 
 typedef struct store_shared {
     store_index_t *index;
     store_purge_t *purge;
     struct store_fills *fills;
-    struct store_varies *varies;
+    store_varies_t *varies;
     store_counts_t *counts; /* rows */
     uint64_t next_id;
     uint64_t full_until;    /* clock_ms; 0: the disk has room */
@@ -64,13 +66,8 @@ struct store {
     store_dir_t dir;
 };
 
-/* Declares the zones of the store. False and *why. */
-bool store_zone_want(zone_set_t *set, store_t *s, const char **why);
-
-/* In a process that is going to use the store, once the zones are mapped. 0, or a negative errno:
-   its directory cannot be opened; then nothing is found and nothing stored. */
-int store_enter(store_t *s);
-void store_leave(store_t *s);
+/* Where the numbers of lists of selecting fields stand. NULL: no room. */
+store_varies_t *store_zone_varies(slab_t *slab);
 
 /* A number for a list of selecting fields, the same as ever; STORE_VARY_FULL: there are too many.
    And back. */

@@ -27,13 +27,13 @@ static void map(shelf_t *t)
 {
     const char *why = "";
     t->zones.pool = t->pool;
-    cr_assert(store_zone_want(&t->zones, &t->store, &why), "%s", why);
+    cr_assert(store_setup_want(&t->zones, &t->store, &why), "%s", why);
     counters = worker_counters_zone(&t->zones);
     cr_assert(zone_set_map(&t->zones, NULL, &why), "%s", why);
     worker_counters_use(counters);
     worker_counters = worker_counters_take();
     worker_counters->worker = (uint64_t)getpid();
-    cr_assert_eq(store_enter(&t->store), 0);
+    cr_assert_eq(store_setup_enter(&t->store), 0);
 }
 
 void shelf_open(shelf_t *t, size_t keys, size_t memory)
@@ -60,7 +60,7 @@ void shelf_open(shelf_t *t, size_t keys, size_t memory)
 
 void shelf_restart(shelf_t *t)
 {
-    store_leave(&t->store);
+    store_setup_leave(&t->store);
     zone_set_release(&t->zones);
     t->zones = (zone_set_t){0};
     map(t);
@@ -76,7 +76,7 @@ void shelf_close(shelf_t *t)
 {
     cr_expect(store_index_check(t->s->shared->index));
     if (t->s->memory) cr_expect(store_memory_check(t->s->memory));
-    store_leave(&t->store);
+    store_setup_leave(&t->store);
     zone_set_release(&t->zones);
     pool_destroy(t->pool);
     bell_deaf();
@@ -112,7 +112,7 @@ static _Noreturn void be_child(child_t *c, worker_counters_t *row)
     worker_counters->worker = (uint64_t)getpid();
     bell_deaf();
     loop_close();
-    if (loop_open() != 0 || store_enter(c->t->s) != 0 || !fiber_start(run_child, c)) _exit(99);
+    if (loop_open() != 0 || store_setup_enter(c->t->s) != 0 || !fiber_start(run_child, c)) _exit(99);
     while (fiber_count() > 0) loop_turn(100);
     _exit(c->status);
 }

@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-#include "modules/cache/store_zone.h"
+#include "modules/cache/store_setup.h"
 
 typedef struct shelf {
     pool_t *pool;

@@ -324,8 +324,8 @@ static bool make_small_disk(void)
     if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
         mount("none", shelf.path, "tmpfs", 0, "size=1m") < 0)
         return false;
-    store_leave(shelf.s);
-    return store_enter(shelf.s) == 0;
+    store_setup_leave(shelf.s);
+    return store_setup_enter(shelf.s) == 0;
 }
 
 /* The errno that storing it came to, with whatever call. */
@@ -357,7 +357,7 @@ FILES_TEST(a_disk_that_fills_is_written_to_again_when_there_is_room)
     clock_set(clock_ms() + STORE_FULL_MS + 1, clock_unix_ms());
     cr_expect_eq(try_put("more", body), 0);
     expect_body("more", body);
-    store_leave(shelf.s);
+    store_setup_leave(shelf.s);
     cr_expect_eq(umount(shelf.path), 0);
 }
 

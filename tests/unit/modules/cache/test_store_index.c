@@ -117,7 +117,7 @@ Test(store_index, what_was_asked_for_stays_and_what_comes_back_soon_as_well)
     unsigned capacity = store_index_capacity(z.ix);
     for (unsigned i = 0; i < capacity; i++) put(z.ix, i, i + 1);
     uint32_t at = find(z.ix, 0, &e);
-    store_index_touch(store_index_at(z.ix, at));
+    store_entry_touch(store_index_at(z.ix, at));
     cr_assert(store_index_evict(z.ix, 0, &gone));
     cr_expect_eq(gone.id, 2);
     put(z.ix, 1, 5000); /* a ghost: into the main queue */
@@ -281,7 +281,7 @@ Test(store_index, hits_five_points_more_often_than_lru)
         store_entry_t e;
         uint64_t number = next_request(sums, &seed);
         uint32_t at = find(z.ix, number, &e);
-        if (at != STORE_NO_ENTRY) store_index_touch(store_index_at(z.ix, at));
+        if (at != STORE_NO_ENTRY) store_entry_touch(store_index_at(z.ix, at));
         else put(z.ix, number, i + 1);
         hits += at != STORE_NO_ENTRY;
         lru_hits += lru_request(&lru, (uint32_t)number);
@@ -313,7 +313,7 @@ static bool operate(store_index_t *ix, uint64_t *seed)
     uint32_t at = find(ix, number, &e);
     if (at == STORE_NO_ENTRY) return true;
     if (!is_whole(&e, number)) return false;
-    store_index_touch(store_index_at(ix, at));
+    store_entry_touch(store_index_at(ix, at));
     if (what == 14) store_index_drop(ix, at, e.id, &gone);
     if (what == 13) store_index_renew(ix, at, &e);
     if (what == 12) store_index_flag(ix, at, e.id, STORE_STALE, 0);

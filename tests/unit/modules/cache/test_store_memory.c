@@ -102,7 +102,7 @@ Test(store_memory, what_is_asked_for_stays)
     size_t n;
     uint32_t place = show(7, 1, OBJECT);
     for (uint32_t i = 0; i < 500; i++) {
-        store_index_touch(store_index_at(ix, 1));
+        store_entry_touch(store_index_at(ix, 1));
         cr_assert_neq(show(10 + i, 2 + i % 1000, OBJECT), 0);
     }
     uint32_t pin = store_memory_pin(memory, place, 7, &p, &n);
