@@ -205,11 +205,12 @@ static const bool host_byte[256] = {
     ['~'] = true,
 };
 
-/* The length of the reg-name at the front of s. */
+/* The length of the reg-name at the front of s, up to where a second "." follows one. */
 static size_t name_length(str_t s)
 {
     size_t i = 0;
     while (i < s.n) {
+        if (i && s.p[i] == '.' && s.p[i - 1] == '.') break;
         if (host_byte[(unsigned char)s.p[i]]) i++;
         else if (s.p[i] == '%' && escaped_byte(s, i) > ' ') i += 3;
         else break;

@@ -53,7 +53,8 @@ str_t uri_arg(str_t args, str_t name);
  * Splits and judges uri-host [ ":" port ] (RFC 3986 3.2.2): a name, an IPv4 address or an IPv6
  * address in brackets (*host keeps them). *port is 0 when absent or empty ("host:"). False when
  * host is empty or malformed, for userinfo, and for a port over 65535. Stricter than the RFC in
- * two: IPvFuture is refused, and "," too, the trace of two Host fields joined on the way.
+ * three: IPvFuture is refused, "," too, the trace of two Host fields joined on the way, and "..",
+ * which no name has, and which leads up where a path is made of $host.
  */
 bool uri_split_host(str_t s, str_t *host, uint16_t *port);
 

@@ -101,6 +101,7 @@ E2E(refused, hosts_that_are_none_several_or_invalid)
     origin_t *o = start("");
     refused(o, STR("GET / HTTP/1.1\r\n\r\n"), 400);
     refused(o, STR("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"), 400);
+    refused(o, STR("GET / HTTP/1.1\r\nHost: ...\r\n\r\n"), 400);
     refused(o, STR("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), 400);
     refused(o, STR("GET / HTTP/1.1\r\nHost: a b\r\n\r\n"), 400);
     refused(o, STR("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"), 400);
