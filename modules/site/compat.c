@@ -54,6 +54,8 @@ static const conf_row_t rows[] = {
     ACCEPTED("scgi_temp_path", ALL, 4, "no SCGI is spoken"),
     ACCEPTED("proxy_force_ranges", ALL, 1,
              "origins answer ranges themselves; the cache does for what it has"),
+    ACCEPTED("referer_hash_max_size", CONF_SERVER | CONF_LOCATION, 1, "tables grow as they must"),
+    ACCEPTED("referer_hash_bucket_size", CONF_SERVER | CONF_LOCATION, 1, "tables grow as they must"),
     OFF("client_body_in_file_only", ALL, 1),
     OFF("proxy_limit_rate", ALL, 1),
     OFF("ssi", ALL | CONF_LOCATION_IF, 1),
