@@ -117,13 +117,16 @@ static bool is_framing(str_t name)
 /* add_header name value [always] */
 static bool set_rule(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {
-    headers_rule_t *rule = VEC_PUSH(cf->pool, CONF_AT(row, conf, headers_rules_t));
     str_t name = node->words[1].text;
     if (!parse_is_token(name))
         return conf_error(cf, node, 1, NULL, "\"" STR_FMT "\" is not a field name", STR_ARG(name));
-    if (is_framing(name))
-        return conf_error(cf, node, 1, "leave it out",
-                          "\"" STR_FMT "\" is written by proxyd itself", STR_ARG(name));
+    if (is_framing(name)) {
+        conf_warn(cf, node, 1, "leave it out",
+                  "\"" STR_FMT "\" is written by proxyd itself, this line has no effect",
+                  STR_ARG(name));
+        return true;
+    }
+    headers_rule_t *rule = VEC_PUSH(cf->pool, CONF_AT(row, conf, headers_rules_t));
     *rule = (headers_rule_t){.name = name, .id = header_id(name), .always = node->n == 4};
     if (rule->always && !str_eq(node->words[3].text, STR("always")))
         return conf_error(cf, node, 3, "always", "invalid parameter \"" STR_FMT "\"",

@@ -30,6 +30,7 @@ bool proxy_rows_set_budget(conf_t *cf, const conf_row_t *row, void *conf, const 
 extern const conf_name_t proxy_rows_failures[], proxy_rows_ignorable[];
 
 #define PROXY_ROWS_DAY (24ull * 3600 * 1000)
+#define PROXY_ROWS_YEAR (365 * PROXY_ROWS_DAY)
 
 #define PROXY_ROWS(PREFIX) \
     CONF_CUSTOM(PREFIX "_set_header", CONF_HTTP_ALL, CONF_MANY, 2, 2, proxy_rows_set_header, \
@@ -49,13 +50,13 @@ extern const conf_name_t proxy_rows_failures[], proxy_rows_ignorable[];
                 CONF_FIELD(proxy_conf_t, via, str_t), "on", \
                 "whether requests say in Via that they came through here: on, off, or a name"), \
     CONF_MSEC(PREFIX "_connect_timeout", CONF_HTTP_ALL, proxy_conf_t, connect_timeout, "60s", \
-              1, PROXY_ROWS_DAY, \
+              1, PROXY_ROWS_YEAR, \
               "the longest a connection to an origin may take"), \
     CONF_MSEC(PREFIX "_send_timeout", CONF_HTTP_ALL, proxy_conf_t, send_timeout, "60s", 1, \
-              PROXY_ROWS_DAY, \
+              PROXY_ROWS_YEAR, \
               "the longest an origin may pause while it takes the request"), \
     CONF_MSEC(PREFIX "_read_timeout", CONF_HTTP_ALL, proxy_conf_t, read_timeout, "60s", 1, \
-              365 * PROXY_ROWS_DAY, \
+              PROXY_ROWS_YEAR, \
               "the longest an origin may pause while it answers"), \
     CONF_SIZE(PREFIX "_buffer_size", CONF_HTTP_ALL, proxy_conf_t, buffer_size, "16k", 1024, \
               1 << 24, \
@@ -75,7 +76,7 @@ extern const conf_name_t proxy_rows_failures[], proxy_rows_ignorable[];
                 0, UINT_MAX, \
                 "how many origins are asked at most; 0: all"), \
     CONF_MSEC(PREFIX "_next_upstream_timeout", CONF_HTTP_ALL, proxy_conf_t, next_timeout, \
-              "0", 0, PROXY_ROWS_DAY, \
+              "0", 0, PROXY_ROWS_YEAR, \
               "how long another origin may still be asked; 0: always"), \
     CONF_CUSTOM(PREFIX "_retry_budget", CONF_HTTP_ALL, 0, 1, 2, proxy_rows_set_budget, \
                 CONF_FIELD(proxy_conf_t, budget, budget_limit_t), "20%", \

@@ -123,6 +123,16 @@ E2E(config, no_more_than_twenty)
     cr_assert_eq(n, 20, "%u:\n%s", n, output);
 }
 
+/* A line that many have copied must not keep a site from starting. */
+E2E(config, framing_by_add_header_has_no_effect)
+{
+    file_write("nginx.conf", "events {} http { server { location / {\n"
+                             "add_header Content-Length 0; add_header X-A 1; return 204; } } }\n");
+    ran_t r = subject_run("-t -p @dir@/ -c @dir@/nginx.conf -e @dir@/error.log");
+    cr_assert_eq(r.status, 0, "%s", r.output);
+    assert_has(r.output, "nginx.conf:2:12: warning: \"Content-Length\" is written by proxyd itself");
+}
+
 /* Debian's nginx.conf as far as it is about a reverse proxy is taken as it is. */
 E2E(config, one_of_nginx_is_one_of_ours)
 {
