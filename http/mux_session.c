@@ -254,7 +254,8 @@ void mux_session_free(mux_session_t *m)
 
 bool mux_session_takes_tunnels(const mux_session_t *m)
 {
-    return nghttp2_session_get_remote_settings(m->ng, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+    const nghttp2_settings_id id = NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL;
+    return nghttp2_session_get_remote_settings(m->ng, id) == 1;
 }
 
 unsigned mux_session_limit(const mux_session_t *m)

@@ -39,8 +39,9 @@ void proxy_request_take_trailers(proxy_t *p)
     proxy_names_t ended = proxy_names_of_connection(p->r->pool, head);
     HEADER_EACH(h, from)
     {
-        bool stays = proxy_names_has(&p->conf->fields.dropped, h) || proxy_names_has(&ended, h);
-        if (!stays && proxy_fields_may_trail(h)) header_add_as(&p->trailers, h->id, h->name, h->value);
+        bool ends = proxy_names_has(&p->conf->fields.dropped, h) || proxy_names_has(&ended, h);
+        if (ends || !proxy_fields_may_trail(h)) continue;
+        header_add_as(&p->trailers, h->id, h->name, h->value);
     }
 }
 

@@ -141,7 +141,7 @@ static bool set_server(ctl_call_t *call, upstream_t *g)
     str_t word = call->words[WORD_SERVER];
     if (call->n <= WORD_PARAMETERS)
         return ctl_fail(call, "say what: up, down, drain, weight=N, max_conns=N");
-    VEC_EACH(const upstream_server_t, s, &g->servers) /* the name first: its peers need not follow */
+    VEC_EACH(const upstream_server_t, s, &g->servers) /* the name first: addresses are told later */
     {
         if (!s->place.state || !str_eq(s->name, word)) continue;
         if (!set_place(call, g, &s->place)) return false;

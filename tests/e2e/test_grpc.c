@@ -3,6 +3,7 @@
  * prints what came of each call.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 
 #include "tests/e2e/certify.h"
@@ -157,6 +158,47 @@ E2E(grpc, a_group_by_variable_and_a_unix_socket)
                      "to = (('x-to', 'unix'),)\n"
                      "call(lambda: c.unary_unary('/t/unary')(b'b', metadata=to))\n"),
                 "b're:a'\nb're:b'\n");
+}
+
+static unsigned long number_of(const char *path)
+{
+    return strtoul(wire_get("http", path)->body.p, NULL, 10);
+}
+
+/* Whether the origin has written nothing more for a while. */
+static bool is_held_up(void)
+{
+    unsigned long before = number_of("/written");
+    pause_ms(100);
+    return before > 0 && number_of("/written") == before;
+}
+
+/* An answer without end to a client that gives no window back, and leaves. */
+E2E(grpc, who_takes_nothing_holds_the_origin_up_and_who_leaves_ends_it)
+{
+    enum { MOST = 16 * 1024 * 1024 };
+    peer_node("grpc",
+              "let written = 0, code = -1;\n"
+              "require('http2').createServer().on('stream', (t, h) => {\n"
+              "  t.on('error', () => {});\n"
+              "  t.respond({':status': 200, 'content-type': 'application/grpc'});\n"
+              "  if (h[':path'] == '/written') return t.end('' + written);\n"
+              "  if (h[':path'] == '/code') return t.end('' + code);\n"
+              "  t.on('close', () => code = t.rstCode);\n"
+              "  const more = () => { let goes = true; while (goes && written < 1e9) {\n"
+              "    goes = t.write(Buffer.alloc(65536)); written += 65536; }\n"
+              "    t.once('drain', more); };\n"
+              "  more();\n"
+              "}).listen(@grpc@, '127.0.0.1');\n");
+    start("");
+    frames_t *f = frames_open("http");
+    frames_hold(f);
+    frames_head(f, 1, FRAMES_END_STREAM, HEAD("POST", "/t/flood"));
+    frames_await(f, 1, 60000);
+    cr_assert(EVENTUALLY(is_held_up()));
+    cr_assert_lt(number_of("/written"), MOST);
+    frames_close(f);
+    cr_assert(EVENTUALLY(number_of("/code") == CODE_CANCEL));
 }
 
 /* --- failures --- */
