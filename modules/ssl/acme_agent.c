@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <openssl/rand.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -120,7 +119,7 @@ static void note_failure(const agent_t *a, unsigned i, uint64_t asked_ms, const 
     uint64_t pause = pause_of(a, row.failures, asked_ms);
     row.state = ACME_BOARD_FAILED;
     row.next_ms = clock_unix_ms() + pause;
-    snprintf(row.error, sizeof(row.error), "%s", wrong);
+    acme_board_set_error(&row, wrong);
     acme_board_write(a->board, i, &row);
     LOG(&log_main, LOG_ERR, 0,
         "acme: no certificate for " STR_FMT " from " STR_FMT ": %s; tried again in %llu s",

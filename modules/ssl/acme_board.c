@@ -145,6 +145,15 @@ void acme_board_write(acme_board_t *b, unsigned certificate, const acme_board_ro
     shm_unlock(&b->lock);
 }
 
+void acme_board_set_error(acme_board_row_t *row, const char *text)
+{
+    size_t n = strlen(text);
+    if (n > ACME_BOARD_ERROR)
+        for (n = ACME_BOARD_ERROR; n && (text[n] & 0xc0) == 0x80;) n--;
+    memcpy(row->error, text, n);
+    row->error[n] = '\0';
+}
+
 unsigned acme_board_version(const acme_board_t *b, unsigned certificate)
 {
     return __atomic_load_n(&b->rows[certificate].version, __ATOMIC_ACQUIRE);

@@ -67,6 +67,9 @@ typedef struct acme_board_row {
 void acme_board_read(acme_board_t *b, unsigned certificate, acme_board_row_t *out);
 void acme_board_write(acme_board_t *b, unsigned certificate, const acme_board_row_t *row);
 
+/* Sets the row's text; a long one is cut between two characters of UTF-8. */
+void acme_board_set_error(acme_board_row_t *row, const char *text);
+
 /* The row's version alone: costs a load. */
 unsigned acme_board_version(const acme_board_t *b, unsigned certificate);
 

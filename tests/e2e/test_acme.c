@@ -355,6 +355,15 @@ E2E(acme, an_authority_that_sends_us_elsewhere)
               status());
 }
 
+E2E(acme, an_authority_that_is_broken)
+{
+    origin_start("ca", origin_say_once, "HTTP/1.1 500 Oh\r\nContent-Length: 3\r\n\r\nno\n");
+    subject_http("", BUSY_SITE);
+    cr_assert(EVENTUALLY(strstr(status(), "/dir with status 500\"")), "%s", status());
+    cr_assert(EVENTUALLY(subject_log_count("with status 500; tried again in ") >= 2));
+    assert_text(secure_get(&(secure_how_t){.port = "tls", .name = "a.test"}, "/"), "site");
+}
+
 static void flood(visit_t *v)
 {
     static char block[65536];

@@ -75,6 +75,21 @@ Test(acme_board, rows)
     cr_expect_eq(acme_board_hurries(b), 1u);
 }
 
+Test(acme_board, a_long_error)
+{
+    char text[ACME_BOARD_ERROR * 2 + 1];
+    acme_board_row_t row;
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    acme_board_set_error(&row, text);
+    cr_expect_eq(strlen(row.error), (size_t)ACME_BOARD_ERROR);
+    memcpy(text + ACME_BOARD_ERROR - 1, "\xe2\x82\xac", 3); /* would be cut in two */
+    acme_board_set_error(&row, text);
+    cr_expect_eq(strlen(row.error), (size_t)ACME_BOARD_ERROR - 1);
+    acme_board_set_error(&row, "");
+    cr_expect_str_eq(row.error, "");
+}
+
 Test(acme_board, a_zone_that_is_too_small)
 {
     acme_board_size_t size = {1, 1000};
