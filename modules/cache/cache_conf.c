@@ -125,6 +125,7 @@ const conf_row_t cache_conf_rows[] = {
                 CONF_FIELD(CONF, max_range_offset, size_t), NULL,
                 "a range that begins behind this is fetched alone and not stored"),
     CONF_SIZE("slice", ALL, CONF, slice, "0", 0, INT64_MAX,
-              "fetches and stores responses in parts of this size; the origin is asked for $slice_range"),
+              "fetches and stores responses in parts of this size: $slice_range is what the origin is "
+              "asked for"),
     CONF_END,
 };

@@ -165,7 +165,8 @@ static void give_up(filling_t *f, unsigned pass)
 static bool holds_for_all(const filling_t *f, storable_t why)
 {
     if (why == STORABLE_NO_STORE && f->cc.flags & CACHE_CONTROL_NO_STORE) return false;
-    return (f->part.n && why == STORABLE_RANGE) || why == STORABLE_NO_STORE || why == STORABLE_PRIVATE || why == STORABLE_VARY ||
+    if (why == STORABLE_RANGE) return f->part.n > 0;
+    return why == STORABLE_NO_STORE || why == STORABLE_PRIVATE || why == STORABLE_VARY ||
            why == STORABLE_SET_COOKIE || why == STORABLE_UNMARKED || why == STORABLE_USELESS ||
            why == STORABLE_STATUS;
 }

@@ -1,4 +1,4 @@
-/* cache_keep: whether a response is kept, and what of it stands beside its body. Nothing suspends. */
+/* cache_keep: whether a response is kept, and what of it beside its body. Nothing suspends. */
 #ifndef MODULES_CACHE_CACHE_KEEP_H
 #define MODULES_CACHE_CACHE_KEEP_H
 

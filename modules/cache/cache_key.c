@@ -45,7 +45,8 @@ static const request_t *making;
 str_t cache_key_slice_range(request_t *r)
 {
     const cache_conf_t *c = request_conf(r, cache_index);
-    return c->slice && making != r ? header_value(&r->head.headers, HEADER_RANGE) : (str_t){NULL, 0};
+    if (!c->slice || making == r) return (str_t){NULL, 0};
+    return header_value(&r->head.headers, HEADER_RANGE);
 }
 
 static str_t own_text(const cache_conf_t *c, request_t *r)

@@ -46,9 +46,10 @@ static void drop(void *arg)
 static int write_down(filter_t *f, request_t *r, const piece_t *pieces, unsigned n, unsigned flags)
 {
     post_t *post = f->state;
-    for (unsigned i = 0; i < n && post->fill; i++)
-        if (pieces[i].fd >= 0 || store_fill_body(post->fill, str_make(pieces[i].p, pieces[i].n)) < 0)
-            drop(post);
+    for (unsigned i = 0; i < n && post->fill; i++) {
+        str_t data = str_make(pieces[i].p, pieces[i].n);
+        if (pieces[i].fd >= 0 || store_fill_body(post->fill, data) < 0) drop(post);
+    }
     if (post->fill && flags & BODY_LAST) {
         store_fill_commit(post->fill);
         post->fill = NULL;

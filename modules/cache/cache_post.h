@@ -1,7 +1,8 @@
 /*
- * cache_post: the answer to a POST that says of itself to be what a GET of the target finds: fresh by
- * its own word, with a Content-Location that is the target (RFC 9110 9.3.3, RFC 9111 4). It goes to
- * its client as it would anyway and is written down on the way; a later GET or HEAD is answered from it.
+ * cache_post: the answer to a POST that says of itself to be what a GET of the target finds: fresh
+ * by its own word, with a Content-Location that is the target (RFC 9110 9.3.3, RFC 9111 4). It
+ * goes to its client as it would anyway and is written down on the way; a later GET or HEAD is
+ * answered from it.
  */
 #ifndef MODULES_CACHE_CACHE_POST_H
 #define MODULES_CACHE_CACHE_POST_H

@@ -1,4 +1,4 @@
-/* cache_serve: what is stored as a reply: conditions and ranges are judged here, on what is sent. */
+/* cache_serve: what is stored as a reply: conditions and ranges are judged here. */
 #ifndef MODULES_CACHE_CACHE_SERVE_H
 #define MODULES_CACHE_CACHE_SERVE_H
 

@@ -141,8 +141,8 @@ static int missing(cache_use_t *u)
 {
     slice_t *s = u->slice;
     bool changed = s->status == 200 || s->status == 206 || s->status == 416;
-    LOG(&u->r->log, LOG_ERR, 0, "no slice from %llu on (status %d)%s", (unsigned long long)s->part.from,
-        s->status, changed ? ": the response has changed at the origin" : "");
+    LOG(&u->r->log, LOG_ERR, 0, "no slice from %llu on (status %d)%s",
+        (unsigned long long)s->part.from, s->status, changed ? ": the response has changed at the origin" : "");
     if (changed) store_purge_key(u->conf->store, &u->key, false);
     return -EPROTO;
 }
@@ -241,8 +241,8 @@ static verdict_t pass(cache_use_t *u)
 {
     store_fill_t *fill = NULL;
     store_object_t *o = POOL_NEW(u->r->pool, store_object_t);
-    store_turn_t turn = store_join(u->conf->store, &u->key, u->variant, 0, u->r->pool, &u->object, o,
-                                   &fill);
+    store_turn_t turn = store_join(u->conf->store, &u->key, u->variant, 0, u->r->pool, &u->object,
+                                   o, &fill);
     if (turn == STORE_FOLLOWS) store_close(o);
     if (turn == STORE_FILLER) store_fill_pass(fill, CACHE_PASS_SECONDS);
     return VERDICT(NEXT);

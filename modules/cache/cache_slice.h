@@ -1,12 +1,12 @@
 /*
  * cache_slice: a response put together from parts that are kept one by one (RFC 9111 3.3, 3.4).
  *
- * `slice SIZE` has every response of a location fetched and stored in parts of SIZE bytes; without it
- * that is done for a Range that begins far inside of what is not stored, so that nobody waits for the
- * bytes before it. A part is asked for by an inner request (fetch.h) with that Range, which takes the
- * way of every request: looked up, fetched once for all who ask, validated, stored, all as a 206 under
- * a key of its own (cache_key_part). The key of the whole is a tag of the parts, so that whatever drops
- * the whole drops them.
+ * `slice SIZE` has every response of a location fetched and stored in parts of SIZE bytes; without
+ * it that is done for a Range that begins far inside of what is not stored, so that nobody waits
+ * for the bytes before it. A part is asked for by an inner request (fetch.h) with that Range,
+ * which takes the way of every request: looked up, fetched once for all who ask, validated,
+ * stored, all as a 206 under a key of its own (cache_key_part). The key of the whole is a tag of
+ * the parts, so that whatever drops the whole drops them.
  *
  * Parts are joined when the whole has one length and one strong validator in all of them
  * (RFC 9110 15.3.7.3); all but the first are fetched with If-Range. A stored one that differs is

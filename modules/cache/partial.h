@@ -15,7 +15,7 @@ typedef struct partial {
     uint64_t length; /* of the whole */
 } partial_t;
 
-/* "bytes 0-499/1234". False: it is none, is of no size, or does not tell the length of the whole. */
+/* "bytes 0-499/1234". False: it is none, is empty, or does not tell the length of the whole. */
 bool partial_parse(str_t content_range, partial_t *out);
 
 /*

@@ -126,7 +126,7 @@ proxy_store_t *proxy_store_begin(const proxy_store_conf_t *c, request_t *r)
     proxy_store_t *s = POOL_NEW(r->pool, proxy_store_t);
     s->r = r;
     s->path = pool_cstr(r->pool, path);
-    s->temp = pool_cstr(r->pool, pool_printf(r->pool, "%s.%d-%u.part", s->path, getpid(), number++));
+    s->temp = pool_printf(r->pool, "%s.%d-%u.part", s->path, getpid(), number++).p;
     if (!create(s, c->mode)) return NULL;
     pool_defer(r->pool, drop, s);
     return s;

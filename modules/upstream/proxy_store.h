@@ -1,10 +1,11 @@
 /*
  * proxy_store: keeps what origins answer as plain files, as nginx does (proxy_store,
- * proxy_store_access): a mirror that fills itself, not a cache: nothing is ever asked anew or dropped.
+ * proxy_store_access): a mirror that fills itself, not a cache: nothing is ever asked anew or
+ * dropped.
  *
- * A whole 200 to a GET becomes a file: written beside its place under another name, renamed when the
- * last byte has come, before the client gets that. What goes wrong with the file is logged, and the
- * client has its answer all the same. Writes do not suspend.
+ * A whole 200 to a GET becomes a file: written beside its place under another name, renamed when
+ * the last byte has come, before the client gets that. What goes wrong with the file is logged,
+ * and the client has its answer all the same. Writes do not suspend.
  */
 #ifndef MODULES_UPSTREAM_PROXY_STORE_H
 #define MODULES_UPSTREAM_PROXY_STORE_H

@@ -131,7 +131,8 @@ static void early(visit_t *v)
                       "Trailer: X-Sum\r\n\r\n1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n");
 }
 
-/* RFC 9111 3, RFC 9110 15.2: interim responses go to who waits, and are not stored; nor are trailers. */
+/* RFC 9111 3, RFC 9110 15.2: interim responses go to who waits, and are not stored; nor are
+   trailers. */
 E2E(cache_doubt, interim_responses_are_passed_on_and_not_kept)
 {
     origin_t *o = start_with(early, "");
@@ -295,7 +296,8 @@ E2E(cache_doubt, valid)
     }
 }
 
-/* Without proxy_cache_key two hosts that share an origin do not share answers; a query is part of it. */
+/* Without proxy_cache_key two hosts that share an origin do not share answers; a query is part of
+   it. */
 E2E(cache_doubt, the_default_key_tells_hosts_apart)
 {
     origin_t *o = start("proxy_set_header Host $host;");

@@ -54,6 +54,28 @@ E2E(command_line, help_on_directives)
     cr_assert_eq(subject_run("help no_such_directive").status, 1);
 }
 
+/* One room owns a directive in a context: a second one would never be asked, or hide the first. */
+E2E(command_line, no_directive_is_there_twice)
+{
+    str_t rest = str_of(subject_run("help").output), line, name = STR("");
+    const char *seen = "\n";
+    bool begins = true;
+    while (str_cut(&rest, '\n', &line)) {
+        str_t context, list = str_trim(line);
+        if (begins) name = str_sub(line, 0, strcspn(pool_cstr(harness_pool, line), " ;"));
+        begins = line.n == 0;
+        if (!str_starts(list, STR("Context: "))) continue;
+        list = str_sub(list, 9, list.n);
+        while (str_cut(&list, ',', &context)) {
+            context = str_trim(context);
+            const char *one = text("\n" STR_FMT " in " STR_FMT "\n", STR_ARG(name), STR_ARG(context));
+            cr_expect_null(strstr(seen, one), "twice: %s", one);
+            seen = text("%s%s", seen, one + 1);
+        }
+    }
+    assert_has(seen, "\nproxy_cache in location\n");
+}
+
 E2E(command_line, t_says_ok_and_makes_nothing)
 {
     write_conf("http { access_log off; server { listen 127.0.0.1:@http@; } }");
