@@ -101,8 +101,8 @@ const conf_row_t cache_conf_rows[] = {
     CONF_STRS("proxy_cache_targeted", ALL, CONF, targets,
               "fields that speak to this cache in place of Cache-Control (RFC 9213)"),
     CONF_MASK("proxy_cache_methods", ALL, CONF, methods, "GET HEAD", method_names,
-              "requests with these methods are answered from the cache: GET, HEAD, POST (with POST, "
-              "name $request_body in proxy_cache_key)"),
+              "what is answered from the cache: GET and HEAD always, and POST (then $request_body "
+              "had better be in proxy_cache_key)"),
     CONF_NUMBER("proxy_cache_min_uses", ALL, CONF, min_uses, "1", 1, UINT_MAX,
                 "requests after which a response is stored"),
     CONF_MASK("proxy_cache_use_stale", ALL, CONF, use_stale, NULL, stale_names,

@@ -27,7 +27,7 @@ static bool is_for_us(const cache_conf_t *c, const request_t *r)
     const header_list_t *headers = &r->head.headers;
     bool post = r->method_id == METHOD_POST, head = r->method_id == METHOD_HEAD && c->convert_head;
     if (r->method_id != METHOD_GET && !head && !post) return false;
-    if (!(c->methods & 1u << r->method_id) || (body_present(r) && !post)) return false;
+    if (post ? !(c->methods & 1u << METHOD_POST) : body_present(r)) return false;
     if (header_get(headers, HEADER_UPGRADE)) return false;
     return !c->max_range_offset_set || cache_slice_from(r) <= c->max_range_offset;
 }

@@ -116,7 +116,8 @@ E2E(cache_post, answers_post_where_the_operator_says_so)
     assert_text(wire_field(r, "X-Cache"), "HIT");
     assert_text(r->body.p, "1");
     assert_text(ask("POST", "/q", "", "two")->body.p, "2");
-    assert_text(ask("GET", "/q", "", "")->body.p, "3");
+    assert_text(ask("GET", "/q", fresh, "")->body.p, "3");
+    assert_text(wire_field(ask("GET", "/q", "", ""), "X-Cache"), "HIT"); /* GET always is */
     cr_assert(strncmp(origin_head(o, 0), "POST /q ", 8) == 0);
     assert_text(origin_body(o, 0).p, "one");
     assert_text(origin_body(o, 1).p, "two");
