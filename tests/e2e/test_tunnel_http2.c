@@ -201,7 +201,7 @@ E2E(tunnel_http2, a_refusal_is_an_ordinary_answer)
 
 E2E(tunnel_http2, ends_when_idle_for_too_long)
 {
-    start_both("proxy_read_timeout 300ms;");
+    start_both("proxy_read_timeout 1s;");
     wire_t *w = open_tunnel(ASK);
     wire_send(w, "x");
     wire_bytes(w, 1);
