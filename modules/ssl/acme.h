@@ -90,7 +90,22 @@ static inline acme_board_t *acme_board(const zone_t *zone)
 
 extern const module_t acme_module;
 
-/* Everything that the module's struct (in any block) leads to. */
-acme_all_t *acme_all(const void *module_struct);
+/* The directives inside of an issuer's block. */
+typedef struct acme_conf {
+    str_t uri, state_path, trusted, account_file;
+    acme_key_type_t account_type;
+    unsigned challenge;
+    conf_strs_t contacts;
+    str_t binding_id, binding_secret;
+    bool terms, verify;
+    msec_t retry_least, retry_most;
+    acme_all_t *all; /* the same in all of an http block */
+} acme_conf_t;
+
+/* What the module's struct, of any block, leads to; NULL: there is no http block. */
+static inline acme_all_t *acme_all(const void *module_struct)
+{
+    return ((const acme_conf_t *)module_struct)->all;
+}
 
 #endif

@@ -14,23 +14,7 @@
 
 enum { ZONE_LEAST = 256 * 1024 };
 
-typedef struct acme_conf {
-    str_t uri, state_path, trusted, account_file;
-    acme_key_type_t account_type;
-    unsigned challenge;
-    conf_strs_t contacts;
-    str_t binding_id, binding_secret;
-    bool terms, verify;
-    msec_t retry_least, retry_most;
-    acme_all_t *all; /* the same in all of an http block */
-} acme_conf_t;
-
 static unsigned index_;
-
-acme_all_t *acme_all(const void *module_struct)
-{
-    return ((const acme_conf_t *)module_struct)->all;
-}
 
 /* --- an issuer --- */
 

@@ -134,6 +134,7 @@ E2E(acme, over_tls)
     /* One in four nonces is not taken. */
     begin_authority("PEBBLE_WFE_NONCEREJECT=25 PEBBLE_AUTHZREUSE=0");
     nameserver_set(ns, "ca.test", "A 60 127.0.0.1");
+    nameserver_set(ns, "b.test", "NXDOMAIN");
     certify("other", NULL, "");
     certify_openssl("genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out @dir@/account.pem");
     subject_http("worker_processes 2;",
@@ -150,6 +151,7 @@ E2E(acme, over_tls)
                  "ssl_certificate $acme_certificate; ssl_certificate_key $acme_certificate_key; "
                  "ssl_verify_client on; ssl_client_certificate root.pem; return 200 site; }");
     cr_assert_str_eq(issuer_of("a.test"), "a.test");
+    nameserver_set(ns, "b.test", "A 60 127.0.0.1");
     cr_assert(EVENTUALLY(all_are_issued("b.test")), "%s%s", subject_log(), file_read("ca.txt"));
     cr_expect_eq(mode_of("state/a.test.rsa.pem"), 0600);
     cr_expect(!file_exists("state/account.key"));
