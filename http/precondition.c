@@ -132,3 +132,13 @@ precondition_t precondition_check(const header_list_t *request, parse_method_t m
     *range = range_counts(request, method, target);
     return PRECONDITION_PASS;
 }
+
+bool precondition_asked(const header_list_t *request)
+{
+    static const header_id_t fields[] = {HEADER_IF_NONE_MATCH, HEADER_IF_MODIFIED_SINCE,
+                                         HEADER_RANGE, HEADER_IF_MATCH,
+                                         HEADER_IF_UNMODIFIED_SINCE};
+    for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+        if (header_get(request, fields[i])) return true;
+    return false;
+}

@@ -39,4 +39,7 @@ typedef enum precondition {
 precondition_t precondition_check(const header_list_t *request, parse_method_t method,
                                   const precondition_target_t *target, bool *range);
 
+/* Whether the request has any of these fields, or Range. */
+bool precondition_asked(const header_list_t *request);
+
 #endif

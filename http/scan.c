@@ -219,7 +219,7 @@ static AVX2 inline uint64_t token32(const char *p)
 
 static AVX2 const char *text_avx2(const char *base, const char *p, const char *end)
 {
-    if (end - base < AVX2_WIDTH) return text_plain(base, p, end);
+    if (end - base < AVX2_WIDTH) return text_sse2(base, p, end);
     return walk(p, end, AVX2_WIDTH, text32);
 }
 

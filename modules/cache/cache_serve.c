@@ -161,6 +161,7 @@ static verdict_t send_unmodified(cache_use_t *u)
 static precondition_t judge(request_t *r, time_t date, bool *range)
 {
     const header_list_t *headers = &r->reply.headers;
+    if (!precondition_asked(&r->head.headers)) return PRECONDITION_PASS;
     str_t modified = header_value(headers, HEADER_LAST_MODIFIED);
     precondition_target_t target = {
         .etag = header_value(headers, HEADER_ETAG),

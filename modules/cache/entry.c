@@ -87,7 +87,8 @@ static bool take_text(str_t *rest, size_t n, str_t *out)
 static header_id_t id_of(const field_t *f, str_t name)
 {
     if (f->id == HEADER_OTHER || f->id >= HEADER_ID_COUNT) return header_id(name);
-    return str_ieq(header_name((header_id_t)f->id), name) ? (header_id_t)f->id : header_id(name);
+    str_t known = header_name((header_id_t)f->id);
+    return str_eq(known, name) || str_ieq(known, name) ? (header_id_t)f->id : header_id(name);
 }
 
 static bool take_field(str_t *rest, header_list_t *list)

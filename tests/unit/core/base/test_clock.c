@@ -148,3 +148,23 @@ Test(clock, writes_utc_in_the_error_log)
     cr_assert_not_null(strptime(text, "%Y/%m/%d %H:%M:%S", &tm));
     cr_assert_eq(timegm(&tm), clock_unix());
 }
+
+Test(clock, dates_are_those_of_the_c_library)
+{
+    char ours[CLOCK_HTTP_DATE_LEN + 1] = "", theirs[64];
+    struct tm tm;
+    /* From the year 0 to 9999, in steps that hit every day of a year and second of a day. */
+    for (time_t t = -62167219200; t < 253402300800; t += 86400 * 97 + 7919) {
+        clock_put_http_date(ours, t);
+        gmtime_r(&t, &tm);
+        strftime(theirs, sizeof(theirs), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+        if (tm.tm_year + 1900 < 1000) continue; /* strftime does not pad years */
+        cr_assert(strcmp(ours, theirs) == 0, "%lld: %s, not %s", (long long)t, ours, theirs);
+    }
+    for (int i = 0; i < 800; i++) { /* around the ends of February */
+        time_t t = 946684799 + (time_t)i * 86400 / 2;
+        clock_put_http_date(ours, t);
+        strftime(theirs, sizeof(theirs), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&t, &tm));
+        cr_assert(strcmp(ours, theirs) == 0, "%lld: %s, not %s", (long long)t, ours, theirs);
+    }
+}
