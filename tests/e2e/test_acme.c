@@ -366,6 +366,24 @@ E2E(acme, an_authority_that_is_broken)
     assert_text(secure_get(&(secure_how_t){.port = "tls", .name = "a.test"}, "/"), "site");
 }
 
+/* It holds up neither another one nor the end. */
+E2E(acme, an_authority_that_never_answers)
+{
+    begin_authority("");
+    origin_t *o = origin_start("slow", origin_silent, NULL);
+    subject_http("", ISSUER("")
+                     "acme_issuer slow { uri http://127.0.0.1:@slow@/dir; } " STATUS
+                     "server { listen 127.0.0.1:@tls@ ssl; server_name b.test; "
+                     "acme_certificate slow; return 200 slow; } "
+                     SITE("acme_certificate ca;"));
+    cr_assert(EVENTUALLY(all_are_issued("a.test")), "%s", subject_log());
+    cr_assert(origin_await_connections(o, 1));
+    assert_has(status(), "\"name\":\"b.test\",\"names\":1,\"state\":\"asking\"");
+    cr_assert_str_eq(issuer_of("b.test"), "b.test");
+    cr_assert_eq(subject_stop(SIGQUIT), 0);
+    assert_lacks(subject_log(), "no certificate for b.test"); /* it was not waited for */
+}
+
 static void flood(visit_t *v)
 {
     static char block[65536];
