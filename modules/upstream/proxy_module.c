@@ -70,7 +70,7 @@ static verdict_t serve(proxy_t *p)
     verdict_t v = find_origin(p);
     if (v.kind == VERDICT_NEXT) v = proxy_request_prepare(p);
     if (v.kind != VERDICT_NEXT) return v;
-    p->protocol = proxy_request_protocol(p);
+    if (p->conf->fields.upgrade) p->protocol = proxy_request_protocol(p);
     p->choice = (choice_t){.group = p->target.group, .pool = p->r->pool, .r = p->r};
     if (upstream_has_choice(p->target.group)) budget_count(&p->target.group->known.shared->budget);
     do v = attempt(p);

@@ -194,7 +194,7 @@ static bool takes_trailers(const proxy_t *p)
 str_t proxy_request_protocol(const proxy_t *p)
 {
     const proxy_fields_t *f = &p->conf->fields;
-    if (!f->upgrade || p->conf->http_version == PROXY_HTTP_10) return STR("");
+    if (p->conf->http_version == PROXY_HTTP_10) return STR("");
     str_t upgrade = text_eval(f->upgrade, p->r);
     return is_h2c(upgrade) || cannot_upgrade(p->r) ? STR("") : upgrade;
 }
@@ -202,8 +202,7 @@ str_t proxy_request_protocol(const proxy_t *p)
 /* A body would be read as the tunnel's. */
 static bool may_tunnel(const proxy_t *p, str_t connection)
 {
-    return p->protocol.n && list_has(connection, STR("upgrade")) && !body_present(p->r) &&
-           p->body_length == 0;
+    return list_has(connection, STR("upgrade")) && !body_present(p->r) && p->body_length == 0;
 }
 
 static void put_connection(proxy_t *p, buf_t **b)
@@ -212,7 +211,7 @@ static void put_connection(proxy_t *p, buf_t **b)
     str_t connection = f->connection ? text_eval(f->connection, p->r) : STR("");
     if (!p->protocol.n && str_ieq(connection, STR("upgrade"))) connection = STR("");
     if (!f->connection && p->http_version == PROXY_HTTP_10) connection = STR("close");
-    p->upgrade = may_tunnel(p, connection);
+    p->upgrade = p->protocol.n && may_tunnel(p, connection);
     if (p->protocol.n) put_field(b, STR("Upgrade"), p->protocol);
     if (connection.n)
         put_field(b, STR("Connection"), connection);

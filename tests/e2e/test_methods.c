@@ -131,14 +131,22 @@ static void serve_late(visit_t *v)
     }
 }
 
+/* How many of 60 requests it gets; chance gives it 20. */
+static unsigned share_of(origin_t *o)
+{
+    unsigned before = origin_requests(o);
+    get(60);
+    return origin_requests(o) - before;
+}
+
+/* Another one that was slow for once, on a busy machine, is believed to be so for a while. */
 static void assert_slow_is_avoided(const char *method)
 {
     origin_t *a = origin_start("a", serve_late, NULL);
     origin_start("b", origin_say, ok);
     origin_start("c", origin_say, ok);
     start(text("%s server 127.0.0.1:@a@; server 127.0.0.1:@b@; server 127.0.0.1:@c@;", method));
-    get(60);
-    cr_assert(origin_requests(a) <= 10, "%u of 60", origin_requests(a));
+    cr_assert(EVENTUALLY(share_of(a) <= 10));
 }
 
 E2E(methods, least_time_avoids_whose_head_is_late)

@@ -43,7 +43,7 @@ static const char *asked(const char *head)
     r->body.size = r->head.content_length;
     p.has_body = r->head.framing != PARSE_NO_BODY && p.conf->pass_body;
     p.body_length = body_length(r);
-    p.protocol = proxy_request_protocol(&p);
+    if (p.conf->fields.upgrade) p.protocol = proxy_request_protocol(&p);
     buf_t *b = proxy_request_head(&p, proxy_target_uri(&p.target, r));
     const char *text = pool_cstr(r->pool, buf_str(b));
     buf_return(b);
