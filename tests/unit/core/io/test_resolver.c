@@ -257,7 +257,7 @@ static void teardown(void)
     unlink(hosts_path);
 }
 
-TestSuite(resolver, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(resolver, .init = setup, .fini = teardown, .timeout = 180);
 
 static void texts_of(const resolver_answer_t *a, char *all)
 {

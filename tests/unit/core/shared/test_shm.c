@@ -122,7 +122,7 @@ static void wait_asleep(pid_t pid)
  * What a waiter leaves that is killed between being woken and taking the lock, when another took it
  * meanwhile: others sleep, and the mutex has forgotten them.
  */
-Test(shm, does_not_rely_on_being_woken, .timeout = 60)
+Test(shm, does_not_rely_on_being_woken, .timeout = 180)
 {
     enum { FORGET = 0x80000000 }; /* FUTEX_WAITERS of the kernel's robust futex protocol */
     shared_t *s = make();
@@ -190,7 +190,7 @@ static void wait_for_turns(const shared_t *s, pid_t pid, uint64_t n)
     }
 }
 
-Test(shm, survives_killed_holders, .timeout = 60)
+Test(shm, survives_killed_holders, .timeout = 180)
 {
     enum { PROCESSES = 4, KILLS = 200 };
     shared_t *s = make();

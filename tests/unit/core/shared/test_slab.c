@@ -274,7 +274,7 @@ static void kill_and_replace(slab_t *slab, arena_t *arena, pid_t pids[PROCESSES]
     }
 }
 
-Test(slab, survives_killed_processes, .timeout = 60)
+Test(slab, survives_killed_processes, .timeout = 180)
 {
     slab_t *slab = make(512 * SLAB_PAGE);
     arena_t *arena = shm_map(sizeof(*arena));
@@ -380,7 +380,7 @@ static unsigned step_through(pid_t pid, slab_t *slab, const script_t *s)
     return steps;
 }
 
-Test(slab, can_be_killed_behind_every_instruction, .timeout = 120)
+Test(slab, can_be_killed_behind_every_instruction, .timeout = 180)
 {
     slab_t *slab = make(STEPPED_SIZE);
     script_t *s = shm_map(sizeof(*s));

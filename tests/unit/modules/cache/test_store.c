@@ -25,7 +25,7 @@ static void teardown(void)
     shelf_close(&shelf);
 }
 
-TestSuite(store, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(store, .init = setup, .fini = teardown, .timeout = 180);
 
 #define STORE_TEST(name) \
     static void body_##name(void *arg); \

@@ -32,7 +32,7 @@ static void teardown(void)
     shelf_close(&shelf);
 }
 
-TestSuite(store_files, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(store_files, .init = setup, .fini = teardown, .timeout = 180);
 
 #define FILES_TEST(name) \
     static void body_##name(void *arg); \

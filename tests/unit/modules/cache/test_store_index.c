@@ -343,7 +343,7 @@ static void kill_soon(pid_t pid, unsigned id, uint64_t operations)
     cr_assert(WIFSIGNALED(status), "a process read what nobody wrote");
 }
 
-Test(store_index, survives_killed_processes, .timeout = 60)
+Test(store_index, survives_killed_processes, .timeout = 180)
 {
     zone_t z = make(64 * SLAB_PAGE); /* room for two thirds of them */
     pid_t pids[PROCESSES];

@@ -33,7 +33,7 @@ static void teardown(void)
     shm_unmap((void *)(uintptr_t)board, sizeof(*board));
 }
 
-TestSuite(store_kills, .init = setup, .fini = teardown, .timeout = 60);
+TestSuite(store_kills, .init = setup, .fini = teardown, .timeout = 180);
 
 static void await_step(unsigned id, uint64_t step)
 {

@@ -85,7 +85,7 @@ Test(ssl_staples, many_answers_leak_nothing)
 }
 
 /* Whatever instant it is: afterwards the answer is whole or there is none. */
-Test(ssl_staples, a_writer_is_killed, .timeout = 60)
+Test(ssl_staples, a_writer_is_killed, .timeout = 180)
 {
     enum { ROUNDS = 50, LENGTH = 2000 };
     slab_t *slab;
