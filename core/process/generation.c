@@ -49,16 +49,21 @@ generation_t *generation_load(const generation_source_t *source)
     return g;
 }
 
+/* errno says why the file cannot be opened; `directive` names another. */
+static void say_not_opened(generation_t *g, const char *path, const char *directive)
+{
+    const char *hint = errno == ENOENT ? "make the directory, or name another file: "
+                                       : "let it be written, or name another file: ";
+    diag_error(g->diag, (diag_place_t){0}, pool_printf(g->pool, "%s%s", hint, directive).p,
+               "open() \"%s\" failed (%d: %s)", path, errno, strerror(errno));
+}
+
 bool generation_check(generation_t *g)
 {
     const logfile_t *bad = logfile_set_check(&g->logfiles);
-    if (bad)
-        diag_error(g->diag, (diag_place_t){0}, NULL, "open() \"%s\" failed (%d: %s)", bad->path,
-                   errno, strerror(errno));
+    if (bad) say_not_opened(g, bad->path, "error_log, access_log");
     const char *pid = pool_cstr(g->pool, g->core->pid);
-    if (!paths_writable(pid))
-        diag_error(g->diag, (diag_place_t){0}, NULL, "open() \"%s\" failed (%d: %s)", pid, errno,
-                   strerror(errno));
+    if (!paths_writable(pid)) say_not_opened(g, pid, "pid");
     return diag_errors(g->diag) == 0;
 }
 

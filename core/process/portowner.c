@@ -71,16 +71,28 @@ static void explain_in_use(const log_t *log, uint16_t port)
     long pid = inode ? find_process(inode) : 0;
     if (pid) name_of(pid, name);
     if (pid)
-        LOG(log, LOG_NOTICE, 0, "port %u is held by process %ld (%s)", port, pid, name);
+        LOG(log, LOG_ERR, 0, "port %u is held by process %ld (%s)", port, pid, name);
     else
-        LOG(log, LOG_NOTICE, 0, "to see who holds port %u: ss -ltnp sport = :%u", port, port);
+        LOG(log, LOG_ERR, 0, "to see who holds port %u: ss -ltnp sport = :%u", port, port);
+}
+
+/* The control socket may be one that nobody has asked for. */
+static void explain_unix(const log_t *log, int err)
+{
+    if (err == ENOENT || err == EACCES || err == EROFS)
+        LOG(log, LOG_ERR, 0,
+            "a unix socket needs a directory that exists and can be written; the control socket stands "
+            "beside the pid file, unless \"control\" names another path");
 }
 
 void portowner_explain(const log_t *log, const net_addr_t *addr, int err)
 {
-    if (addr->sa.sa_family == AF_UNIX) return;
+    if (addr->sa.sa_family == AF_UNIX) {
+        explain_unix(log, err);
+        return;
+    }
     if (err == EADDRINUSE) explain_in_use(log, net_port(addr));
     if (err == EACCES)
-        LOG(log, LOG_NOTICE, 0,
+        LOG(log, LOG_ERR, 0,
             "ports below 1024 need root or the capability CAP_NET_BIND_SERVICE");
 }

@@ -31,6 +31,17 @@ static bool take_ssl(conf_t *cf, const conf_row_t *row, void *conf, const tree_n
     return conf_error(cf, node, 0, "listen 443 ssl;", "\"ssl on\" is the listen parameter ssl now");
 }
 
+/* Packages have the block for whoever fills it. */
+static bool take_stream(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+{
+    (void)row, (void)conf;
+    for (const tree_node_t *child = node->children; child; child = child->next)
+        if (str_eq(child->words[0].text, STR("server")))
+            return conf_error(cf, child, 0, "another program, or listen and proxy_pass in http",
+                              "stream servers are not known here: HTTP alone is carried");
+    return true;
+}
+
 #define ALL CONF_HTTP_ALL
 #define SERVER (CONF_HTTP | CONF_SERVER)
 #define SAKE "accepted for nginx's sake: "
@@ -62,6 +73,8 @@ static const conf_row_t rows[] = {
     OFF("userid", ALL, 1),
     OFF("dav_methods", ALL, UINT_MAX),
     OFF("random_index", CONF_LOCATION, 1),
+    CONF_CUSTOM("stream", CONF_MAIN, CONF_BLOCK | CONF_RAW | CONF_MANY, 0, 0, take_stream,
+                CONF_NO_FIELD, NULL, SAKE "as long as there is no server in it"),
     CONF_CUSTOM("ssl", SERVER, 0, 1, 1, take_ssl, CONF_NO_FIELD, NULL,
                 SAKE "listen has the parameter ssl"),
     CONF_END,

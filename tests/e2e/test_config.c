@@ -96,6 +96,21 @@ E2E(config, mistakes_of_servers_and_locations)
         refused(text("events {}\nhttp { server { %s } }\n", cases[i].text), &cases[i]);
 }
 
+E2E(config, streams_are_not_carried)
+{
+    static const mistake_t m = {"stream", "1:10", "HTTP alone is carried"};
+    refused("stream { server { listen 1; } }\nevents {}\n", &m);
+}
+
+E2E(config, files_that_cannot_be_written_say_how_to_go_on)
+{
+    file_write("bad.conf", "pid @dir@/none/x.pid;\nevents {}\n");
+    ran_t r = subject_run("-t -p @dir@/ -c @dir@/bad.conf -e @dir@/error.log");
+    cr_assert_eq(r.status, 1);
+    assert_has(r.output, "/none/x.pid\" failed (2: No such file or directory)");
+    assert_has(r.output, "make the directory, or name another file: pid");
+}
+
 E2E(config, several_at_once_each_in_its_file)
 {
     file_write("bad.conf",
@@ -147,7 +162,7 @@ E2E(config, one_of_nginx_is_one_of_ours)
                "\tlocation /app/ {\n\t\tproxy_pass http://127.0.0.1:3000;\n"
                "\t\tinclude proxy_params;\n\t}\n}\n");
     file_write("nginx.conf",
-               "worker_processes auto;\npid @dir@/nginx.pid;\nerror_log @dir@/error.log;\n"
+               "stream {\n\tinclude @dir@/none/*.conf;\n}\nworker_processes auto;\npid @dir@/nginx.pid;\nerror_log @dir@/error.log;\n"
                "events {\n\tworker_connections 768;\n\t# multi_accept on;\n}\n"
                "http {\n\tsendfile on;\n\ttcp_nopush on;\n\ttypes_hash_max_size 2048;\n"
                "\tserver_tokens off;\n\tserver_names_hash_bucket_size 64;\n"
