@@ -178,10 +178,11 @@ static bool is_h2c(str_t upgrade)
     return false;
 }
 
-/* HTTP/2 asks for a tunnel in a way of its own (h2_head.h), which is an Upgrade here. */
+/* An inner request has nobody to carry a tunnel for. HTTP/2 asks for one in a way of its own
+   (h2_head.h), which is an Upgrade here. */
 static bool cannot_upgrade(const request_t *r)
 {
-    return r->head.http2 && !header_get(&r->head.headers, HEADER_UPGRADE);
+    return r->inner || (r->head.http2 && !header_get(&r->head.headers, HEADER_UPGRADE));
 }
 
 static bool takes_trailers(const proxy_t *p)

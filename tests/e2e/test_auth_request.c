@@ -144,6 +144,39 @@ E2E(auth_request, a_client_that_leaves_ends_the_wait)
     subject_log_await("auth request unexpected status: 504");
 }
 
+static void serve_tunnel(visit_t *v)
+{
+    char bytes[4];
+    if (!visit_read_head(v)) return;
+    visit_send(v, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n");
+    size_t n = visit_read(v, bytes, sizeof(bytes));
+    visit_send_n(v, bytes, n);
+}
+
+/* The question is no handshake, whatever its location says, and an answer of 101 is none. */
+E2E(auth_request, asks_before_an_upgrade)
+{
+    origin_t *tunnel = origin_start("tunnel", serve_tunnel, NULL);
+    start("proxy_set_header Connection upgrade; proxy_set_header Upgrade x;"
+          " location = /v { proxy_pass http://127.0.0.1:@gate@; }"
+          " location = /bad { proxy_pass http://127.0.0.1:@tunnel@; }"
+          " location / { auth_request /v; proxy_pass http://127.0.0.1:@tunnel@; }"
+          " location /no { auth_request /bad; proxy_pass http://127.0.0.1:@tunnel@; }");
+    const char *request = "GET %s HTTP/1.1\r\nHost: h\r\nCookie: in\r\nConnection: upgrade\r\n"
+                          "Upgrade: x\r\n\r\n";
+    wire_t *w = wire_open("http");
+    wire_send(w, text(request, "/"));
+    cr_assert_not_null(origin_head(gate, 0));
+    cr_assert_null(origin_field(gate, 0, "Upgrade"));
+    cr_assert_not_null(strstr(wire_bytes(w, 32).p, "101 Switching"));
+    wire_close(w);
+    w = wire_open("http");
+    wire_send(w, text(request, "/no"));
+    cr_assert_eq(wire_reply(w)->status, 500);
+    subject_log_await("auth request unexpected status: 502");
+    cr_assert_eq(origin_connections(tunnel), 2);
+}
+
 E2E(auth_request, is_checked)
 {
     file_write("proxyd.conf", "events {} http { server { auth_request verify; } }");
