@@ -239,7 +239,12 @@ E2E(acme, a_renewal_that_fails_at_first)
     /* A new configuration does not forget that it is to wait; an operator may not want to. */
     subject_reload(subject_configuration("worker_processes 3; control @dir@/ctl;",
                                          PATIENT STATUS SITE("acme_certificate ca;")));
+    /* Two have started, one has ended. */
+    cr_assert(EVENTUALLY(subject_log_count("acme process ") == 3));
     nameserver_set(ns, "a.test", "A 60 127.0.0.1");
+    pause_ms(2000); /* in which one that forgot would ask; too short is no failure */
+    cr_expect_eq(ca_said("orders in the db"), 1u);
+    assert_has(status(), "\"state\":\"failed\",\"failures\":1");
     cr_assert(EVENTUALLY(ctl("acme retry").status == 0 && all_are_issued("a.test")), "%s",
               subject_log());
     assert_has(status(), "\"state\":\"issued\",\"failures\":0");
