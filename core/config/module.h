@@ -73,9 +73,10 @@ struct module {
     int (*worker_start)(const void *main_struct);
     void (*worker_stop)(const void *main_struct);
     /*
-     * In the master, once a second while the configuration serves, when it has asked for errands
-     * (generation_t.errands): looks at what workers may not read. `tell` hands a number and a
-     * descriptor to all workers and helpers, in each of which `told` is then called with them.
+     * In the master (without one, in the worker), once a second while the configuration serves,
+     * when it has asked for errands (generation_t.errands): looks at what workers may not read.
+     * `tell` hands a number and a descriptor to all workers and helpers, in each of which `told` is
+     * then called with them.
      */
     void (*errand)(const void *main_struct, void (*tell)(uint32_t number, int fd));
     void (*told)(const void *main_struct, uint32_t number, int fd);

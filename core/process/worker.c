@@ -13,43 +13,30 @@
 #include "core/process/channel.h"
 #include "core/process/generation.h"
 #include "core/process/title.h"
+#include "core/process/worker_accept.h"
+#include "core/process/worker_room.h"
 #include "core/process/worker_start.h"
 
 enum {
-    ACCEPT_BATCH = 64,      /* connections of one listener in one turn of the loop */
-    ACCEPT_PAUSE_MS = 500,  /* when descriptors have run out */
-    SAY_STARVED_MS = 10000, /* without running out, after which it is said again */
-    UNWIND_TURNS = 16,      /* of the loop, for cancelled fibers to end */
-    STOPPERS_MAX = 8,       /* worker_on_stop */
+    ERRAND_MS = 1000,
+    UNWIND_TURNS = 16, /* of the loop, for cancelled fibers to end */
+    STOPPERS_MAX = 8,  /* worker_on_stop */
 };
-
-typedef struct acceptor {
-    loop_fd_t io; /* first: on_ready gets it */
-    listen_t *listen;
-    bool watched, retired;
-} acceptor_t;
 
 static struct {
     worker_role_t role;
     const core_conf_t *core;
-    acceptor_t *acceptors;
-    unsigned acceptor_count;
-    unsigned held;
-    bool full, starved;        /* no connections left, no descriptors left: not accepting */
-    int starved_of;            /* errno of the accept that has just failed of it; 0: none has */
     bool draining;             /* retired listeners are still accepted on */
     bool fast;
     /* Orders come while the loop marks readiness: nothing may be closed then. on_turn obeys. */
     bool told_quit, told_fast;
     unsigned grace_ms;
-    uint64_t said_full_ms, say_starved_from;
     loop_fd_t signals, channel;
-    struct timer pause, drain, shutdown;
+    struct timer drain, shutdown, errands;
     struct {
         void (*stop)(void), (*cancel)(void);
     } ends[STOPPERS_MAX];
     unsigned end_count;
-    unsigned (*reclaim)(void);
 } worker;
 
 bool worker_stopping;
@@ -73,11 +60,6 @@ void worker_on_stop(void (*stop)(void), void (*cancel)(void))
     worker.ends[worker.end_count++].cancel = cancel;
 }
 
-void worker_on_shortage(unsigned (*reclaim)(void))
-{
-    worker.reclaim = reclaim;
-}
-
 sigset_t worker_signals(void)
 {
     sigset_t set;
@@ -88,196 +70,14 @@ sigset_t worker_signals(void)
     return set;
 }
 
-/* --- connections --- */
-
-static void say_full(int level, const char *remedy)
-{
-    if (worker.said_full_ms && clock_ms() - worker.said_full_ms < 1000) return;
-    worker.said_full_ms = clock_ms();
-    LOG(&log_main, level, 0, "%u worker_connections are not enough%s",
-        worker.core ? worker.core->worker_connections : 0, remedy);
-}
-
-/* As nginx: when fewer than a sixteenth are free. */
-static void relieve_shortage(void)
-{
-    unsigned most = worker.core->worker_connections;
-    if (worker.held + most / 16 < most) return;
-    if (worker_reclaim()) say_full(LOG_WARNING, ", reusing connections");
-}
-
-unsigned worker_reclaim(void)
-{
-    return worker.reclaim ? worker.reclaim() : 0;
-}
-
-bool worker_has_room(void)
-{
-    return !worker.core || worker.held < worker.core->worker_connections;
-}
-
-bool worker_hold(void)
-{
-    if (!worker_has_room()) {
-        say_full(LOG_ALERT, "");
-        return false;
-    }
-    worker.held++;
-    return true;
-}
-
-void worker_release(void)
-{
-    ASSERT(worker.held > 0);
-    worker.held--;
-}
-
-/* --- accepting --- */
-
-static void on_acceptable(loop_fd_t *io, unsigned events);
-
-static void watch(acceptor_t *a)
-{
-    int fd = listen_fd(a->listen, worker.role.slot);
-    if (a->watched || fd < 0) return;
-    a->io = (loop_fd_t){.on_ready = on_acceptable};
-    bool shared = a->listen->addr.sa.sa_family == AF_UNIX;
-    int err = loop_add_listener(&a->io, fd, shared);
-    if (err < 0) LOG(&log_main, LOG_ALERT, -err, "epoll_ctl() failed for a listening socket");
-    a->watched = err == 0;
-}
-
-static void unwatch(acceptor_t *a)
-{
-    if (a->watched) loop_remove(&a->io);
-    a->watched = false;
-}
-
-static bool wanted(const acceptor_t *a)
-{
-    return !worker_stopping || (worker.draining && a->retired);
-}
-
-/* Watches exactly the listeners that are to be accepted on at present. */
-static void update_watching(void)
-{
-    bool accepting = !worker.full && !worker.starved;
-    for (unsigned i = 0; i < worker.acceptor_count; i++) {
-        acceptor_t *a = &worker.acceptors[i];
-        if (accepting && wanted(a))
-            watch(a);
-        else
-            unwatch(a);
-    }
-}
-
-static void accept_again(void)
-{
-    worker.starved = false;
-    update_watching();
-}
-
-static void on_pause_over(struct timer *t)
-{
-    (void)t;
-    accept_again();
-}
-
-static void say_starved(int level, int err, const char *remedy)
-{
-    if (clock_ms() >= worker.say_starved_from)
-        LOG(&log_main, level, err, "accept4() failed, %s", remedy);
-    worker.say_starved_from = clock_ms() + SAY_STARVED_MS;
-}
-
-/* In the turn after an accept has failed: makes room, or waits until others have. */
-static void relieve_starvation(void)
-{
-    int err = worker.starved_of;
-    worker.starved_of = 0;
-    if (err == 0) return;
-    if ((err == EMFILE || err == ENFILE) && worker_reclaim()) {
-        say_starved(LOG_WARNING, err, "reusing connections");
-        accept_again();
-        return;
-    }
-    say_starved(LOG_CRIT, err, "accepting again every 500 ms");
-    worker.pause.fire = on_pause_over;
-    timer_arm(&worker.pause, ACCEPT_PAUSE_MS);
-}
-
-static void pause_accepting(int err)
-{
-    worker.starved = true;
-    worker.starved_of = err;
-    update_watching();
-}
-
-/* True: try the next; the connection alone has failed (accept(2) passes network errors on). */
-static bool survive_accept(int err)
-{
-    switch (err) {
-    case EAGAIN: return false;
-    case EINTR:
-    case ECONNABORTED:
-    case EPROTO:
-    case EPERM:
-    case ENETDOWN:
-    case ENETUNREACH:
-    case EHOSTDOWN:
-    case EHOSTUNREACH:
-    case ENONET:
-    case ENOPROTOOPT:
-    case EOPNOTSUPP: LOG(&log_main, LOG_ERR, err, "accept4() failed"); return true;
-    default: pause_accepting(err); return false;
-    }
-}
-
-static bool accept_one(acceptor_t *a)
-{
-    net_addr_t peer = {.len = sizeof(peer) - offsetof(net_addr_t, sa)};
-    if (!worker_hold()) {
-        worker.full = true;
-        update_watching();
-        return false;
-    }
-    int fd = accept4(a->io.fd, &peer.sa, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) {
-        worker_release();
-        return survive_accept(errno);
-    }
-    if (!a->listen->options.own) worker_counters->accepted++;
-    a->listen->serve(a->listen, fd, &peer);
-    return true;
-}
-
-static void on_acceptable(loop_fd_t *io, unsigned events)
-{
-    (void)events;
-    acceptor_t *a = (acceptor_t *)(void *)io;
-    for (int i = 0; i < ACCEPT_BATCH && a->watched && accept_one(a); i++) continue;
-}
-
-static void make_acceptors(generation_t *g)
-{
-    for (listen_t *l = g->listens.first; l; l = l->next) worker.acceptor_count++;
-    worker.acceptors = POOL_ARRAY(g->pool, acceptor_t, worker.acceptor_count);
-    acceptor_t *a = worker.acceptors;
-    for (listen_t *l = g->listens.first; l; l = l->next) (a++)->listen = l;
-}
-
 /* --- stopping --- */
 
 /* Takes what is queued on listeners that nobody serves after this worker, and closes them. */
 static void finish_drain(void)
 {
-    for (unsigned i = 0; i < worker.acceptor_count; i++) {
-        acceptor_t *a = &worker.acceptors[i];
-        if (!a->retired) continue;
-        while (a->watched && accept_one(a)) continue;
-    }
+    worker_accept_rest();
     worker.draining = false;
-    update_watching();
+    worker_accept_from(WORKER_ACCEPT_NONE);
     listen_set_close(&worker.role.generation->listens, NULL);
 }
 
@@ -296,26 +96,20 @@ static void stop_at_once(void)
 static void on_shutdown_timeout(struct timer *t)
 {
     (void)t;
-    LOG(&log_main, LOG_NOTICE, 0, "shutdown timed out, closing %u connections", worker.held);
+    LOG(&log_main, LOG_NOTICE, 0, "shutdown timed out, closing %u connections",
+        worker_room_held());
     stop_at_once();
-}
-
-static bool any_retired(void)
-{
-    for (unsigned i = 0; i < worker.acceptor_count; i++)
-        if (worker.acceptors[i].retired) return true;
-    return false;
 }
 
 static void start_drain(void)
 {
     worker.draining = true;
     worker.drain.fire = on_drained;
-    if (worker.grace_ms && any_retired())
+    worker_accept_from(WORKER_ACCEPT_RETIRED);
+    if (worker.grace_ms && worker_accept_any_retired())
         timer_arm(&worker.drain, worker.grace_ms);
     else
         finish_drain();
-    update_watching();
 }
 
 /* The one this process is; or all, when it is the only one. */
@@ -356,11 +150,6 @@ static void unwind(void)
     for (int i = 0; i < UNWIND_TURNS && fiber_count() > 0; i++) loop_turn(0);
 }
 
-static void retire_all(void)
-{
-    for (unsigned i = 0; i < worker.acceptor_count; i++) worker.acceptors[i].retired = true;
-}
-
 /* --- being told --- */
 
 static void reopen_logs(void)
@@ -382,7 +171,7 @@ static void on_signal(unsigned number)
     bool alone = worker.role.channel < 0;
     if (number == SIGTERM || number == SIGINT) worker.told_fast = true;
     if (number == SIGQUIT) worker.told_quit = true;
-    if (number == SIGQUIT && alone) retire_all();
+    if (number == SIGQUIT && alone) worker_accept_retire_all();
     if (number == SIGUSR1 && alone) reopen_logs();
     if (number == SIGHUP && alone)
         LOG(&log_main, LOG_NOTICE, 0, "master_process is off, the configuration is not read again");
@@ -406,8 +195,7 @@ static void obey(const channel_message_t *m, int fd)
 {
     if (m->type >= CHANNEL_ERRAND) tell_module(m->type - CHANNEL_ERRAND, m->value, fd);
     if (m->type == CHANNEL_LOG && fd >= 0) dup3(fd, (int)m->value, m->value > 2 ? O_CLOEXEC : 0);
-    if (m->type == CHANNEL_RETIRE && m->value < worker.acceptor_count)
-        worker.acceptors[m->value].retired = true;
+    if (m->type == CHANNEL_RETIRE) worker_accept_retire(m->value);
     if (m->type == CHANNEL_QUIT) {
         worker.told_quit = true;
         worker.grace_ms = m->value;
@@ -425,23 +213,44 @@ static void on_channel(loop_fd_t *io, unsigned events)
     loop_remove(io);
     if (worker_stopping) return;
     LOG(&log_main, LOG_ALERT, 0, "the master process has gone");
-    retire_all();
+    worker_accept_retire_all();
     worker.told_quit = true;
 }
 
 /* Once per turn of the loop. */
 static void on_turn(void)
 {
-    relieve_shortage();
-    relieve_starvation();
-    if (worker.full && worker.held < worker.core->worker_connections) {
-        worker.full = false;
-        update_watching();
-    }
+    worker_room_relieve();
+    worker_accept_turn();
     if (worker.told_fast) LOG(&log_main, LOG_NOTICE, 0, "exiting");
     if (worker.told_fast) stop_at_once();
     if (worker.told_quit && !worker_stopping) stop_gracefully();
-    if (worker_stopping && !worker.draining && worker.held == 0 && fiber_count() == 0) loop_stop();
+    if (worker_stopping && !worker.draining && worker_room_held() == 0 && fiber_count() == 0) loop_stop();
+}
+
+/* --- errands of modules, where there is no master to do them --- */
+
+static unsigned errand_of; /* the module that is on one */
+
+static void tell_self(uint32_t number, int fd)
+{
+    tell_module(errand_of, number, fd);
+}
+
+static void run_errands(struct timer *t)
+{
+    const generation_t *g = worker.role.generation;
+    for (const module_t *const *m = g->source->modules; *m; m++) {
+        errand_of = *(*m)->index;
+        if ((*m)->errand) (*m)->errand(conf_get(g->main, *m), tell_self);
+    }
+    timer_arm(t, ERRAND_MS);
+}
+
+static void start_errands(const generation_t *g)
+{
+    worker.errands.fire = run_errands;
+    if (worker.role.channel < 0 && g->errands) timer_arm(&worker.errands, ERRAND_MS);
 }
 
 /* --- start and end --- */
@@ -487,10 +296,11 @@ static bool start(generation_t *g)
         worker_start_environment(g->pool, g->core);
         if (!worker_start_identity(g->core, worker.role.slot, &log_main)) return false;
     }
-    if (!worker.role.helper) make_acceptors(g);
+    if (!worker.role.helper) worker_accept_open(g, worker.role.slot);
     if (!start_loop() || !start_modules(g) || !start_helpers(g)) return false;
+    start_errands(g);
     if (!alone && g->core->worker_seccomp && !priv_confine(&log_main)) return false;
-    update_watching();
+    worker_accept_from(WORKER_ACCEPT_ALL);
     if (!alone) channel_send(worker.role.channel, CHANNEL_READY, 0, -1);
     return true;
 }
@@ -500,9 +310,10 @@ static void finish(generation_t *g)
     for (const module_t *const *m = g->source->modules; *m && !worker.role.helper; m++)
         if ((*m)->worker_stop) (*m)->worker_stop(conf_get(g->main, *m));
     if (fiber_count() > 0) _exit(0); /* what they refer to must not be freed */
-    timer_disarm(&worker.pause);
+    worker_accept_close();
     timer_disarm(&worker.drain);
     timer_disarm(&worker.shutdown);
+    timer_disarm(&worker.errands);
     bell_deaf();
     loop_close();
     fiber_trim();
@@ -514,6 +325,7 @@ int worker_run(const worker_role_t *role)
     generation_t *g = role->generation;
     worker.role = *role;
     worker.core = g->core;
+    worker_room_open(g->core->worker_connections);
     if (!start(g)) return WORKER_FATAL;
     loop_run(on_turn);
     if (worker.fast) unwind();

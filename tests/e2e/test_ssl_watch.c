@@ -75,6 +75,18 @@ E2E(ssl_watch, a_replaced_pair_is_taken_up)
     cr_assert(all_show("third"));
 }
 
+E2E(ssl_watch, without_a_master)
+{
+    certify("first", NULL, "");
+    certify("second", NULL, "");
+    put_pair("first");
+    subject_http("master_process off;",
+                 "server { " TLS "ssl_certificate_watch on; return 200 a; }");
+    cr_assert(shows("first"));
+    put_pair("second");
+    cr_assert(EVENTUALLY(shows("second")));
+}
+
 E2E(ssl_watch, on_request)
 {
     certify("first", NULL, " -addext subjectAltName=DNS:a.test,DNS:b.test");
