@@ -41,15 +41,22 @@ static list_t running = {&running, &running};
 
 /* --- the inner request --- */
 
+/* The client's body is not there to be read. */
+static void drop_framing(header_list_t *headers)
+{
+    header_remove(headers, HEADER_EXPECT);
+    header_remove(headers, HEADER_CONTENT_LENGTH);
+    header_remove(headers, HEADER_TRANSFER_ENCODING);
+}
+
 /* Preconditions and ranges are judged on what is fetched, not where it is fetched (RFC 9111 4.3.2). */
-static void drop_selecting(header_list_t *headers)
+void fetch_whole(request_t *in)
 {
     static const header_id_t dropped[] = {HEADER_IF_MATCH, HEADER_IF_NONE_MATCH,
                                           HEADER_IF_MODIFIED_SINCE, HEADER_IF_UNMODIFIED_SINCE,
-                                          HEADER_IF_RANGE, HEADER_RANGE, HEADER_EXPECT,
-                                          HEADER_CONTENT_LENGTH, HEADER_TRANSFER_ENCODING};
+                                          HEADER_IF_RANGE, HEADER_RANGE};
     for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++)
-        header_remove(headers, dropped[i]);
+        header_remove(&in->head.headers, dropped[i]);
 }
 
 static int sink_head(request_t *in);
@@ -99,13 +106,15 @@ static const sink_ops_t sink = {
 request_t *fetch_request(request_t *r)
 {
     request_t *in = request_copy(r, &sink);
-    drop_selecting(&in->head.headers);
+    drop_framing(&in->head.headers);
+    fetch_whole(in);
     return in;
 }
 
 request_t *fetch_request_elsewhere(request_t *r, str_t uri)
 {
-    request_t *in = fetch_request(r);
+    request_t *in = request_copy(r, &sink);
+    drop_framing(&in->head.headers);
     in->method = STR("GET");
     in->method_id = in->head.method_id = METHOD_GET;
     request_reroute(in, pool_str(in->pool, uri), (str_t){NULL, 0});

@@ -52,6 +52,9 @@ request_t *fetch_request(request_t *r);
  */
 request_t *fetch_request_elsewhere(request_t *r, str_t uri);
 
+/* Without preconditions and ranges: the answer is to be the whole one (of fetch_request it is). */
+void fetch_whole(request_t *in);
+
 /* Takes over the inner request. NULL: no connection or fiber is left, nothing was called, and the inner
    request is gone. outer NULL: nobody waits; the fetch is on its own. */
 fetch_t *fetch_start(request_t *outer, request_t *inner, const fetch_ops_t *ops, void *state);

@@ -74,7 +74,9 @@ static verdict_t ask(request_t *r)
     const auth_request_conf_t *c = request_conf(r, auth_request_index);
     if (!c->uri.n) return VERDICT(NEXT);
     question_t q = {.r = r, .conf = c};
-    fetch_t *f = fetch_start(r, fetch_request_elsewhere(r, c->uri), &ops, &q);
+    request_t *in = fetch_request_elsewhere(r, c->uri);
+    fetch_whole(in); /* a 304 would be no answer */
+    fetch_t *f = fetch_start(r, in, &ops, &q);
     if (!f) return verdict_refuse(503, LOG_ERR, "no connection is left for an auth request");
     fetch_stage_t stage = fetch_wait(f);
     int status = stage == FETCH_ENDED ? fetch_verdict(f).status : q.status;

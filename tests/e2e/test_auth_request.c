@@ -64,6 +64,7 @@ E2E(auth_request, asks_with_the_clients_fields_and_no_body)
     assert_text(origin_field(gate, 0, "X-Target"), "/up?x=1");
     assert_text(origin_field(gate, 0, "X-Verb"), "POST");
     cr_assert_null(origin_field(gate, 0, "Content-Length"));
+    cr_assert_null(origin_field(gate, 0, "If-None-Match"));
     cr_assert_eq(origin_body(gate, 0).n, 0);
     cr_assert(strncmp(origin_head(app, 0), "POST /up?x=1 HTTP/1.1\r\n", 23) == 0);
     assert_text(origin_body(app, 0).p, "hello");

@@ -20,7 +20,7 @@ E2E(mirror, sends_everything_twice)
     cr_assert_eq(wire_get("http", "/plain")->status, 200);
     cr_assert_not_null(origin_head(copy, 0));
     cr_assert_null(origin_field(copy, 0, "Content-Length"), "what has no body has no copy of it");
-    reply_t *r = wire_ask("http", "PUT /a?b=1 HTTP/1.1\r\nHost: h\r\nX-Own: own\r\n"
+    reply_t *r = wire_ask("http", "PUT /a?b=1 HTTP/1.1\r\nHost: h\r\nX-Own: own\r\nIf-Match: *\r\n"
                                   "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
                                   "5\r\nhello\r\n0\r\n\r\n");
     cr_assert_eq(r->status, 200);
@@ -30,6 +30,7 @@ E2E(mirror, sends_everything_twice)
     assert_text(origin_body(copy, 1).p, "hello");
     assert_text(origin_field(copy, 1, "X-Target"), "/a?b=1");
     assert_text(origin_field(copy, 1, "X-Own"), "own");
+    assert_text(origin_field(copy, 1, "If-Match"), "*");
 }
 
 E2E(mirror, a_large_body_stands_in_a_file_for_both)
