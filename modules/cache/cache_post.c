@@ -3,9 +3,13 @@
 #include "modules/cache/cache_keep.h"
 #include "modules/cache/cache_key.h"
 
+/* Bytes of a body that is kept. */
+enum { LARGEST = 256 * 1024 };
+
 typedef struct post {
     reply_t reply;      /* as it was made */
     store_fill_t *fill; /* NULL: nothing is being kept */
+    buf_t *body;        /* as far as it has come; NULL: it goes through */
 } post_t;
 
 static bool is_candidate(const cache_conf_t *c, const request_t *r)
@@ -34,27 +38,58 @@ void cache_post_look(request_t *r)
     r->cache = u;
 }
 
-/* --- the body, on its way --- */
+/* --- the body --- */
 
-static void drop(void *arg)
+static void end_fill(post_t *post)
 {
-    post_t *post = arg;
     if (post->fill) store_fill_abandon(post->fill);
     post->fill = NULL;
 }
 
-static int write_down(filter_t *f, request_t *r, const piece_t *pieces, unsigned n, unsigned flags)
+static void end(void *arg)
+{
+    post_t *post = arg;
+    end_fill(post);
+    if (post->body) buf_return(post->body);
+    post->body = NULL;
+}
+
+static bool gather(post_t *post, const piece_t *pieces, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (pieces[i].fd >= 0 || pieces[i].n > buf_room(post->body)) return false;
+        buf_put(post->body, str_make(pieces[i].p, pieces[i].n));
+    }
+    return true;
+}
+
+/* What was gathered goes on. If it is not kept by now it will not be. */
+static int let_go(post_t *post, filter_t *f, request_t *r, unsigned flags)
+{
+    end_fill(post);
+    piece_t piece = PIECE_MEMORY(buf_str(post->body));
+    int err = filter_pass(f, r, &piece, piece.n ? 1 : 0, flags);
+    end(post);
+    return err;
+}
+
+/* Held back until it is whole: who waits for the store must not wait for this client, too. */
+static int hold(filter_t *f, request_t *r, const piece_t *pieces, unsigned n, unsigned flags)
 {
     post_t *post = f->state;
-    for (unsigned i = 0; i < n && post->fill; i++) {
-        str_t data = str_make(pieces[i].p, pieces[i].n);
-        if (pieces[i].fd >= 0 || store_fill_body(post->fill, data) < 0) drop(post);
+    size_t before = post->body ? buf_used(post->body) : 0;
+    if (!post->body) return filter_pass(f, r, pieces, n, flags);
+    if (!gather(post, pieces, n)) { /* too large */
+        post->body->last = post->body->start + before;
+        int err = let_go(post, f, r, 0);
+        return err < 0 ? err : filter_pass(f, r, pieces, n, flags);
     }
-    if (post->fill && flags & BODY_LAST) {
+    if (!(flags & BODY_LAST)) return 0;
+    if (store_fill_body(post->fill, buf_str(post->body)) == 0) {
         store_fill_commit(post->fill);
         post->fill = NULL;
     }
-    return filter_pass(f, r, pieces, n, flags);
+    return let_go(post, f, r, flags);
 }
 
 /* The turn to store it; none where somebody is at it already. */
@@ -79,12 +114,13 @@ void cache_post_begin(cache_use_t *u)
                       .asked_ms = r->began_ms,
                       .status = (unsigned)post->reply.status, .headers = r->upstream_headers,
                       .reply = &post->reply};
-    if (cache_keep_judge(&k) != STORABLE_YES) return;
+    if (post->reply.length > LARGEST || cache_keep_judge(&k) != STORABLE_YES) return;
     if (text_any(&u->conf->no_cache, r)) return;
     post->fill = take_turn(u);
     if (!post->fill) return;
-    pool_defer(r->pool, drop, post);
-    if (cache_keep_begin(post->fill, &k, STR("")) < 0) return drop(post);
-    filter_push(r, write_down, post);
+    pool_defer(r->pool, end, post);
+    if (cache_keep_begin(post->fill, &k, STR("")) < 0) return end(post);
+    post->body = buf_take(post->reply.length >= 0 ? (size_t)post->reply.length : LARGEST);
+    filter_push(r, hold, post);
     u->field.stored = true;
 }

@@ -1,8 +1,7 @@
 /*
  * cache_post: the answer to a POST that says of itself to be what a GET of the target finds: fresh
- * by its own word, with a Content-Location that is the target (RFC 9110 9.3.3, RFC 9111 4). It
- * goes to its client as it would anyway and is written down on the way; a later GET or HEAD is
- * answered from it.
+ * by its own word, with a Content-Location that is the target (RFC 9110 9.3.3, RFC 9111 4). One
+ * of moderate size is kept before its client gets it, and answers later GETs and HEADs.
  */
 #ifndef MODULES_CACHE_CACHE_POST_H
 #define MODULES_CACHE_CACHE_POST_H

@@ -92,6 +92,45 @@ E2E(cache_post, replaces_what_was_stored)
     assert_text(ask("GET", "/", "", "")->body.p, "3");
 }
 
+/* Answers in chunks: a short one, and one that is too long to be kept. */
+static void in_chunks(visit_t *v)
+{
+    static char block[8192];
+    memset(block, 'z', sizeof(block));
+    while (visit_request(v)) {
+        bool is_long = strstr(visit_head(v), "/long") != NULL;
+        visit_send(v, is_long ? "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n"
+                                "Content-Location: /long\r\nTransfer-Encoding: chunked\r\n\r\n"
+                              : "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n"
+                                "Content-Location: /short\r\nTransfer-Encoding: chunked\r\n\r\n");
+        visit_send(v, "3\r\nabc\r\n3\r\ndef\r\n");
+        for (int i = 0; is_long && i < 64; i++) {
+            visit_send(v, "2000\r\n");
+            visit_send_n(v, block, sizeof(block));
+            visit_send(v, "\r\n");
+        }
+        visit_send(v, "0\r\n\r\n");
+    }
+}
+
+E2E(cache_post, keeps_bodies_of_moderate_size)
+{
+    origin_start("origin", in_chunks, NULL);
+    subject_http("", "proxy_cache_path @dir@/cache keys_zone=z:1m; server { listen 127.0.0.1:@http@;"
+                     "location / { proxy_pass http://127.0.0.1:@origin@; proxy_cache z;"
+                     "add_header X-Cache $upstream_cache_status; } }");
+    assert_text(ask("POST", "/short", "", "x")->body.p, "abcdef");
+    reply_t *r = ask("GET", "/short", "", "");
+    assert_text(wire_field(r, "X-Cache"), "HIT");
+    assert_text(r->body.p, "abcdef");
+    r = ask("POST", "/long", "", "x");
+    cr_assert_eq(r->body.n, 6 + 64 * 8192);
+    cr_assert(strncmp(r->body.p, "abcdefzz", 8) == 0);
+    r = ask("GET", "/long", "", "");
+    assert_text(wire_field(r, "X-Cache"), "MISS");
+    cr_assert_eq(r->body.n, 6 + 64 * 8192);
+}
+
 E2E(cache_post, does_not_keep_what_broke_off)
 {
     start("");
