@@ -55,12 +55,13 @@ static bool is_wanted(const acme_certificate_t *c, const tls_identity_t *id)
            acme_key_type_eq(type, c->key_type);
 }
 
-/* In ms since 1970; 0: long since. */
-static uint64_t renewal_of(const tls_identity_t *id)
+/* In ms since 1970; 0: long since. fresh: it has come just now. */
+static uint64_t renewal_of(const agent_t *a, const tls_identity_t *id, bool fresh)
 {
-    int64_t from, to;
-    if (!acme_x509_life(id->cert, &from, &to)) return 0;
-    int64_t at = acme_policy_renewal(from, to, draw());
+    int64_t from, to, at, least = (int64_t)(a->issuer->retry_least / 1000);
+    if (!acme_x509_life(id->cert, &from, &to)) from = to = 0;
+    at = fresh ? acme_policy_next(from, to, clock_unix(), least, draw())
+               : acme_policy_renewal(from, to, draw());
     return at > 0 ? (uint64_t)at * 1000 : 0;
 }
 
@@ -81,7 +82,7 @@ static void plan(const agent_t *a, unsigned i)
         row.state = ACME_BOARD_FAILED;
     } else {
         bool good = there && is_wanted(c, &id);
-        row.next_ms = good ? renewal_of(&id) : 0;
+        row.next_ms = good ? renewal_of(a, &id, false) : 0;
         row.state = good ? ACME_BOARD_ISSUED : ACME_BOARD_WAITING;
     }
     if (there) tls_identity_clear(&id);
@@ -93,11 +94,10 @@ static void plan(const agent_t *a, unsigned i)
 static void note_success(const agent_t *a, unsigned i, const tls_identity_t *id)
 {
     acme_board_row_t row;
-    uint64_t at = renewal_of(id), soon = clock_unix_ms() + a->issuer->retry_least;
     acme_board_read(a->board, i, &row);
     row = (acme_board_row_t){.state = ACME_BOARD_ISSUED,
                              .version = row.version + 1,
-                             .next_ms = at > soon ? at : soon}; /* however short it lives */
+                             .next_ms = renewal_of(a, id, true)};
     acme_board_write(a->board, i, &row);
     bell_ring(ALL_BELLS);
     LOG(&log_main, LOG_NOTICE, 0, "acme: " STR_FMT " has given a certificate for " STR_FMT,

@@ -15,6 +15,13 @@ int64_t acme_policy_renewal(int64_t from, int64_t to, uint32_t lot)
     return (int64_t)((uint64_t)to - life / LEFT - below(lot, life / SPREAD + 1));
 }
 
+int64_t acme_policy_next(int64_t from, int64_t to, int64_t now, int64_t least, uint32_t lot)
+{
+    int64_t at = acme_policy_renewal(from, to, lot), pause = to > from ? (to - from) / LEFT : 0;
+    if (pause < least) pause = least;
+    return at > now + pause ? at : now + pause;
+}
+
 uint64_t acme_policy_pause(unsigned failures, uint64_t least_ms, uint64_t most_ms,
                            uint64_t asked_ms, uint32_t lot)
 {

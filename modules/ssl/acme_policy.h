@@ -14,6 +14,12 @@
 int64_t acme_policy_renewal(int64_t from, int64_t to, uint32_t lot);
 
 /*
+ * The same of one that has come just now; but not before a third of its life has passed from now on,
+ * and `least` seconds: a clock that goes wrong must not make us ask again and again.
+ */
+int64_t acme_policy_next(int64_t from, int64_t to, int64_t now, int64_t least, uint32_t lot);
+
+/*
  * How many ms to wait after this many failures in a row (1 or more): `least`, twice as long with
  * each, up to `most`, and up to an eighth more as `lot` has it; and never less than the authority
  * has asked for (asked_ms; 0: nothing), of which a week is taken at most.

@@ -24,6 +24,18 @@ Test(acme_policy, renewal_of_odd_lives)
     cr_expect(at > 0 && at < INT64_MAX);
 }
 
+Test(acme_policy, what_has_just_come_is_not_renewed_at_once)
+{
+    int64_t from = 1700000000, to = from + 90 * DAY;
+    cr_expect_eq(acme_policy_next(from, to, from + 3600, 120, 0), from + 60 * DAY);
+    /* By a clock that is years ahead, or behind. */
+    cr_expect_eq(acme_policy_next(from, to, to + 900 * DAY, 120, 0), to + 930 * DAY);
+    cr_expect_eq(acme_policy_next(from, to, from - 900 * DAY, 120, 0), from + 60 * DAY);
+    /* Of a short life, or none. */
+    cr_expect_eq(acme_policy_next(from, from + 60, from, 120, 0), from + 120);
+    cr_expect_eq(acme_policy_next(0, 0, from, 120, 0), from + 120);
+}
+
 Test(acme_policy, pauses_grow_up_to_a_bound)
 {
     static const unsigned minutes[] = {2, 4, 8, 16, 32, 60, 60};
