@@ -185,19 +185,31 @@ static int pass_offer(cache_use_t *u, const fetch_offer_t *o, uint64_t *at, uint
     return err;
 }
 
-static int send_slices(cache_use_t *u, uint64_t at, uint64_t n, unsigned flags)
+/* Takes what the open part has next. 1: it is there; 0: it has come to its end; negative errno. */
+static int take_next(cache_use_t *u, uint64_t *at, uint64_t *n, unsigned flags)
 {
     slice_t *s = u->slice;
     fetch_offer_t o;
+    if (!fetch_next(s->fetch, &o)) return 0;
+    int err = pass_offer(u, &o, at, n, flags);
+    fetch_took(s->fetch, err);
+    return err < 0 ? err : !(o.flags & BODY_LAST);
+}
+
+/* A part that ends too early (its origin broke off, who fetched it was killed) is asked for once more
+   where it did: it is the same, or there is none. */
+static int send_slices(cache_use_t *u, uint64_t at, uint64_t n, unsigned flags)
+{
+    slice_t *s = u->slice;
+    uint64_t broke_at = UINT64_MAX;
     while (n > 0) {
-        int err = reach(u, at);
-        if (err < 0) return err;
-        if (!fetch_next(s->fetch, &o)) return -ECONNABORTED;
-        err = pass_offer(u, &o, &at, &n, flags);
-        bool ended = o.flags & BODY_LAST;
-        fetch_took(s->fetch, err);
-        if (err < 0) return err;
-        if (ended && n > 0 && at - s->part.from < s->part.n) return -ECONNABORTED; /* cut short */
+        int got = reach(u, at);
+        if (got == 0) got = take_next(u, &at, &n, flags);
+        if (got < 0) return got;
+        bool early = got == 0 && n > 0 && at - s->part.from < s->part.n;
+        if (early && broke_at == at) return -ECONNABORTED;
+        if (early) broke_at = at;
+        if (got == 0) close_part(s);
     }
     return 0;
 }

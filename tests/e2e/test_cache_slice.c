@@ -22,6 +22,7 @@ typedef struct thing {
 static const char fresh[] = "Cache-Control: max-age=60\r\n";
 
 static const thing_t *volatile thing;
+static int breaks; /* so many times the part from 20 on is broken off */
 
 static char letter(const thing_t *t, size_t at)
 {
@@ -80,6 +81,10 @@ static void give(visit_t *v)
             snprintf(out, sizeof(out), "HTTP/1.1 200 All\r\nContent-Length: %zu\r\n%s%s\r\n", n,
                      etag, t->fields);
         visit_send(v, out);
+        if (ranged && from == 20 && __atomic_fetch_sub(&breaks, 1, __ATOMIC_SEQ_CST) > 0) {
+            send_bytes(v, t, from, n / 2);
+            return;
+        }
         if (strncmp(head, "HEAD ", 5) != 0) send_bytes(v, t, from, ranged ? n - t->short_by : n);
     }
 }
@@ -309,6 +314,21 @@ E2E(cache_slice, passes_errors_on)
     reply_t *r = get("");
     cr_assert_eq(r->status, 404);
     assert_text(r->body.p, "no");
+}
+
+/* What breaks off in the middle is asked for again there, once. */
+E2E(cache_slice, takes_up_a_part_that_broke_off)
+{
+    origin_t *o = start(&small, sliced);
+    subject_tolerate("upstream prematurely closed");
+    breaks = 1;
+    assert_bytes(get(""), &small, 0, 45);
+    cr_assert_eq(asked(o, "bytes=20-29"), 2);
+    ask("GET", "X-Purge: 1\r\n");
+    __atomic_store_n(&breaks, 9, __ATOMIC_SEQ_CST);
+    wire_t *w = wire_open("http");
+    wire_send(w, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n");
+    cr_assert_not_null(wire_try_reply(w, "GET")->broken);
 }
 
 /* A part that is shorter than it says is neither kept nor passed off as whole. */
