@@ -113,8 +113,10 @@ static void tell(upstream_t *g, upstream_server_t *s, str_t question, roster_ans
     if (!roster) {
         upstream_take_answer(g, s, answer);
         upstream_reorder(g);
-    } else if (roster_set(roster, question, answer)) {
-        peers_changed(g->known.shared);
+    } else {
+        bool changed = roster_set(roster, question, answer);
+        /* Who has set the same just before may not have said so yet, or never will. */
+        if (changed || !upstream_has_peers(g)) peers_changed(g->known.shared);
     }
 }
 
