@@ -279,6 +279,7 @@ static const char *signal_effect(unsigned signo)
     case SIGQUIT: return ", shutting down";
     case SIGHUP: return ", reconfiguring";
     case SIGUSR1: return ", reopening logs";
+    case SIGUSR2: return ", ignored: another program is taken by a restart";
     case SIGWINCH: return master.background ? ", stop accepting connections" : ", ignored";
     default: return "";
     }

@@ -233,6 +233,16 @@ E2E(process, says_who_is_in_the_way_and_leaves_nothing)
     cr_assert_not(file_exists("proxyd.pid") || file_exists("s.sock"));
 }
 
+/* nginx takes the program anew by it; who tries that here is told, and nothing ends. */
+E2E(process, usr2_is_told_to_have_no_effect)
+{
+    subject_http("", "server { listen 127.0.0.1:@http@; location / { return 200 here; } }");
+    subject_signal(SIGUSR2);
+    subject_log_await("(SIGUSR2) received from");
+    subject_log_await("ignored: another program is taken by a restart");
+    assert_text(wire_get("http", "/")->body.p, "here");
+}
+
 E2E(process, a_second_one_on_the_same_addresses_is_refused)
 {
     subject_http("", SAYS("first") "server { listen unix:@dir@/s.sock; return 200 unix; }");
