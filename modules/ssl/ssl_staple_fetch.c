@@ -186,7 +186,7 @@ static const char *renew(const ssl_staple_t *s)
 static time_t look_after(ssl_staple_t *s)
 {
     ssl_staples_t *all = s->store->staples->root;
-    if (!ssl_stapling_bind(s)) return clock_unix() + REST_MOST;
+    if (!ssl_stapling_bind(s, true)) return clock_unix() + REST_MOST;
     time_t at = ssl_staples_times(all, s->place).ask_at;
     if (at > clock_unix()) return at;
     const char *wrong = renew(s);

@@ -6,7 +6,7 @@
 enum {
     SHARE = 8192,         /* of the zone for a place and what stands there: answers have 0.5 to 3 KiB */
     PLACES_LEAST = 16,
-    KEPT = 7 * 24 * 3600, /* seconds for which a place that nobody asks about is kept */
+    KEPT = 3600,          /* seconds for which a place is kept that nobody asks for */
 };
 
 typedef struct place {
@@ -74,19 +74,31 @@ static void empty(ssl_staples_t *t, place_t *p)
 
 /* --- places --- */
 
+/* Place number i of those where the certificate may be. */
+static place_t *place_at(ssl_staples_t *t, const unsigned char *digest, unsigned i)
+{
+    uint32_t first;
+    memcpy(&first, digest, sizeof(first));
+    return &t->places[(first % t->count + i) % t->count];
+}
+
+/* Behind a place that nobody ever had there is nothing. */
 static place_t *find(ssl_staples_t *t, const unsigned char *digest)
 {
     for (unsigned i = 0; i < t->count; i++) {
-        place_t *p = &t->places[i];
-        if (p->used && memcmp(p->digest, digest, SSL_STAPLES_DIGEST) == 0) return p;
+        place_t *p = place_at(t, digest, i);
+        if (!p->used) break;
+        if (memcmp(p->digest, digest, SSL_STAPLES_DIGEST) == 0) return p;
     }
     return NULL;
 }
 
-static place_t *find_free(ssl_staples_t *t, time_t now)
+static place_t *find_free(ssl_staples_t *t, const unsigned char *digest, time_t now)
 {
-    for (unsigned i = 0; i < t->count; i++)
-        if (!t->places[i].used || t->places[i].used + KEPT < now) return &t->places[i];
+    for (unsigned i = 0; i < t->count; i++) {
+        place_t *p = place_at(t, digest, i);
+        if (!p->used || p->used + KEPT < now) return p;
+    }
     return NULL;
 }
 
@@ -102,7 +114,7 @@ int ssl_staples_place(ssl_staples_t *t, const unsigned char digest[SSL_STAPLES_D
 {
     lock(t);
     place_t *p = find(t, digest);
-    if (!p && (p = find_free(t, now))) take(t, p, digest);
+    if (!p && (p = find_free(t, digest, now))) take(t, p, digest);
     if (p) p->used = now;
     if (p) p->busy = false;
     shm_unlock(&t->lock);

@@ -29,7 +29,8 @@ size_t ssl_staples_size(unsigned certificates);
 /* zone_t.init; arg is the zone's size (size_t). */
 void *ssl_staples_init(slab_t *slab, void *arg);
 
-/* The certificate's place: its own, or a new one. SSL_STAPLES_NONE: all are taken. */
+/* The certificate's place: its own, or a new one. It is kept as long as somebody asks for it once an
+   hour. SSL_STAPLES_NONE: all are taken. */
 int ssl_staples_place(ssl_staples_t *t, const unsigned char digest[SSL_STAPLES_DIGEST], time_t now);
 
 /* Changes whenever what stands in the place does. */

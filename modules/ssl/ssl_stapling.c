@@ -38,14 +38,17 @@ ssl_ocsp_subject_t ssl_stapling_subject(const ssl_staple_t *s)
     return (ssl_ocsp_subject_t){id->cert, issuer, s->anchors, id->chain};
 }
 
-bool ssl_stapling_bind(ssl_staple_t *s)
+bool ssl_stapling_bind(ssl_staple_t *s, bool renew)
 {
     unsigned n = sizeof(s->digest);
-    if (s->edition == s->of->edition) return s->place >= 0;
-    if (X509_digest(s->of->identity.cert, EVP_sha256(), s->digest, &n) != 1) return false;
-    s->edition = s->of->edition;
-    s->version = 0;
-    s->place = ssl_staples_place(s->store->staples->root, s->digest, clock_unix());
+    if (s->edition != s->of->edition) {
+        if (X509_digest(s->of->identity.cert, EVP_sha256(), s->digest, &n) != 1) return false;
+        s->edition = s->of->edition;
+        s->place = SSL_STAPLES_NONE;
+        s->version = 0;
+    }
+    if (s->place < 0 || renew)
+        s->place = ssl_staples_place(s->store->staples->root, s->digest, clock_unix());
     return s->place >= 0;
 }
 
@@ -94,7 +97,7 @@ static void look_at_zone(ssl_staple_t *s)
 {
     static char der[SSL_OCSP_MOST];
     ssl_staples_t *all = s->store->staples->root;
-    if (!ssl_stapling_bind(s)) return forget(s);
+    if (!ssl_stapling_bind(s, false)) return forget(s);
     uint64_t version = ssl_staples_version(all, s->place);
     if (version == s->version) return;
     s->version = version;

@@ -38,7 +38,8 @@ bool ssl_stapling_prepare(conf_t *cf, const ssl_conf_t *c);
 /* Whom the answer is about, as the certificate stands now; its issuer is the caller's to free. */
 ssl_ocsp_subject_t ssl_stapling_subject(const ssl_staple_t *s);
 
-/* Brings digest and place up to date. False: there is no place. */
-bool ssl_stapling_bind(ssl_staple_t *s);
+/* Brings digest and place up to date; with `renew` the place is kept (ssl_staples_place). False:
+   there is none. */
+bool ssl_stapling_bind(ssl_staple_t *s, bool renew);
 
 #endif
