@@ -248,7 +248,6 @@ static bool is_healthy(const upstream_policy_t *policy, const peer_state_t *stat
 static void take_settings(upstream_t *g)
 {
     g->limited = false;
-    g->seen = peers_changes(&g->known);
     VEC_EACH(upstream_peer_t *, it, &g->peers)
     {
         upstream_peer_t *peer = *it;
@@ -396,6 +395,7 @@ static void take_added(upstream_t *g)
 
 void upstream_reorder(upstream_t *g)
 {
+    g->seen = peers_changes(&g->known); /* first: what changes from here on is for the next time */
     if (g->known.shared->roster) {
         if (g->added) take_added(g);
         take_answers(g);
