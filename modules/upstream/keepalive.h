@@ -19,7 +19,7 @@ typedef struct keepalive_conf {
     msec_t timeout;    /* how long it may be idle */
 } keepalive_conf_t;
 
-enum { KEEPALIVE_BUCKETS = 64 };
+enum { KEEPALIVE_BUCKETS = 256 };
 
 typedef struct keepalive { /* zero: empty */
     unsigned count;

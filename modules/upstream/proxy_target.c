@@ -137,6 +137,7 @@ bool proxy_target_bind(conf_t *cf, proxy_pass_t *pass)
     if (!g) g = hash_map_get(&groups->singles, key);
     if (!g) {
         g = make_single(groups->pool, key, &url);
+        g->idle = POOL_NEW(groups->pool, keepalive_t);
         hash_map_set(&groups->singles, key, g);
         *VEC_PUSH(groups->pool, &groups->all) = g;
         if (!upstream_share_single(cf, g)) return false;

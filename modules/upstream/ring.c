@@ -44,8 +44,9 @@ static int by_hash(const void *a, const void *b)
 
 static void make_starts(ring_t *ring, pool_t *pool)
 {
+    enum { POINTS_OF_PART = 8 }; /* a line of the cache */
     unsigned bits = 1, at = 0;
-    while (bits < 31 && 1u << bits < ring->points.n) bits++;
+    while (bits < 28 && (1u << bits) * POINTS_OF_PART < ring->points.n) bits++;
     ring->shift = 32 - bits;
     if (ring->parts < 1u << bits) {
         ring->parts = 1u << bits;

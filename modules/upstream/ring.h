@@ -16,9 +16,9 @@ typedef struct ring_point {
 } ring_point_t;
 
 /*
- * Points are spread evenly, so a key's lies near where its checksum says: `starts` has as many parts
- * of the ring as there are points, or some more, and the first point at or behind each part's begin.
- * A search among so many points would miss the cache with nearly every step.
+ * Points are spread evenly, so a key's lies near where its checksum says: `starts` has the first
+ * point at or behind the begin of each part of the ring, of which there is one for some points. A
+ * search among all of them would miss the cache with nearly every step.
  */
 typedef struct ring {
     VEC(ring_point_t) points;

@@ -29,7 +29,6 @@ upstream_t *upstream_single(pool_t *pool, str_t name, str_t host, uint16_t port,
     upstream_t *g = POOL_NEW(pool, upstream_t);
     g->pool = pool;
     g->name = name;
-    g->idle = &g->own_idle;
     g->keepalive = usual_keepalive;
     g->has_names = host.p != NULL;
     upstream_server_t *s = VEC_PUSH(pool, &g->servers);
@@ -131,7 +130,7 @@ upstream_t *upstream_group_new(conf_t *cf, const tree_node_t *node, const upstre
     g->pool = cf->pool;
     g->name = node->words[1].text;
     g->node = node;
-    g->idle = &g->own_idle;
+    g->idle = POOL_NEW(g->pool, keepalive_t);
     g->keepalive = c->keepalive;
     g->policy = c->policy;
     list_init(&g->waiting);

@@ -120,8 +120,7 @@ struct upstream {
     list_t waiting;           /* waiting.c */
     unsigned waiting_count;
     keepalive_conf_t keepalive;
-    keepalive_t *idle;        /* own_idle, unless the group is a request's */
-    keepalive_t own_idle;
+    keepalive_t *idle;        /* the group's own, unless it is a request's */
     upstream_usual_t usual;
     const tree_node_t *node;  /* NULL: unnamed */
     str_t state;              /* the path of the state file; empty: none */
@@ -193,7 +192,8 @@ static inline void upstream_refresh(upstream_t *g)
 /* The block's group of that name (any case), or NULL. */
 upstream_t *upstream_find(const upstream_groups_t *groups, str_t name);
 
-/* An unnamed group of one server. host.p NULL: addr. Strings must outlive the pool's use. */
+/* An unnamed group of one server; the caller sets `idle`. host.p NULL: addr. Strings must outlive the
+   pool's use. */
 upstream_t *upstream_single(pool_t *pool, str_t name, str_t host, uint16_t port,
                             const net_addr_t *addr);
 
