@@ -1,6 +1,6 @@
 /*
- * acme_agent: the process that asks authorities for certificates: when, for which, and what comes of
- * it.
+ * acme_agent: the process that asks authorities for certificates: when, for which, and what comes
+ * of it.
  *
  * One process of a generation (helper.h), as the workers' user; and of several that share a
  * state_path, one that holds its lock. For each issuer there is a fiber, which asks for one

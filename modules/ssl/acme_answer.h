@@ -1,9 +1,9 @@
 /*
  * acme_answer: how workers answer an authority that looks whether a name is ours.
  *
- * Over HTTP (RFC 8555 8.3) before anything that the server's configuration says of the request; over
- * TLS (RFC 8737) in a handshake that is all there is of the connection. Nothing is answered that the
- * board does not hold. Nothing suspends but acme_answer_http.
+ * Over HTTP (RFC 8555 8.3) before anything that the server's configuration says of the request;
+ * over TLS (RFC 8737) in a handshake that is all there is of the connection. Nothing is answered
+ * that the board does not hold. Nothing suspends but acme_answer_http.
  */
 #ifndef MODULES_SSL_ACME_ANSWER_H
 #define MODULES_SSL_ACME_ANSWER_H

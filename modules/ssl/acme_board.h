@@ -2,8 +2,9 @@
  * acme_board: what the processes know of certificates that are asked for: in shared memory.
  *
  * The agent alone writes; workers read. For each issuer there is the challenge in work, of which
- * there is one at a time; for each certificate how it fares. A process that is killed while it holds
- * the board's lock leaves texts that may be mixed, never longer than they are. Nothing suspends.
+ * there is one at a time; for each certificate how it fares. A process that is killed while it
+ * holds the board's lock leaves texts that may be mixed, never longer than they are. Nothing
+ * suspends.
  */
 #ifndef MODULES_SSL_ACME_BOARD_H
 #define MODULES_SSL_ACME_BOARD_H

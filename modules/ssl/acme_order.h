@@ -9,7 +9,8 @@
 
 #include "modules/ssl/acme_session.h"
 
-/* NULL and the new certificate with its key and chain, the caller's to clear; or what has failed. */
+/* NULL and the new certificate with its key and chain, the caller's to clear; or what has
+   failed. */
 const char *acme_order_run(acme_session_t *s, const acme_certificate_t *c, tls_identity_t *out);
 
 #endif

@@ -14,8 +14,8 @@
 int64_t acme_policy_renewal(int64_t from, int64_t to, uint32_t lot);
 
 /*
- * The same of one that has come just now; but not before a third of its life has passed from now on,
- * and `least` seconds: a clock that goes wrong must not make us ask again and again.
+ * The same of one that has come just now; but not before a third of its life has passed from now
+ * on, and `least` seconds: a clock that goes wrong must not make us ask again and again.
  */
 int64_t acme_policy_next(int64_t from, int64_t to, int64_t now, int64_t least, uint32_t lot);
 

@@ -27,8 +27,8 @@ typedef struct acme_session {
 const char *acme_session_open(acme_session_t *s, const acme_issuer_t *issuer, pool_t *pool);
 void acme_session_close(acme_session_t *s);
 
-/* A message to a URL of the authority; payload.p NULL: only to read what is there (POST-as-GET). The
-   answer is one of success. */
+/* A message to a URL of the authority; payload.p NULL: only to read what is there (POST-as-GET).
+   The answer is one of success. */
 const char *acme_session_post(acme_session_t *s, str_t url, str_t payload, acme_reply_t *out);
 
 /* Retry-After as milliseconds from now (RFC 9110 10.2.3); 0: none. */

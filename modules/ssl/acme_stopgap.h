@@ -1,6 +1,6 @@
 /*
- * acme_stopgap: what is shown for the names of an acme_certificate until there is one: a certificate
- * signed with its own key, made by the master. Nothing suspends.
+ * acme_stopgap: what is shown for the names of an acme_certificate until there is one: a
+ * certificate signed with its own key, made by the master. Nothing suspends.
  */
 #ifndef MODULES_SSL_ACME_STOPGAP_H
 #define MODULES_SSL_ACME_STOPGAP_H

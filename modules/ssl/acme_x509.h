@@ -1,6 +1,6 @@
 /*
- * acme_x509: certificates that are made here, requests for others, and whether one that came is what
- * was asked for. Nothing suspends.
+ * acme_x509: certificates that are made here, requests for others, and whether one that came is
+ * what was asked for. Nothing suspends.
  */
 #ifndef MODULES_SSL_ACME_X509_H
 #define MODULES_SSL_ACME_X509_H
