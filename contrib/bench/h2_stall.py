@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""What it costs a server in memory when clients of HTTP/2 take nothing of what they ask for.
+"""What it costs a server, and others, when clients of HTTP/2 take nothing of what they ask for.
 
 Opens connections of many streams with their windows shut, each of which asks for a large body, and
-tells how much the resident memory of the server's processes has grown.
+tells how much the resident memory of the server's processes has grown. With --others PATH also how
+long ordinary requests for PATH (HTTP/1.1, one after the other) take before and meanwhile.
 
     h2_stall.py --port 8080 --path /large --pid 4242 [--connections 20] [--streams 100]
+                [--others /small]
     h2_stall.py --serve 8081      an origin of large bodies, for the server's proxy_pass
 """
 import argparse
 import asyncio
+import http.client
 import struct
 import time
 
@@ -51,8 +54,24 @@ async def stall(port, path, streams):
     return reader, writer
 
 
+def others(a):
+    """p50 and p99 in microseconds."""
+    times, connection = [], http.client.HTTPConnection("127.0.0.1", a.port, timeout=10)
+    for _ in range(1000):
+        began = time.monotonic()
+        connection.request("GET", a.others)
+        if connection.getresponse().read() == b"":
+            raise SystemExit("an empty answer for the others")
+        times.append(time.monotonic() - began)
+    connection.close()
+    times.sort()
+    return f"p50 {times[500] * 1e6:.0f} us, p99 {times[990] * 1e6:.0f} us"
+
+
 async def measure(a):
     (await stall(a.port, a.path, 1))[1].close()
+    if a.others:
+        print(f"others before: {others(a)}")
     before = resident(a.pid)
     held = [await stall(a.port, a.path, a.streams) for _ in range(a.connections)]
     time.sleep(1)
@@ -60,6 +79,8 @@ async def measure(a):
     print(f"{a.connections} connections of {a.streams} streams: {before} KiB, then {after} KiB:"
           f" {(after - before) / 1024:.1f} MiB more,"
           f" {(after - before) / (a.connections * a.streams):.1f} KiB a stream")
+    if a.others:
+        print(f"others meanwhile: {others(a)}")
     for _, writer in held:
         writer.close()
 
@@ -87,6 +108,7 @@ def main():
     p.add_argument("--port", type=int)
     p.add_argument("--path", default="/")
     p.add_argument("--pid", type=int)
+    p.add_argument("--others", metavar="PATH")
     p.add_argument("--connections", type=int, default=20)
     p.add_argument("--streams", type=int, default=100)
     a = p.parse_args()
