@@ -35,6 +35,13 @@ static void add_field(compiler_t *c, const proxy_set_header_t *h)
     end_part(c, &h->value);
 }
 
+/* Given twice, a field that is never sent gives way to one that is: nginx sends all that are not empty. */
+static void set_only(const text_t **at, const text_t *value)
+{
+    bool never = text_is_constant(value) && !value->source.n;
+    if (!*at || !never) *at = value;
+}
+
 static void add_given(compiler_t *c, const proxy_set_header_t *h)
 {
     proxy_names_add(c->pool, &c->out->dropped, h->name);
@@ -42,8 +49,8 @@ static void add_given(compiler_t *c, const proxy_set_header_t *h)
     case HEADER_CONTENT_LENGTH:
     case HEADER_TRANSFER_ENCODING: return;
     case HEADER_HOST: c->out->host = &h->value; return;
-    case HEADER_CONNECTION: c->out->connection = &h->value; return;
-    case HEADER_UPGRADE: c->out->upgrade = &h->value; return;
+    case HEADER_CONNECTION: set_only(&c->out->connection, &h->value); return;
+    case HEADER_UPGRADE: set_only(&c->out->upgrade, &h->value); return;
     case HEADER_VIA: c->out->via_given = true; break;
     default: break;
     }

@@ -56,6 +56,16 @@ E2E(tunnel, passes_bytes_both_ways)
     cr_assert(origin_await_left(o, 1));
 }
 
+/* As applications hand it out (Chatwoot): the empty line of the two is the one that is not sent. */
+E2E(tunnel, a_connection_line_given_twice)
+{
+    start(switch_and_echo, UPGRADE " proxy_set_header Connection \"\";");
+    wire_t *w = wire_open("http");
+    wire_send(w, ASK);
+    cr_assert_eq(wire_reply(w)->status, 101);
+    assert_text(wire_bytes(w, 5).p, "hello");
+}
+
 /* More than sockets hold, so that each side has to wait for the other. */
 E2E(tunnel, waits_for_slow_sides)
 {
