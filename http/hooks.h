@@ -92,6 +92,11 @@ typedef struct hooks_packer {
     coding_t (*coding)(const request_t *r); /* what this client gets; CODING_IDENTITY: the plain body */
     buf_t *(*pack)(const request_t *r, coding_t coding, str_t content); /* the caller returns it */
     void (*head)(request_t *r, coding_t coding); /* the reply's head is made to fit */
+    /* The same of a longer body, piece by piece, with nothing of the request: takes from *in what it
+       can; false: out is full, call again in the same way. */
+    void *(*begin)(const request_t *r, coding_t coding, int64_t length);
+    bool (*feed)(void *stream, str_t *in, bool last, buf_t *out);
+    void (*end)(void *stream);
 } hooks_packer_t;
 
 /* What a module's `hooks` points to. Everything may be NULL. */

@@ -8,6 +8,7 @@
  *     cache_serve    what is stored as a reply
  *     cache_slice    a reply put together from parts that are stored one by one
  *     cache_pack     each stored body packed once, for all who like it so
+ *     cache_pack_large  the same for long ones, while nobody waits
  *     cache_post     answers to POST that are what GET would find
  *     cache_keep     whether a response is kept, and how
  *     cache_purge    what requests drop: PURGE, and those that change something

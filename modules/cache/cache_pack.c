@@ -2,7 +2,10 @@
 
 #include <unistd.h>
 
-/* What packing may keep others waiting for; larger bodies are packed as they are sent. */
+#include "modules/cache/cache_pack_large.h"
+
+/* What packing may keep others waiting for; larger bodies are packed as they are sent, and beside
+   that once for those who come later. */
 enum { LARGEST = 256 * 1024 };
 
 /* Behind the variant's text stands the coding, parted by what no field holds. */
@@ -92,12 +95,14 @@ bool cache_pack(cache_use_t *u, buf_t **body)
     const hooks_packer_t *packer = hooks_table.packer;
     const store_object_t *o = &u->object;
     *body = NULL;
-    if (!packer || o->filling || o->length <= 0 || o->length > LARGEST) return false;
+    if (!packer || o->filling || o->length <= 0) return false;
     u->r->reply.length = o->length;
     coding_t coding = packer->coding(u->r);
     if (coding == CODING_IDENTITY) return false;
     str_t variant = variant_of(u, coding);
-    if (!find(u, variant)) *body = make(u, coding, variant);
+    bool there = find(u, variant);
+    if (!there && o->length > LARGEST) cache_pack_large(u, coding, variant);
+    else if (!there) *body = make(u, coding, variant);
     if (!u->has_packed && !*body) return false;
     packer->head(u->r, coding);
     return true;

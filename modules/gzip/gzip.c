@@ -1,6 +1,9 @@
 /* gzip: replies are packed in a content coding that their client takes, or unpacked from one that it
    does not. */
+#include <stdlib.h>
+
 #include "core/base/clock.h"
+#include "core/base/panic.h"
 #include "core/io/loop.h"
 #include "modules/gzip/adapt.h"
 #include "modules/gzip/body_pack.h"
@@ -76,13 +79,48 @@ static coding_t packed_coding(const request_t *r)
 }
 
 /* The effort is made once: more of it than where every reply pays. */
-static buf_t *pack_once(const request_t *r, coding_t coding, str_t content)
+static unsigned level_once(coding_t coding, const gzip_coding_t *said)
 {
     static const unsigned least[CODING_COUNT] = {[CODING_GZIP] = 9, [CODING_BR] = 6, [CODING_ZSTD] = 12};
+    return said->level > least[coding] ? said->level : least[coding];
+}
+
+static buf_t *pack_once(const request_t *r, coding_t coding, str_t content)
+{
     const gzip_conf_t *c = request_conf(r, gzip_index);
     const gzip_coding_t *said = &c->coding[coding];
-    unsigned level = said->level > least[coding] ? said->level : least[coding];
-    return whole_pack(coding, level, window_of(said), content);
+    return whole_pack(coding, level_once(coding, said), window_of(said), content);
+}
+
+typedef struct packing {
+    const codec_t *codec;
+    void *packer;
+} packing_t;
+
+static void *begin_packing(const request_t *r, coding_t coding, int64_t length)
+{
+    const gzip_conf_t *c = request_conf(r, gzip_index);
+    const gzip_coding_t *said = &c->coding[coding];
+    codec_wish_t wish = {.level = level_once(coding, said), .window = window_of(said),
+                         .length = length};
+    packing_t *p = malloc(sizeof(*p));
+    if (!p) panic("out of memory: packing");
+    p->codec = codec_of(coding);
+    p->packer = p->codec->packer(&wish);
+    return p;
+}
+
+static bool feed_packing(void *stream, str_t *in, bool last, buf_t *out)
+{
+    const packing_t *p = stream;
+    return p->codec->pack(p->packer, in, last ? CODEC_END : CODEC_MORE, out);
+}
+
+static void end_packing(void *stream)
+{
+    packing_t *p = stream;
+    p->codec->packer_end(p->packer);
+    free(p);
 }
 
 static void packed_head(request_t *r, coding_t coding)
@@ -92,7 +130,8 @@ static void packed_head(request_t *r, coding_t coding)
     recode_head(&r->reply, coding);
 }
 
-static const hooks_packer_t packer = {packed_coding, pack_once, packed_head};
+static const hooks_packer_t packer = {packed_coding, pack_once,    packed_head,
+                                      begin_packing, feed_packing, end_packing};
 
 /* --- the request's body --- */
 
