@@ -169,7 +169,7 @@ void client_pipe_close(client_t *c, int err)
     while (err == 0 && s->session && !s->error) err = fiber_suspend(c->send_timeout);
     s->sender = NULL;
     mux_pipe_drop(s);
-    client_close(c);
+    client_mux_close(c);
 }
 
 void client_mux_used(client_t *c)
