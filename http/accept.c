@@ -12,10 +12,12 @@
 #include "http/http.h"
 #include "http/proxy_read.h"
 
-/* How long an idle connection is still served when the worker stops: a request may be on its way. */
+/* How long an idle connection is still served when the worker stops: a request may be on its
+   way. */
 enum { STOP_GRACE_MS = 1000 };
 
-/* Of the idle connections one in so many, and not more than these, are closed at once in a shortage. */
+/* Of the idle connections one in so many, and not more than these, are closed at once in a
+   shortage. */
 enum { RECLAIM_PART = 8, RECLAIM_MOST = 32 };
 
 /* How long a connection that is new has for its first request before it may be closed, too. */
@@ -36,8 +38,8 @@ static bool must_linger(const conn_t *c)
 }
 
 /*
- * Reads and drops what the client still sends, so that the kernel does not answer it with a reset that
- * would take our reply with it (RFC 9112 section 9.6). Suspends; bounded.
+ * Reads and drops what the client still sends, so that the kernel does not answer it with a reset
+ * that would take our reply with it (RFC 9112 section 9.6). Suspends; bounded.
  */
 static void linger(conn_t *c)
 {

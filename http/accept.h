@@ -1,9 +1,9 @@
 /*
  * accept: clients' connections from the accepted socket to the close: idle, busy, idle again.
  *
- * An idle connection waits in the loop; its first readable byte starts a fiber that serves it (h1). When
- * the worker stops, an idle connection is still served for a moment, since a request may be on its
- * way, and told to close with the answer.
+ * An idle connection waits in the loop; its first readable byte starts a fiber that serves it (h1).
+ * When the worker stops, an idle connection is still served for a moment, since a request may be on
+ * its way, and told to close with the answer.
  */
 #ifndef HTTP_ACCEPT_H
 #define HTTP_ACCEPT_H

@@ -164,7 +164,8 @@ static int keep(request_t *r, str_t piece)
     return err < 0 ? err : write_file(r, piece);
 }
 
-/* Where the next piece may be read to: behind what is in memory, or over it once a file has it all. */
+/* Where the next piece may be read to: behind what is in memory, or over it once a file has it
+   all. */
 static str_t room_of(const request_t *r)
 {
     const buf_t *b = r->body.memory;
@@ -172,7 +173,8 @@ static str_t room_of(const request_t *r)
     return str_make(b->last, buf_room(b));
 }
 
-/* More of a body of known length is to come than memory holds; a chunked one is not read in place. */
+/* More of a body of known length is to come than memory holds; a chunked one is not read in
+   place. */
 static bool is_full(const request_t *r)
 {
     return r->body.fd < 0 && !buf_room(r->body.memory) && body_length(r) > (int64_t)r->body.size;

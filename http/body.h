@@ -5,9 +5,10 @@
  * framing), -ETIMEDOUT (408), -ECONNRESET (the client left). body_verdict turns one into a refusal.
  *
  * A module may put a source of its own between the connection and all who read (body_push), which
- * hands on something else than what it reads: unpacked, say. Nobody else sees a difference, but that
- * the length is unknown; client_max_body_size then counts what the last source hands on, too. Of
- * sources come -EILSEQ (400: not what its head says it is) and -EOVERFLOW (413: grows beyond measure).
+ * hands on something else than what it reads: unpacked, say. Nobody else sees a difference, but
+ * that the length is unknown; client_max_body_size then counts what the last source hands on, too.
+ * Of sources come -EILSEQ (400: not what its head says it is) and -EOVERFLOW (413: grows beyond
+ * measure).
  */
 #ifndef HTTP_BODY_H
 #define HTTP_BODY_H
@@ -66,8 +67,8 @@ bool body_drain(request_t *r);
 /* Puts a source (in the request's pool) before all others; nothing may have been read yet. */
 void body_push(request_t *r, const body_source_t *source);
 
-/* For a source: the next piece of what stands behind it; valid until the next call. `room` (n bytes)
-   may be read into. */
+/* For a source: the next piece of what stands behind it; valid until the next call. `room` (n
+   bytes) may be read into. */
 ssize_t body_pull(body_source_t *next, request_t *r, char *room, size_t n, str_t *piece);
 bool body_pullable(const body_source_t *next, const request_t *r);
 
@@ -77,7 +78,8 @@ void body_replace(request_t *r, buf_t *b);
 /* Gives `in`, which has none, a copy of what has been gathered of r's. 0 or negative errno. */
 int body_share(const request_t *r, request_t *in);
 
-/* What to refuse a request with whose body could not be read because of err (of the calls above). */
+/* What to refuse a request with whose body could not be read because of err (of the calls
+   above). */
 verdict_t body_verdict(request_t *r, int err);
 
 #endif

@@ -131,7 +131,8 @@ int client_wait(client_t *c, uint64_t timeout_ms);
 ssize_t client_next(client_t *c, str_t *piece);
 int client_fill(client_t *c);
 
-/* The pieces so far are not needed any more: a shared connection's origin may send as much again. */
+/* The pieces so far are not needed any more: a shared connection's origin may send as much
+   again. */
 void client_used(client_t *c);
 
 /* Whether the connection is fit for another exchange: all was sent, read, framed, and no more. */

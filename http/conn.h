@@ -55,7 +55,8 @@ conn_t *conn_new(const listen_t *l, const net_addr_t *peer);
 /* Closes and frees. With reset the client sees that what it got is not whole. */
 void conn_close(conn_t *c, bool reset);
 
-/* The worker's connections: those that wait for a request, the longest first, and those that serve. */
+/* The worker's connections: those that wait for a request, the longest first, and those that
+   serve. */
 extern list_t conn_idle, conn_busy;
 
 /* Moves it to the end of one of them. */

@@ -49,7 +49,8 @@ static void drop_framing(header_list_t *headers)
     header_remove(headers, HEADER_TRANSFER_ENCODING);
 }
 
-/* Preconditions and ranges are judged on what is fetched, not where it is fetched (RFC 9111 4.3.2). */
+/* Preconditions and ranges are judged on what is fetched, not where it is fetched (RFC 9111
+   4.3.2). */
 void fetch_whole(request_t *in)
 {
     static const header_id_t dropped[] = {HEADER_IF_MATCH, HEADER_IF_NONE_MATCH,
@@ -178,8 +179,8 @@ static void free_if_over(fetch_t *f)
     if (!f->outer && !f->inner) free(f);
 }
 
-/* What the outer request has to know when the inner one goes: which origins were asked, and what the
-   last of them said. */
+/* What the outer request has to know when the inner one goes: which origins were asked, and what
+   the last of them said. */
 static void carry_over(fetch_t *f)
 {
     request_t *in = f->inner, *out = f->outer;

@@ -2,8 +2,8 @@
  * filter: what a reply's body passes on its way to the connection.
  *
  * A module's head hook may push a filter; the last pushed is the first to see the body. A filter's
- * body function hands what it makes to filter_pass. All bytes given are used up (sent or copied) when
- * the call returns, so nobody keeps pieces. Calls may suspend: a slow client slows the origin.
+ * body function hands what it makes to filter_pass. All bytes given are used up (sent or copied)
+ * when the call returns, so nobody keeps pieces. Calls may suspend: a slow client slows the origin.
  */
 #ifndef HTTP_FILTER_H
 #define HTTP_FILTER_H
@@ -44,8 +44,8 @@ struct filter {
 /* Puts a filter in front of those pushed before. In the request's pool. */
 void filter_push(request_t *r, filter_body_fn body, void *state);
 
-/* The same in front of all, also of those that are pushed later (but by this call): for what must see
-   a body before it is packed. */
+/* The same in front of all, also of those that are pushed later (but by this call): for what must
+   see a body before it is packed. */
 void filter_push_early(request_t *r, filter_body_fn body, void *state);
 
 /* Hands pieces to the next filter, at the end to the connection. */

@@ -134,7 +134,8 @@ static verdict_t run_to_verdict(request_t *r)
     }
 }
 
-/* Names with "_" could pass for others where an origin maps "-" to it (CGI); nginx drops them, too. */
+/* Names with "_" could pass for others where an origin maps "-" to it (CGI); nginx drops them,
+   too. */
 static void drop_underscored(request_t *r)
 {
     if (http_conf(r->conf)->underscores_in_headers) return;

@@ -59,7 +59,8 @@ static ssize_t read_length(request_t *r, h1_t *h, char *room, size_t n, str_t *p
     return (ssize_t)piece->n;
 }
 
-/* The encoded bytes of a chunked body stand in h->encoded; what came with the head is moved there. */
+/* The encoded bytes of a chunked body stand in h->encoded; what came with the head is moved
+   there. */
 static void begin_chunked(request_t *r, h1_t *h)
 {
     buf_t *in = r->conn->in;
@@ -125,8 +126,8 @@ static ssize_t read_body(request_t *r, char *room, size_t n, str_t *piece)
     return read_length(r, h, room, n, piece);
 }
 
-/* The end can be read at once, too. The line's end behind a chunk is no data, so the decoder is asked, not
-   the buffer. */
+/* The end can be read at once, too. The line's end behind a chunk is no data, so the decoder is
+   asked, not the buffer. */
 static bool body_is_readable(const request_t *r)
 {
     const h1_t *h = r->sink_state;

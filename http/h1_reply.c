@@ -49,7 +49,8 @@ static size_t head_size(const reply_t *p)
            fields_size(&p->headers);
 }
 
-/* How much of the request's body has not been read: too much to read it for the sake of keep-alive. */
+/* How much of the request's body has not been read: too much to read it for the sake of
+   keep-alive. */
 static bool much_unread(const request_t *r, const h1_t *h)
 {
     if (r->body.ended || !body_present(r)) return false;

@@ -104,7 +104,8 @@ static void on_ready(loop_fd_t *io, unsigned events)
 
 /* --- writing --- */
 
-/* Writes until nothing is left to say, or the socket takes no more. False: the connection is lost. */
+/* Writes until nothing is left to say, or the socket takes no more. False: the connection is
+   lost. */
 static bool write_all(h2_t *h2)
 {
     uint64_t most = h2->conn->stream.sent + TURN_MOST;

@@ -1,8 +1,8 @@
 /*
  * h2_reply: the sink of HTTP/2: a request's reply into HEADERS and DATA, its body out of DATA.
  *
- * The head is given to nghttp2 with the first of the body. A piece of the body is sent from where it
- * stands when windows and the socket allow; until then the request's fiber is suspended.
+ * The head is given to nghttp2 with the first of the body. A piece of the body is sent from where
+ * it stands when windows and the socket allow; until then the request's fiber is suspended.
  */
 #ifndef HTTP_H2_REPLY_H
 #define HTTP_H2_REPLY_H

@@ -6,7 +6,8 @@
 
 #include "http/h2_conn.h"
 
-/* Starts the fiber of a stream whose head is whole; without a stack for it the stream is refused. */
+/* Starts the fiber of a stream whose head is whole; without a stack for it the stream is
+   refused. */
 void h2_request_begin(h2_stream_t *s);
 
 #endif

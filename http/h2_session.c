@@ -100,7 +100,8 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
-/* A whole head. Its request begins when all that was read has been looked at: it may be cancelled. */
+/* A whole head. Its request begins when all that was read has been looked at: it may be
+   cancelled. */
 static void open_stream(h2_t *h2, h2_stream_t *s)
 {
     h2->heading = NULL;

@@ -154,9 +154,9 @@ void h2_stream_end_body(h2_stream_t *s)
 }
 
 /*
- * Over a long way a window is used up before it can be given back. Where the reader waits although a
- * whole window has been read, the window doubles; a reader that is slower than the client never gets
- * there, so what he leaves unread stays as little as it was.
+ * Over a long way a window is used up before it can be given back. Where the reader waits although
+ * a whole window has been read, the window doubles; a reader that is slower than the client never
+ * gets there, so what he leaves unread stays as little as it was.
  */
 static void widen(h2_stream_t *s, size_t n)
 {

@@ -139,13 +139,13 @@ void header_remove(header_list_t *list, header_id_t id);
 void header_remove_named(header_list_t *list, str_t name);
 void header_set(header_list_t *list, header_id_t id, str_t value);
 
-/* For a body that will not be byte for byte what the list tells of: digests go, a strong ETag becomes a
-   weak one, what is no entity-tag goes. */
+/* For a body that will not be byte for byte what the list tells of: digests go, a strong ETag
+   becomes a weak one, what is no entity-tag goes. */
 void header_remove_digests(header_list_t *list);
 void header_weaken_etag(header_list_t *list);
 
-/* value with spaces in place of control characters (RFC 9110 5.5): what variables made may hold a line
-   break, which would begin a field of the client's choice. value itself when there are none. */
+/* value with spaces in place of control characters (RFC 9110 5.5): what variables made may hold a
+   line break, which would begin a field of the client's choice. value itself when there are none. */
 str_t header_clean(pool_t *pool, str_t value);
 
 /* All values of the field joined by ", " (Cookie: "; ") in the list's pool; p == NULL when none. */

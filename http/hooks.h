@@ -63,10 +63,10 @@ typedef enum verdict_kind {
 } verdict_kind_t;
 
 /*
- * The same in every phase. In PHASE_ACCESS a handler that has checked the client and lets it in says
- * GRANT, one that has nothing to check says NEXT. With `satisfy all` both go on to the next handler.
- * With `satisfy any` GRANT ends the phase, and a 401 or 403 is kept until no handler has granted; of
- * several the 401 counts, which the client can do something about.
+ * The same in every phase. In PHASE_ACCESS a handler that has checked the client and lets it in
+ * says GRANT, one that has nothing to check says NEXT. With `satisfy all` both go on to the next
+ * handler. With `satisfy any` GRANT ends the phase, and a 401 or 403 is kept until no handler has
+ * granted; of several the 401 counts, which the client can do something about.
  */
 typedef struct verdict {
     verdict_kind_t kind;
@@ -92,8 +92,8 @@ typedef struct hooks_packer {
     coding_t (*coding)(const request_t *r); /* what this client gets; CODING_IDENTITY: the plain body */
     buf_t *(*pack)(const request_t *r, coding_t coding, str_t content); /* the caller returns it */
     void (*head)(request_t *r, coding_t coding); /* the reply's head is made to fit */
-    /* The same of a longer body, piece by piece, with nothing of the request: takes from *in what it
-       can; false: out is full, call again in the same way. */
+    /* The same of a longer body, piece by piece, with nothing of the request: takes from *in what
+       it can; false: out is full, call again in the same way. */
     void *(*begin)(const request_t *r, coding_t coding, int64_t length);
     bool (*feed)(void *stream, str_t *in, bool last, buf_t *out);
     void (*end)(void *stream);
@@ -104,8 +104,8 @@ typedef struct http_hooks {
     hook_fn phase[PHASE_COUNT];
     /* The reply's head is made (r->reply), as whoever replies has it: may look, not edit. */
     void (*made)(request_t *r);
-    /* The same, not yet sent: may edit it, push a filter (filter.h). 0, or a negative errno that aborts
-       the request. */
+    /* The same, not yet sent: may edit it, push a filter (filter.h). 0, or a negative errno that
+       aborts the request. */
     int (*head)(request_t *r);
     const var_def_t *variables; /* ends with name NULL */
     const hooks_packer_t *packer;
@@ -113,13 +113,14 @@ typedef struct http_hooks {
     bool (*asks_origin)(const request_t *r);
     /* When an http block begins, in the scope around it: what all of the block shares. */
     bool (*begin)(conf_t *cf, const tree_node_t *http);
-    /* When the http block has been read whole, in the block's scope. False: said with conf_error. */
+    /* When the http block has been read whole, in the block's scope. False: said with
+       conf_error. */
     bool (*finish)(conf_t *cf);
 } http_hooks_t;
 
 /*
- * What runs per request: the handlers of each phase and the head hooks, of all modules in order, NULL
- * at the end. Made once by hooks_make.
+ * What runs per request: the handlers of each phase and the head hooks, of all modules in order,
+ * NULL at the end. Made once by hooks_make.
  */
 enum { HOOKS_MAX = 64 };
 

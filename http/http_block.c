@@ -62,7 +62,8 @@ static void on_cancel(void)
     tunnel_cancel_all();
 }
 
-/* An idle connection to an origin costs nobody anything; of a client, perhaps a request in flight. */
+/* An idle connection to an origin costs nobody anything; of a client, perhaps a request in
+   flight. */
 static unsigned on_shortage(void)
 {
     unsigned closed = origin_reclaim() + mux_reclaim();

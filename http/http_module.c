@@ -30,7 +30,8 @@ static bool set_large_buffers(conf_t *cf, const conf_row_t *row, void *conf, con
            conf_size(cf, node, 2, node->words[2].text, 256, 1024 * 1024, &c->large_buffer_size);
 }
 
-/* client_body_temp_path path [level1 [level2 [level3]]]: one directory serves, levels are accepted */
+/* client_body_temp_path path [level1 [level2 [level3]]]: one directory serves, levels are
+   accepted */
 static bool set_temp_path(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {
     str_t path = conf_full_path(cf, node->words[1].text, false);

@@ -6,8 +6,8 @@
 
 #include "http/filter.h"
 
-/* What is taken at once, and after how much of it others have their turn: packing is work, and much may
-   be taken before anything is sent that could wait. */
+/* What is taken at once, and after how much of it others have their turn: packing is work, and much
+   may be taken before anything is sent that could wait. */
 enum { PIECES_PART_MOST = 64 * 1024, PIECES_TURN_MOST = 128 * 1024 };
 
 /* Takes n bytes (1 to PIECES_PART_MOST), which are gone when it returns. 0 or a negative errno. */

@@ -1,9 +1,9 @@
 /*
  * reply: how content is answered: head, body, end.
  *
- * A content handler fills r->reply (status, headers, length), calls reply_start, then reply_body until
- * BODY_LAST. Or one of the short cuts. The head goes out together with the first of the body. Once
- * it is out an error can only abort, so that a truncated body never looks whole. May suspend.
+ * A content handler fills r->reply (status, headers, length), calls reply_start, then reply_body
+ * until BODY_LAST. Or one of the short cuts. The head goes out together with the first of the body.
+ * Once it is out an error can only abort, so that a truncated body never looks whole. May suspend.
  */
 #ifndef HTTP_REPLY_H
 #define HTTP_REPLY_H
@@ -49,8 +49,8 @@ typedef struct reply {
     bool error_page;          /* being served by error_page */
 } reply_t;
 
-/* Sets status and empties the headers (a fresh start while nothing was started). What was said of the
-   connection and the rate stays. */
+/* Sets status and empties the headers (a fresh start while nothing was started). What was said of
+   the connection and the rate stays. */
 void reply_reset(request_t *r, int status);
 
 /* The body will be another than its head tells: no length, ranges and digests, a weak ETag. */

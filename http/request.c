@@ -21,7 +21,8 @@ static void add(context_t *c, const char *label, str_t value, const char *end)
     if (n > 0) c->n += (size_t)n < c->room - c->n ? (size_t)n : c->room - c->n - 1;
 }
 
-/* ", client: 10.0.0.1, server: example.org, request: "GET / HTTP/1.1", upstream: ..., host: "..."" */
+/* ", client: 10.0.0.1, server: example.org, request: "GET / HTTP/1.1", upstream: ..., host:
+   "..."" */
 static size_t log_context(const void *arg, char *out, size_t n)
 {
     request_t *r = (request_t *)(uintptr_t)arg;

@@ -56,8 +56,8 @@ typedef struct sink_ops {
     size_t (*window)(const request_t *r);
     /* From now on the running fiber is cancelled (-ECONNABORTED) when the client leaves; or not. */
     void (*watch)(request_t *r, bool on);
-    /* A tunnel takes over: what carries bytes from and to the client from now on. *early: those that
-       were read already, valid until the fiber suspends. */
+    /* A tunnel takes over: what carries bytes from and to the client from now on. *early: those
+       that were read already, valid until the fiber suspends. */
     stream_t *(*detach)(request_t *r, str_t *early);
     /* Its end: ends the request and what carried it; err: negative errno, 0: in order. */
     void (*close)(request_t *r, int err);
@@ -159,7 +159,8 @@ verdict_t request_reroute_named(request_t *r, str_t name);
 
 enum { REQUEST_REROUTES_MAX = 10 };
 
-/* User and password of Basic authentication (RFC 7617). False: the client sent none that are fit. */
+/* User and password of Basic authentication (RFC 7617). False: the client sent none that are
+   fit. */
 bool request_basic(request_t *r, str_t *user, str_t *password);
 
 /* The client's address without its port: $remote_addr. */

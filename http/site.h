@@ -69,9 +69,9 @@ typedef struct site_address {
     bool ssl;                /* connections begin with a handshake (`listen ... ssl`) */
     bool http2;              /* `listen ... http2`: as if every server said http2 on */
     /*
-     * Shakes hands, c->in holding what has been read; of a module, NULL: none. True: c->secure is set
-     * and c->in NULL; or not, when the client speaks plain HTTP (c->in as it was). False: it has
-     * failed, and has been said; only closing is left. Suspends.
+     * Shakes hands, c->in holding what has been read; of a module, NULL: none. True: c->secure is
+     * set and c->in NULL; or not, when the client speaks plain HTTP (c->in as it was). False: it
+     * has failed, and has been said; only closing is left. Suspends.
      */
     bool (*shake_hands)(conn_t *c);
     VEC(site_server_t *) servers; /* all that listen here, in order */

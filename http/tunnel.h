@@ -4,8 +4,8 @@
  *
  * The request's fiber ends; the request stays for its log line. While nothing moves, a tunnel holds
  * no fiber and no buffer, only its struct and the request's pool: readiness starts a short fiber
- * that moves what there is and ends. A side that has said its last word is told on (half close); the
- * tunnel ends when both have, on an error, or when nothing has moved for the timeout. It then
+ * that moves what there is and ends. A side that has said its last word is told on (half close);
+ * the tunnel ends when both have, on an error, or when nothing has moved for the timeout. It then
  * writes the log line, and ends request and both connections.
  */
 #ifndef HTTP_TUNNEL_H

@@ -1,9 +1,10 @@
 /*
  * cidr: IPv4 and IPv6 prefixes to values, by the longest match.
  *
- * A tree lives in a pool and is only added to while a configuration is read. Looking up costs at most
- * one step per bit that tells prefixes apart, however many prefixes there are. Addresses are raw
- * bytes in network order, 4 of IPv4 or 16 of IPv6; the families are kept apart. Nothing suspends.
+ * A tree lives in a pool and is only added to while a configuration is read. Looking up costs at
+ * most one step per bit that tells prefixes apart, however many prefixes there are. Addresses are
+ * raw bytes in network order, 4 of IPv4 or 16 of IPv6; the families are kept apart. Nothing
+ * suspends.
  */
 #ifndef CORE_BASE_CIDR_H
 #define CORE_BASE_CIDR_H
@@ -18,9 +19,9 @@ typedef struct cidr {
 } cidr_t;
 
 /*
- * Parses "10.0.0.0/8", "2001:db8::/32", or an address alone, which is a prefix of all its bits. Bits
- * set behind the prefix are cleared; *exact (may be NULL) tells whether there were none. False when
- * s is none of these.
+ * Parses "10.0.0.0/8", "2001:db8::/32", or an address alone, which is a prefix of all its bits.
+ * Bits set behind the prefix are cleared; *exact (may be NULL) tells whether there were none. False
+ * when s is none of these.
  */
 bool cidr_parse(str_t s, cidr_t *out, bool *exact);
 
@@ -31,7 +32,8 @@ typedef struct cidr_tree cidr_tree_t;
 
 cidr_tree_t *cidr_new(pool_t *pool);
 
-/* Stores value (not NULL) under the prefix. Returns the value that was there before (replaced), or NULL. */
+/* Stores value (not NULL) under the prefix. Returns the value that was there before (replaced), or
+   NULL. */
 void *cidr_add(cidr_tree_t *tree, const cidr_t *prefix, void *value);
 
 /* The value of the longest prefix that contains the address, or NULL (also for other sizes). */

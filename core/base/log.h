@@ -33,7 +33,8 @@ typedef struct log {
     log_target_t *targets;
     int level;            /* the highest level of any target */
     uint64_t connection;  /* 0: none */
-    /* Appends ", client: ..., server: ..." to out (at most n bytes), returns the length; or NULL. */
+    /* Appends ", client: ..., server: ..." to out (at most n bytes), returns the length; or
+       NULL. */
     size_t (*context)(const void *arg, char *out, size_t n);
     const void *arg;
 } log_t;

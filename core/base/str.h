@@ -100,7 +100,8 @@ str_t str_trim(str_t s);
  */
 bool str_cut(str_t *rest, char sep, str_t *piece);
 
-/* Decimal digits only, at least one, no sign; false (and *out unchanged) on anything else or overflow. */
+/* Decimal digits only, at least one, no sign; false (and *out unchanged) on anything else or
+   overflow. */
 bool str_to_u64(str_t s, uint64_t *out);
 
 /* The same for hexadecimal digits. */

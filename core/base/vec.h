@@ -5,7 +5,8 @@
  *     *VEC_PUSH(pool, &names) = STR("a");
  *     VEC_EACH(str_t, name, &names) use(*name);
  *
- * Growing copies; pointers to elements are valid until the next push. Old storage stays in the pool.
+ * Growing copies; pointers to elements are valid until the next push. Old storage stays in the
+ * pool.
  */
 #ifndef CORE_BASE_VEC_H
 #define CORE_BASE_VEC_H

@@ -37,7 +37,8 @@ const conf_entry_t *conf_lookup(const conf_table_t *table, str_t name, unsigned 
 /* Says why the node, for which conf_lookup found nothing, cannot stand in the context. */
 void conf_lookup_unknown(const conf_table_t *table, const tree_node_t *node, unsigned context);
 
-/* False: the node's words or its braces are not what the row takes in the context, and it was said. */
+/* False: the node's words or its braces are not what the row takes in the context, and it was
+   said. */
 bool conf_lookup_fits(const conf_table_t *table, const conf_row_t *row, const tree_node_t *node,
                       unsigned context);
 

@@ -51,7 +51,8 @@ static bool said_before(const diag_t *d, diag_place_t at, str_t text)
     return false;
 }
 
-/* A text may quote words of any length: what is too long is cut, so that the place stays in view. */
+/* A text may quote words of any length: what is too long is cut, so that the place stays in
+   view. */
 enum { TEXT_MAX = 400 };
 
 static str_t cut(str_t text)

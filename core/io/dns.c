@@ -124,7 +124,8 @@ static int parse_services(dns_question_t *q, const unsigned char *answer, int le
     return !q->services ? ARES_ENOMEM : q->count ? ARES_SUCCESS : ARES_ENODATA;
 }
 
-/* The addresses of an answer; c-ares has lowered their TTLs to the least of the CNAMEs before them. */
+/* The addresses of an answer; c-ares has lowered their TTLs to the least of the CNAMEs before
+   them. */
 static int parse_answer(dns_question_t *q, const unsigned char *answer, int len)
 {
     static union {

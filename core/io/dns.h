@@ -1,9 +1,10 @@
 /*
  * dns: single questions to name servers: c-ares on the loop.
  *
- * While questions are under way a fiber drives c-ares, woken by its sockets and its timeouts; at rest
- * nothing is held. A truncated answer is asked for again over TCP, a server that fails or is silent
- * is followed by the next one. Nothing here suspends but that fiber, in which answers are told.
+ * While questions are under way a fiber drives c-ares, woken by its sockets and its timeouts; at
+ * rest nothing is held. A truncated answer is asked for again over TCP, a server that fails or is
+ * silent is followed by the next one. Nothing here suspends but that fiber, in which answers are
+ * told.
  */
 #ifndef CORE_IO_DNS_H
 #define CORE_IO_DNS_H

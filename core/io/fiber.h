@@ -18,8 +18,8 @@ typedef struct fiber fiber_t;
 enum { FIBER_STACK = 128 * 1024 };
 
 /*
- * Makes a fiber that will run fn(arg) from the loop's next turn of the ready queue. NULL when no stack
- * can be had (the caller refuses the work).
+ * Makes a fiber that will run fn(arg) from the loop's next turn of the ready queue. NULL when no
+ * stack can be had (the caller refuses the work).
  */
 fiber_t *fiber_start(void (*fn)(void *arg), void *arg);
 
@@ -50,8 +50,8 @@ int fiber_sleep(uint64_t ms);
 void fiber_yield(void);
 
 /*
- * Runs what is ready, and what becomes ready meanwhile, up to a bound that lets the loop look at its
- * descriptors again. True when some are still ready. From the loop only.
+ * Runs what is ready, and what becomes ready meanwhile, up to a bound that lets the loop look at
+ * its descriptors again. True when some are still ready. From the loop only.
  */
 bool fiber_run_ready(void);
 

@@ -1,6 +1,6 @@
 /*
- * fiber_switch: changes stacks. Assembly on x86-64 and aarch64, ucontext elsewhere (or when built with
- * FIBER_UCONTEXT, which the tests do to hold one against the other). Only fiber.c uses it.
+ * fiber_switch: changes stacks. Assembly on x86-64 and aarch64, ucontext elsewhere (or when built
+ * with FIBER_UCONTEXT, which the tests do to hold one against the other). Only fiber.c uses it.
  */
 #ifndef CORE_IO_FIBER_SWITCH_H
 #define CORE_IO_FIBER_SWITCH_H

@@ -1,9 +1,9 @@
 /*
  * hosts: the names of /etc/hosts, kept in memory.
  *
- * The file is read at hosts_open and again when it has changed, which is asked at most once a second.
- * A file that cannot be read leaves what was known. Lines that are not understood are passed over.
- * Nothing suspends; reading the local file is taken as quick.
+ * The file is read at hosts_open and again when it has changed, which is asked at most once a
+ * second. A file that cannot be read leaves what was known. Lines that are not understood are
+ * passed over. Nothing suspends; reading the local file is taken as quick.
  */
 #ifndef CORE_IO_HOSTS_H
 #define CORE_IO_HOSTS_H

@@ -1,11 +1,11 @@
 /*
  * loop: the event loop of a process: epoll, timers, ready fibers.
  *
- * A descriptor is registered once, edge-triggered, for its whole life. What epoll said is remembered
- * in loop_fd.ready until an operation finds it no longer true, so that no syscall is spent on asking.
- * Events first mark readiness for a whole batch; only then do fibers run, so a fiber may close any
- * descriptor. on_ready hooks run while the batch is marked: they may start fibers and close their
- * own descriptor, nothing else.
+ * A descriptor is registered once, edge-triggered, for its whole life. What epoll said is
+ * remembered in loop_fd.ready until an operation finds it no longer true, so that no syscall is
+ * spent on asking. Events first mark readiness for a whole batch; only then do fibers run, so a
+ * fiber may close any descriptor. on_ready hooks run while the batch is marked: they may start
+ * fibers and close their own descriptor, nothing else.
  */
 #ifndef CORE_IO_LOOP_H
 #define CORE_IO_LOOP_H
@@ -32,8 +32,8 @@ typedef struct loop_fd {
     void (*on_ready)(struct loop_fd *io, unsigned events); /* called when no fiber waits; may be NULL */
 } loop_fd_t;
 
-/* Something to do once at the end of a turn, when all ready fibers have run. Embedded; before, set run
-   and list_init(&t->link). */
+/* Something to do once at the end of a turn, when all ready fibers have run. Embedded; before, set
+   run and list_init(&t->link). */
 typedef struct loop_task {
     list_t link;
     void (*run)(struct loop_task *t);
@@ -44,8 +44,8 @@ int loop_open(void);
 void loop_close(void);
 
 /*
- * Registers fd (non-blocking) for reading and writing. 0 or negative errno. The loop does not own fd.
- * The other fields of io must be set before (zero is fine).
+ * Registers fd (non-blocking) for reading and writing. 0 or negative errno. The loop does not own
+ * fd. The other fields of io must be set before (zero is fine).
  */
 int loop_add(loop_fd_t *io, int fd);
 
@@ -56,8 +56,8 @@ int loop_add_listener(loop_fd_t *io, int fd, bool shared);
 void loop_remove(loop_fd_t *io);
 
 /*
- * Waits until one of `events` is ready on io, for at most timeout_ms. 0, -ETIMEDOUT, or the reason of
- * a cancellation. Suspends unless already ready.
+ * Waits until one of `events` is ready on io, for at most timeout_ms. 0, -ETIMEDOUT, or the reason
+ * of a cancellation. Suspends unless already ready.
  */
 int loop_wait(loop_fd_t *io, unsigned events, uint64_t timeout_ms);
 
@@ -66,8 +66,8 @@ int loop_wait_either(loop_fd_t *a, unsigned a_events, loop_fd_t *b, unsigned b_e
                      uint64_t timeout_ms);
 
 /*
- * Runs t at the end of this turn, once however often it is asked for; what it asks for again while it
- * runs comes with the next turn, which does not sleep. list_remove(&t->link) takes it back.
+ * Runs t at the end of this turn, once however often it is asked for; what it asks for again while
+ * it runs comes with the next turn, which does not sleep. list_remove(&t->link) takes it back.
  */
 void loop_defer(loop_task_t *t);
 
@@ -77,12 +77,13 @@ void loop_stop(void);
 
 /*
  * Microseconds that this process has spent in waiting for events since this was asked for the first
- * time. What is left of the time that has passed is work: how busy the loop is. Being asked once costs
- * two readings of the clock per turn from then on.
+ * time. What is left of the time that has passed is work: how busy the loop is. Being asked once
+ * costs two readings of the clock per turn from then on.
  */
 uint64_t loop_idle_us(void);
 
-/* One turn, waiting at most max_ms for events (-1: as long as it takes). For tests and the master. */
+/* One turn, waiting at most max_ms for events (-1: as long as it takes). For tests and the
+   master. */
 void loop_turn(int max_ms);
 
 #endif

@@ -21,8 +21,9 @@ typedef struct net_addr {
 enum { NET_TEXT_MAX = 128 }; /* room for net_format: the longest unix path with its prefix */
 
 /*
- * Parses a literal: "1.2.3.4", "1.2.3.4:80", "[::1]", "[::1]:80", "::1", "unix:/path". Without a port,
- * default_port is taken. False when s is none of these (a host name, perhaps). Port 0 is refused.
+ * Parses a literal: "1.2.3.4", "1.2.3.4:80", "[::1]", "[::1]:80", "::1", "unix:/path". Without a
+ * port, default_port is taken. False when s is none of these (a host name, perhaps). Port 0 is
+ * refused.
  */
 bool net_parse(str_t s, uint16_t default_port, net_addr_t *out);
 

@@ -1,11 +1,12 @@
 /*
- * resolver: host names to addresses without blocking: DNS with a cache by TTL, hosts file, localhost.
+ * resolver: host names to addresses without blocking: DNS with a cache by TTL, hosts file,
+ * localhost.
  *
  * One resolver per `resolver` directive and worker, made at worker start. Answers are cached for
  * their TTL (a second to a day), failures for a second; concurrent questions for one name share
  * one lookup. Names in the hosts file are answered from there, localhost (RFC 6761 6.3) here. The
- * cache is bounded. Names are asked for as they stand; only one without a dot is tried in the search
- * domains of /etc/resolv.conf, and only when its servers are asked.
+ * cache is bounded. Names are asked for as they stand; only one without a dot is tried in the
+ * search domains of /etc/resolv.conf, and only when its servers are asked.
  */
 #ifndef CORE_IO_RESOLVER_H
 #define CORE_IO_RESOLVER_H
@@ -41,9 +42,9 @@ typedef struct resolver_answer {
 /*
  * Looks name up; addresses are copied into pool. 0, or: -ENOENT no such name (or no address, or no
  * name at all), -ETIMEDOUT, -EIO the server failed or answered nonsense, a cancellation's reason.
- * *why (may be NULL) is then a static text for the log as nginx has it, "3: Host not found", to stand
- * in "NAME could not be resolved (WHY)". When one family's answer does not come in time, that of the
- * other counts. Suspends unless the answer is known.
+ * *why (may be NULL) is then a static text for the log as nginx has it, "3: Host not found", to
+ * stand in "NAME could not be resolved (WHY)". When one family's answer does not come in time, that
+ * of the other counts. Suspends unless the answer is known.
  */
 int resolver_lookup(resolver_t *r, pool_t *pool, str_t name, resolver_answer_t *out,
                     const char **why);

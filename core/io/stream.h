@@ -4,7 +4,8 @@
  * Owned by whoever made it (a connection, an exchange); closed exactly once. All calls but the
  * stream_try_ ones may suspend. A timeout is the longest wait without progress, in milliseconds.
  * Errors are negative errno: -ETIMEDOUT, -ECONNRESET, -EPIPE, a cancellation's reason. Short reads
- * tell that the socket is drained, so the next read waits for an event instead of asking the kernel.
+ * tell that the socket is drained, so the next read waits for an event instead of asking the
+ * kernel.
  */
 #ifndef CORE_IO_STREAM_H
 #define CORE_IO_STREAM_H
@@ -17,7 +18,8 @@
 
 typedef struct stream stream_t;
 
-/* What a transport does; none of these suspends. -EAGAIN: not now, and io.ready has been cleared. */
+/* What a transport does; none of these suspends. -EAGAIN: not now, and io.ready has been
+   cleared. */
 typedef struct stream_ops {
     ssize_t (*read)(stream_t *s, void *p, size_t n);
     ssize_t (*writev)(stream_t *s, const struct iovec *iov, int n);
@@ -36,12 +38,13 @@ struct stream {
     bool more;                  /* more will be written at once: a short segment may wait (MSG_MORE) */
 };
 
-/* Takes over fd (a connected, non-blocking socket) and registers it. 0 or negative errno (fd kept open). */
+/* Takes over fd (a connected, non-blocking socket) and registers it. 0 or negative errno (fd kept
+   open). */
 int stream_open(stream_t *s, int fd);
 
 /*
- * Connects to `to`, bound to `from` (may be NULL). 0 or negative errno; on failure nothing is left open.
- * Suspends.
+ * Connects to `to`, bound to `from` (may be NULL). 0 or negative errno; on failure nothing is left
+ * open. Suspends.
  */
 int stream_connect(stream_t *s, const net_addr_t *to, const net_addr_t *from, uint64_t timeout_ms);
 
@@ -59,13 +62,15 @@ ssize_t stream_sendfile(stream_t *s, int fd, off_t at, size_t n, uint64_t timeou
 ssize_t stream_try_read(stream_t *s, void *p, size_t n);
 ssize_t stream_try_writev(stream_t *s, const struct iovec *iov, int n);
 
-/* Whether a read would find something without asking the kernel: a remembered event, or TLS bytes. */
+/* Whether a read would find something without asking the kernel: a remembered event, or TLS
+   bytes. */
 bool stream_readable(const stream_t *s);
 
 /* Sends the end of the stream and keeps reading possible. */
 void stream_shutdown(stream_t *s);
 
-/* Closes; with reset, unsent data is dropped and the peer sees a reset. A closed stream: nothing. */
+/* Closes; with reset, unsent data is dropped and the peer sees a reset. A closed stream:
+   nothing. */
 void stream_close(stream_t *s, bool reset);
 
 static inline bool stream_is_open(const stream_t *s)

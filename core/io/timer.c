@@ -3,9 +3,10 @@
 #include "core/base/clock.h"
 
 /*
- * A timer stands at the level of the highest 6-bit digit in which its time differs from the wheel's,
- * in the slot of that digit. So within a level every occupied slot lies ahead, the lowest occupied
- * slot of the lowest occupied level comes first, and reaching it moves its timers to lower levels.
+ * A timer stands at the level of the highest 6-bit digit in which its time differs from the
+ * wheel's, in the slot of that digit. So within a level every occupied slot lies ahead, the lowest
+ * occupied slot of the lowest occupied level comes first, and reaching it moves its timers to lower
+ * levels.
  */
 enum { DIGIT = 6, SLOTS = 1 << DIGIT, LEVELS = 8 };
 

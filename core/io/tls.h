@@ -52,9 +52,9 @@ typedef struct tls_client {
 int tls_connect(stream_t *s, const tls_client_t *how, uint64_t timeout_ms, tls_failure_t *why);
 
 /*
- * The same as server. `read` (may be NULL) is taken over: what has been read from the socket already.
- * When the ctx takes early data (RFC 8446 2.3) and the client sends some, the handshake is not over
- * yet: SSL_is_init_finished tells, and reading completes it.
+ * The same as server. `read` (may be NULL) is taken over: what has been read from the socket
+ * already. When the ctx takes early data (RFC 8446 2.3) and the client sends some, the handshake is
+ * not over yet: SSL_is_init_finished tells, and reading completes it.
  */
 int tls_accept(stream_t *s, SSL_CTX *ctx, buf_t *read, uint64_t timeout_ms, tls_failure_t *why);
 

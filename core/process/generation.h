@@ -50,7 +50,8 @@ static inline generation_t *generation_of(const conf_t *cf)
     return cf->generation;
 }
 
-/* Reads the configuration; opens nothing. Errors are in the diag (then nothing else may be used). */
+/* Reads the configuration; opens nothing. Errors are in the diag (then nothing else may be
+   used). */
 generation_t *generation_load(const generation_source_t *source);
 
 /*

@@ -13,7 +13,8 @@ typedef enum worker_accept_from {
     WORKER_ACCEPT_ALL,
 } worker_accept_from_t;
 
-/* Those of the generation, of which the worker in this slot has its sockets; on none of them yet. */
+/* Those of the generation, of which the worker in this slot has its sockets; on none of them
+   yet. */
 void worker_accept_open(const generation_t *g, unsigned slot);
 void worker_accept_close(void);
 

@@ -35,9 +35,9 @@ static void mark_broken(shm_lock_t *lock)
 }
 
 /*
- * A process that is killed just after it was woken takes the wake-up along: if another has locked in
- * between, neither it nor the kernel knows of those that still sleep (one in a hundred such kills).
- * So nobody sleeps for long without looking again.
+ * A process that is killed just after it was woken takes the wake-up along: if another has locked
+ * in between, neither it nor the kernel knows of those that still sleep (one in a hundred such
+ * kills). So nobody sleeps for long without looking again.
  */
 enum { LOOK_AGAIN_NS = 10 * 1000 * 1000 };
 

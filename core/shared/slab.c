@@ -107,7 +107,8 @@ static void bin_drop(slab_t *slab, uint32_t i)
     slab->free_pages -= n;
 }
 
-/* The first page of a free extent of at least n pages, or none. One page is always found at once. */
+/* The first page of a free extent of at least n pages, or none. One page is always found at
+   once. */
 static uint32_t find_free(const slab_t *slab, uint32_t n)
 {
     unsigned bin = bin_of(n);

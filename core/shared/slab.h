@@ -18,7 +18,8 @@ typedef struct slab slab_t;
 
 enum { SLAB_PAGE = 4096, SLAB_SIZE_MIN = 8 * SLAB_PAGE };
 
-/* Makes a slab inside p (page-aligned, zeroed, at least SLAB_SIZE_MIN). The slab's head stands at p. */
+/* Makes a slab inside p (page-aligned, zeroed, at least SLAB_SIZE_MIN). The slab's head stands at
+   p. */
 slab_t *slab_init(void *p, size_t size);
 
 /* NULL when there is no room. Aligned to 16 bytes, not zeroed. n may be 0. */

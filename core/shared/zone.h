@@ -3,9 +3,9 @@
  *
  * A configuration asks for zones by name, size and kind while it is read; the master maps them when
  * the generation is prepared. A zone that the previous generation had with the same name, size and
- * kind is handed on with its content; otherwise it is fresh and `init` is called for it in the master.
- * A zone is unmapped when no generation refers to it any longer. Workers see what is mapped when they
- * are forked and never release. Nothing suspends.
+ * kind is handed on with its content; otherwise it is fresh and `init` is called for it in the
+ * master. A zone is unmapped when no generation refers to it any longer. Workers see what is mapped
+ * when they are forked and never release. Nothing suspends.
  */
 #ifndef CORE_SHARED_ZONE_H
 #define CORE_SHARED_ZONE_H

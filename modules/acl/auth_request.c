@@ -3,9 +3,9 @@
  *
  *     auth_request /verify; auth_request_set $user $upstream_http_x_user;
  *
- * An answer of 2xx lets the client in, 401 (with its challenge) and 403 are passed on, any other is a
- * 500. The question is an inner request with the client's header fields and without a body; of its
- * answer the head alone counts.
+ * An answer of 2xx lets the client in, 401 (with its challenge) and 403 are passed on, any other is
+ * a 500. The question is an inner request with the client's header fields and without a body; of
+ * its answer the head alone counts.
  */
 #include "http/fetch.h"
 #include "http/http.h"

@@ -5,8 +5,9 @@
  *     secure_link_md5 "$secure_link_expires$uri$remote_addr secret";
  *     if ($secure_link = "") { return 403; }   if ($secure_link = "0") { return 410; }
  *
- * or, with secure_link_secret WORD, links "/prefix/HASH/link": $secure_link is "link" when HASH is the
- * MD5, in hex, of it with the word behind. It is MD5 since those who make such links make it so.
+ * or, with secure_link_secret WORD, links "/prefix/HASH/link": $secure_link is "link" when HASH is
+ * the MD5, in hex, of it with the word behind. It is MD5 since those who make such links make it
+ * so.
  */
 #include <ctype.h>
 #include <openssl/crypto.h>

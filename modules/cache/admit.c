@@ -7,7 +7,8 @@ static int64_t bounded(int64_t seconds)
     return seconds < 0 ? 0 : seconds > CACHE_CONTROL_MAX ? CACHE_CONTROL_MAX : seconds;
 }
 
-/* A lifetime that is counted from now, whatever Age says: it is the operator's, not the origin's. */
+/* A lifetime that is counted from now, whatever Age says: it is the operator's, not the
+   origin's. */
 static void set_lifetime(freshness_t *f, int64_t seconds)
 {
     f->source = FRESHNESS_EXPLICIT;
@@ -51,8 +52,8 @@ static const admit_valid_t *valid_for(const admit_valids_t *valids, unsigned sta
     return any;
 }
 
-/* What the operator says in place of the response. That some status may be kept does not mean that a
-   cookie may be given to others (as in nginx). */
+/* What the operator says in place of the response. That some status may be kept does not mean that
+   a cookie may be given to others (as in nginx). */
 static storable_t overrule(const admit_response_t *response, const admit_rules_t *rules,
                            freshness_t *f)
 {

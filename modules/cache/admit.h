@@ -1,6 +1,6 @@
 /*
- * admit: whether a response that was fetched may be stored, and what for: the rules of RFC 9111 with
- * what the operator says (proxy_cache_valid, proxy_ignore_headers, X-Accel-Expires). Pure.
+ * admit: whether a response that was fetched may be stored, and what for: the rules of RFC 9111
+ * with what the operator says (proxy_cache_valid, proxy_ignore_headers, X-Accel-Expires). Pure.
  */
 #ifndef MODULES_CACHE_ADMIT_H
 #define MODULES_CACHE_ADMIT_H
@@ -31,8 +31,8 @@ typedef struct admit_response {
 } admit_response_t;
 
 /*
- * STORABLE_YES: *decide is what it will be judged by. Else the reason. `cc` is what its Cache-Control
- * says either way.
+ * STORABLE_YES: *decide is what it will be judged by. Else the reason. `cc` is what its
+ * Cache-Control says either way.
  */
 storable_t admit_judge(pool_t *pool, const storable_request_t *request,
                        const admit_response_t *response, const admit_rules_t *rules,

@@ -1,8 +1,8 @@
 /*
  * cache_conf: the directives of the cache, but for proxy_cache_path (store_module).
  *
- * `proxy_cache NAME;` is enough: everything else has the default that RFC 9111 gives it. Directives of
- * nginx mean what they mean there where they are written.
+ * `proxy_cache NAME;` is enough: everything else has the default that RFC 9111 gives it. Directives
+ * of nginx mean what they mean there where they are written.
  */
 #ifndef MODULES_CACHE_CACHE_CONF_H
 #define MODULES_CACHE_CACHE_CONF_H

@@ -1,8 +1,8 @@
 /*
  * cache_fill: a fetch whose response may enter the store: validated, stored, or handed on.
  *
- * It runs in the fetch's own fiber and goes on when its client has left, as long as what it fetches is
- * worth keeping. Whatever it ends with, those who wait for it in other workers are woken.
+ * It runs in the fetch's own fiber and goes on when its client has left, as long as what it fetches
+ * is worth keeping. Whatever it ends with, those who wait for it in other workers are woken.
  */
 #ifndef MODULES_CACHE_CACHE_FILL_H
 #define MODULES_CACHE_CACHE_FILL_H

@@ -14,7 +14,8 @@ str_t cache_key_text(const cache_conf_t *c, request_t *r);
 /* The same for another target of the same site; r is left as it is. */
 str_t cache_key_of(const cache_conf_t *c, request_t *r, const reference_target_t *target);
 
-/* Of a part: the key of the whole, and what Range asks for it with, "bytes=0-499". p NULL as above. */
+/* Of a part: the key of the whole, and what Range asks for it with, "bytes=0-499". p NULL as
+   above. */
 str_t cache_key_part(pool_t *pool, str_t whole, const range_t *part);
 str_t cache_key_range(pool_t *pool, const range_t *part);
 

@@ -1,6 +1,7 @@
 /*
- * cache_module: proxy_cache as content: answers from the store what may be answered from it, and fetches
- * what may be stored, once for all who ask. What is neither is left to the modules that ask origins.
+ * cache_module: proxy_cache as content: answers from the store what may be answered from it, and
+ * fetches what may be stored, once for all who ask. What is neither is left to the modules that ask
+ * origins.
  */
 #include "core/base/clock.h"
 #include "http/fetch.h"
@@ -39,8 +40,8 @@ static void close_object(void *arg)
     u->found = false;
 }
 
-/* The request's dealings with the cache; those of a part have been begun by cache_slice. NULL: its key
-   is too long. */
+/* The request's dealings with the cache; those of a part have been begun by cache_slice. NULL: its
+   key is too long. */
 static cache_use_t *begin(const cache_conf_t *c, request_t *r)
 {
     cache_use_t *u = r->inner ? r->cache : POOL_NEW(r->pool, cache_use_t);

@@ -1,6 +1,6 @@
 /*
- * cache_pack: each stored body is packed once, on the first demand, and kept beside the plain one as a
- * variant of it: found, evicted and purged with its key, and never sent for another body.
+ * cache_pack: each stored body is packed once, on the first demand, and kept beside the plain one
+ * as a variant of it: found, evicted and purged with its key, and never sent for another body.
  */
 #ifndef MODULES_CACHE_CACHE_PACK_H
 #define MODULES_CACHE_CACHE_PACK_H
@@ -9,9 +9,9 @@
 #include "modules/cache/cache.h"
 
 /*
- * When the reply's head has been made from u->entry: whether this client gets u->object packed. Then
- * the head is made to fit, and either u->packed is open or *body holds all of it (the caller returns
- * it).
+ * When the reply's head has been made from u->entry: whether this client gets u->object packed.
+ * Then the head is made to fit, and either u->packed is open or *body holds all of it (the caller
+ * returns it).
  */
 bool cache_pack(cache_use_t *u, buf_t **body);
 

@@ -7,8 +7,8 @@
 
 /*
  * Begins to pack u->object, which is whole, to be kept under `variant`; one at a time in a worker,
- * and one of all workers for each. It does not need the request any longer, and if it cannot be done
- * nobody misses it. Does not suspend.
+ * and one of all workers for each. It does not need the request any longer, and if it cannot be
+ * done nobody misses it. Does not suspend.
  */
 void cache_pack_large(cache_use_t *u, coding_t coding, str_t variant);
 

@@ -196,8 +196,8 @@ static int take_next(cache_use_t *u, uint64_t *at, uint64_t *n, unsigned flags)
     return err < 0 ? err : !(o.flags & BODY_LAST);
 }
 
-/* A part that ends too early (its origin broke off, who fetched it was killed) is asked for once more
-   where it did: it is the same, or there is none. */
+/* A part that ends too early (its origin broke off, who fetched it was killed) is asked for once
+   more where it did: it is the same, or there is none. */
 static int send_slices(cache_use_t *u, uint64_t at, uint64_t n, unsigned flags)
 {
     slice_t *s = u->slice;

@@ -1,5 +1,6 @@
 /*
- * entry: what is stored of a response beside its body: what it is decided by, its status and fields.
+ * entry: what is stored of a response beside its body: what it is decided by, its status and
+ * fields.
  *
  * It is kept as bytes, in shared memory and in files that may be of another version of proxyd or
  * damaged: reading checks every length. Pure.

@@ -1,5 +1,5 @@
-/* tags: words by which an origin lets its responses be purged together: Surrogate-Key, Cache-Tag and
-   xkey. Pure. */
+/* tags: words by which an origin lets its responses be purged together: Surrogate-Key, Cache-Tag
+   and xkey. Pure. */
 #ifndef MODULES_CACHE_TAGS_H
 #define MODULES_CACHE_TAGS_H
 

@@ -2,8 +2,8 @@
  * codec: the libraries behind the content codings, all as the same kind of stream.
  *
  * A stream packs or unpacks. It holds what its library needs, which is bounded by level and window
- * and not by what goes through it, and is kept for reuse when it is done (up to a bound per worker).
- * Exactly one owner ends it. Out of memory is a panic. Nothing suspends.
+ * and not by what goes through it, and is kept for reuse when it is done (up to a bound per
+ * worker). Exactly one owner ends it. Out of memory is a panic. Nothing suspends.
  */
 #ifndef MODULES_GZIP_CODEC_H
 #define MODULES_GZIP_CODEC_H

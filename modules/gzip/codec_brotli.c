@@ -11,8 +11,8 @@
 #include "core/base/panic.h"
 
 /*
- * The library cannot begin anew with a state that it has, but asks for memory by a function. It asks
- * for the same sizes again and again, so blocks are kept, each for requests of just its size.
+ * The library cannot begin anew with a state that it has, but asks for memory by a function. It
+ * asks for the same sizes again and again, so blocks are kept, each for requests of just its size.
  */
 enum { KEPT_BLOCKS = 128, KEPT_BYTES = 32 * 1024 * 1024, KEPT_LEAST = 4096 };
 

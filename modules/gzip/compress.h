@@ -1,10 +1,10 @@
 /*
  * compress: the filter that packs a reply's body in a content coding.
  *
- * A body that is known to be small, or is there at once, is gathered and packed whole (whole.h). Any
- * other goes through a stream of the codec's (codec.h), which is held from the first byte to the
- * end, with a buffer: what it makes goes down when that is full, at the end, and where the reply
- * flushes, so that an answer reaches its client as it comes. May suspend: a slow client.
+ * A body that is known to be small, or is there at once, is gathered and packed whole (whole.h).
+ * Any other goes through a stream of the codec's (codec.h), which is held from the first byte to
+ * the end, with a buffer: what it makes goes down when that is full, at the end, and where the
+ * reply flushes, so that an answer reaches its client as it comes. May suspend: a slow client.
  */
 #ifndef MODULES_GZIP_COMPRESS_H
 #define MODULES_GZIP_COMPRESS_H

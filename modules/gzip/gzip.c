@@ -1,5 +1,5 @@
-/* gzip: replies are packed in a content coding that their client takes, or unpacked from one that it
-   does not. */
+/* gzip: replies are packed in a content coding that their client takes, or unpacked from one that
+   it does not. */
 #include <stdlib.h>
 
 #include "core/base/clock.h"

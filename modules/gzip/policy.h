@@ -15,17 +15,18 @@ typedef struct policy {
 } policy_t;
 
 /*
- * Whether the reply is packed, and in which coding: one that is switched on and fits the reply (status,
- * type, length, not coded already, no no-transform of RFC 9110 7.7), and of those the one that the
- * client likes best. Among equals zstd comes first, then Brotli, then gzip.
+ * Whether the reply is packed, and in which coding: one that is switched on and fits the reply
+ * (status, type, length, not coded already, no no-transform of RFC 9110 7.7), and of those the one
+ * that the client likes best. Among equals zstd comes first, then Brotli, then gzip.
  */
 policy_t policy_compress(const request_t *r, const gzip_conf_t *c);
 
-/* The same, when gunzip is on: whether the reply is in one coding that can be unpacked, which is then
-   `coding` for a client that does not take it. */
+/* The same, when gunzip is on: whether the reply is in one coding that can be unpacked, which is
+   then `coding` for a client that does not take it. */
 policy_t policy_decompress(const request_t *r, const gzip_conf_t *c);
 
-/* Whether a request's body is one to pack towards the origin: type and length, not coded already. */
+/* Whether a request's body is one to pack towards the origin: type and length, not coded
+   already. */
 bool policy_packs_body(const request_t *r, const gzip_coding_t *c);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * recode: what the head of a reply, or a request, must say when the content coding of its body is changed
- * on the way.
+ * recode: what the head of a reply, or a request, must say when the content coding of its body is
+ * changed on the way.
  *
  * Nothing suspends.
  */
@@ -23,8 +23,8 @@ void recode_trailers(header_list_t *list);
 void recode_vary(reply_t *p);
 
 /*
- * The reply gets this coding in place of the one it had: its length is not known any more, it has no
- * parts to offer, its ETag is a weak one (RFC 9110 8.8.1).
+ * The reply gets this coding in place of the one it had: its length is not known any more, it has
+ * no parts to offer, its ETag is a weak one (RFC 9110 8.8.1).
  */
 void recode_head(reply_t *p, coding_t coding);
 

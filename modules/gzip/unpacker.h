@@ -2,7 +2,8 @@
  * unpacker: packed data read to its end: member after member, never more than a bound says.
  *
  * Data that packs extremely well is a weapon: a few KiB may stand for GiB. What is made may not
- * exceed `ratio` times what was taken (small amounts are free). The owner ends it. Nothing suspends.
+ * exceed `ratio` times what was taken (small amounts are free). The owner ends it. Nothing
+ * suspends.
  */
 #ifndef MODULES_GZIP_UNPACKER_H
 #define MODULES_GZIP_UNPACKER_H

@@ -6,10 +6,10 @@
 #include "core/base/panic.h"
 
 /*
- * Who packs gzip at which of gzip_comp_level: the cheapest whose result is not larger than zlib's by
- * more than two in a hundred. Measured on 32 KiB of HTML, CSS and scripts, with cold caches: ISA-L's
- * levels 1 and 2 take 0.2 of zlib's time, libdeflate's first 0.25 of the third, its others 0.4 to 0.55.
- * What follows 9 is for what is packed once: ten times the work for one in 25.
+ * Who packs gzip at which of gzip_comp_level: the cheapest whose result is not larger than zlib's
+ * by more than two in a hundred. Measured on 32 KiB of HTML, CSS and scripts, with cold caches:
+ * ISA-L's levels 1 and 2 take 0.2 of zlib's time, libdeflate's first 0.25 of the third, its others
+ * 0.4 to 0.55. What follows 9 is for what is packed once: ten times the work for one in 25.
  */
 enum { ISAL_LEVELS = 2, ONE_CALL_MOST = 1 << 30 }; /* fits ISA-L's counters */
 

@@ -1,8 +1,9 @@
 /*
  * access_log: a line per request, to files or syslog, buffered on request.
  *
- * The configuration's structs are private to each worker after the fork, so a buffer stands in them.
- * A line that cannot be written is lost and said so once a minute; the request is not touched.
+ * The configuration's structs are private to each worker after the fork, so a buffer stands in
+ * them. A line that cannot be written is lost and said so once a minute; the request is not
+ * touched.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -52,8 +52,8 @@ static char *put_hex(char *out, uint64_t v)
 }
 
 /*
- * "TIME-SIZE" in hexadecimal, as nginx makes it: caches stay valid when one replaces the other. With
- * a coding its name stands behind it, since no two representations may have the same (RFC 9110
+ * "TIME-SIZE" in hexadecimal, as nginx makes it: caches stay valid when one replaces the other.
+ * With a coding its name stands behind it, since no two representations may have the same (RFC 9110
  * 8.8.3.3), and a compressed file may be as old and as large as the plain one.
  */
 static str_t make_etag(pool_t *pool, const file_t *f, str_t coding)

@@ -1,6 +1,6 @@
 /*
- * static_module: files as content, when nobody else has replied: a directory's URI goes to index.c and
- * autoindex.c, any other to serve.c. try_files.c stands before all content.
+ * static_module: files as content, when nobody else has replied: a directory's URI goes to index.c
+ * and autoindex.c, any other to serve.c. try_files.c stands before all content.
  */
 #include <errno.h>
 #include <stdlib.h>

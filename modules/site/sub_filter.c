@@ -3,8 +3,9 @@
  *
  *     sub_filter 'http://backend/' 'https://$host/'; sub_filter_once off;
  *
- * Before the body is packed, and so that it comes plain: where there is something to replace, origins
- * are not offered any content coding. What is encoded all the same, and parts (206), are left alone.
+ * Before the body is packed, and so that it comes plain: where there is something to replace,
+ * origins are not offered any content coding. What is encoded all the same, and parts (206), are
+ * left alone.
  */
 #include "http/http.h"
 #include "http/pieces.h"

@@ -55,7 +55,8 @@ static void use(substitute_t *s, substitute_pair_t *pair)
     s->active--;
 }
 
-/* Works through what is there; what may be the beginning of a match stays, unless it is the last. */
+/* Works through what is there; what may be the beginning of a match stays, unless it is the
+   last. */
 static int scan(substitute_t *s, bool last, outlet_t *o)
 {
     buf_t *b = s->work;

@@ -2,8 +2,8 @@
  * substitute: replaces texts in a stream of bytes, whatever pieces it comes in.
  *
  * Upper and lower case are the same; the leftmost match counts, of several at one place the first
- * pair's. What may be the beginning of a match is held back until it is known. Nothing here suspends
- * but `send`.
+ * pair's. What may be the beginning of a match is held back until it is known. Nothing here
+ * suspends but `send`.
  */
 #ifndef MODULES_SITE_SUBSTITUTE_H
 #define MODULES_SITE_SUBSTITUTE_H

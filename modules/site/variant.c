@@ -58,7 +58,8 @@ static bool exists(const search_t *s, unsigned kind)
     return static_look(s->r, &path, &f) == 0 && f.regular;
 }
 
-/* The first that is there of those that the client takes, the best liked before others. KINDS: none. */
+/* The first that is there of those that the client takes, the best liked before others. KINDS:
+   none. */
 static unsigned open_liked(search_t *s, file_t *out)
 {
     negotiate_t n = negotiate_read(&s->r->head.headers);

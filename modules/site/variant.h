@@ -1,5 +1,6 @@
 /*
- * variant: files that stand compressed beside the plain one: gzip_static, brotli_static, zstd_static.
+ * variant: files that stand compressed beside the plain one: gzip_static, brotli_static,
+ * zstd_static.
  *
  * Each is a representation of its own, with its own validators and ranges. May block on the disk;
  * nothing suspends.

@@ -87,7 +87,8 @@ static bool find_address(exchange_t *x, net_addr_t *addr)
     return true;
 }
 
-/* The question stands in the path (RFC 5019 section 5), so that the answer may come from a cache. */
+/* The question stands in the path (RFC 5019 section 5), so that the answer may come from a
+   cache. */
 static str_t head_of(exchange_t *x, str_t question)
 {
     str_t path = x->uri.path, escaped;

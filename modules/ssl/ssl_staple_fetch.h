@@ -3,8 +3,8 @@
  *
  * One for all workers; what it learns goes into the zone (ssl_staples.h), so that also the workers
  * after a reload have it. A responder is asked again when half of the time is over that its answer
- * holds, and, while it gives no good one, after a while that grows. What is there is shown meanwhile,
- * until it runs out; when the certificate is said to be revoked it is not.
+ * holds, and, while it gives no good one, after a while that grows. What is there is shown
+ * meanwhile, until it runs out; when the certificate is said to be revoked it is not.
  */
 #ifndef MODULES_SSL_SSL_STAPLE_FETCH_H
 #define MODULES_SSL_SSL_STAPLE_FETCH_H

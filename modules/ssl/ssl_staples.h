@@ -1,9 +1,9 @@
 /*
  * ssl_staples: what responders said of certificates, in a zone for all workers and over reloads.
  *
- * A place belongs to a certificate, by its SHA-256. Who writes holds the lock; a reader looks at the
- * place's version, and takes the lock only when that has changed. What a killed writer leaves is
- * found marked and forgotten; at most a block is lost. Nothing suspends.
+ * A place belongs to a certificate, by its SHA-256. Who writes holds the lock; a reader looks at
+ * the place's version, and takes the lock only when that has changed. What a killed writer leaves
+ * is found marked and forgotten; at most a block is lost. Nothing suspends.
  */
 #ifndef MODULES_SSL_SSL_STAPLES_H
 #define MODULES_SSL_SSL_STAPLES_H
@@ -29,8 +29,8 @@ size_t ssl_staples_size(unsigned certificates);
 /* zone_t.init; arg is the zone's size (size_t). */
 void *ssl_staples_init(slab_t *slab, void *arg);
 
-/* The certificate's place: its own, or a new one. It is kept as long as somebody asks for it once an
-   hour. SSL_STAPLES_NONE: all are taken. */
+/* The certificate's place: its own, or a new one. It is kept as long as somebody asks for it once
+   an hour. SSL_STAPLES_NONE: all are taken. */
 int ssl_staples_place(ssl_staples_t *t, const unsigned char digest[SSL_STAPLES_DIGEST], time_t now);
 
 /* Changes whenever what stands in the place does. */

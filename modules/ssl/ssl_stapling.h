@@ -1,11 +1,11 @@
 /*
- * ssl_stapling: the status of a certificate shown with it (RFC 6066 section 8), so that clients need
- * not ask whether it was revoked.
+ * ssl_stapling: the status of a certificate shown with it (RFC 6066 section 8), so that clients
+ * need not ask whether it was revoked.
  *
  * It comes from a file that another program renews, and that a worker looks at once a minute
- * (ssl_stapling_file; for the server's first certificate alone); or from the certificate's responder,
- * which one process asks (ssl_staple_fetch.h). What has run out is never shown. Called back in a
- * handshake; nothing suspends.
+ * (ssl_stapling_file; for the server's first certificate alone); or from the certificate's
+ * responder, which one process asks (ssl_staple_fetch.h). What has run out is never shown. Called
+ * back in a handshake; nothing suspends.
  */
 #ifndef MODULES_SSL_SSL_STAPLING_H
 #define MODULES_SSL_SSL_STAPLING_H

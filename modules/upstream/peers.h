@@ -14,8 +14,8 @@
  * that `changes` has moved on, which costs a pick one load. A change outlives a reload unless the
  * server's line was changed, too.
  *
- * A server that is a name has a slot of its own besides those of its addresses: what an operator has
- * said of the name, which holds for addresses that come later or come back (peers_follow).
+ * A server that is a name has a slot of its own besides those of its addresses: what an operator
+ * has said of the name, which holds for addresses that come later or come back (peers_follow).
  */
 #ifndef MODULES_UPSTREAM_PEERS_H
 #define MODULES_UPSTREAM_PEERS_H
@@ -124,8 +124,8 @@ typedef struct peers_size {
 } peers_size_t;
 
 /*
- * Declares the zone of that name for a group of so many servers, of which so many are names. NULL and
- * *why on failure.
+ * Declares the zone of that name for a group of so many servers, of which so many are names. NULL
+ * and *why on failure.
  */
 zone_t *peers_zone(conf_t *cf, str_t name, unsigned servers, unsigned names,
                    const conf_strs_t *lines, const char **why);

@@ -1,5 +1,6 @@
 /*
- * probe_grpc: the health protocol of gRPC (grpc.health.v1): what is asked and what the answer means.
+ * probe_grpc: the health protocol of gRPC (grpc.health.v1): what is asked and what the answer
+ * means.
  *
  *     POST /grpc.health.v1.Health/Check      HealthCheckRequest { string service = 1; }
  *     HealthCheckResponse { status = 1: SERVING is 1 }, and in the trailers grpc-status: 0

@@ -17,7 +17,8 @@ void proxy_attempt_begin(proxy_t *p);
 verdict_t proxy_attempt_ask(proxy_t *p);
 
 /*
- * Connection and peer go back; of a failed exchange nothing is kept. v: what the attempt has led to.
+ * Connection and peer go back; of a failed exchange nothing is kept. v: what the attempt has led
+ * to.
  */
 void proxy_attempt_end(proxy_t *p, verdict_t v);
 

@@ -35,7 +35,8 @@ static void add_field(compiler_t *c, const proxy_set_header_t *h)
     end_part(c, &h->value);
 }
 
-/* Given twice, a field that is never sent gives way to one that is: nginx sends all that are not empty. */
+/* Given twice, a field that is never sent gives way to one that is: nginx sends all that are not
+   empty. */
 static void set_only(const text_t **at, const text_t *value)
 {
     bool never = text_is_constant(value) && !value->source.n;

@@ -42,7 +42,8 @@ void proxy_fields_compile(pool_t *pool, const proxy_set_headers_t *given, proxy_
 void proxy_fields_hidden(pool_t *pool, const conf_strs_t *hide, const conf_strs_t *show,
                          proxy_names_t *out);
 
-/* Whether a field may go on behind a body: never what frames, routes or decodes (RFC 9110 6.5.1). */
+/* Whether a field may go on behind a body: never what frames, routes or decodes (RFC 9110
+   6.5.1). */
 bool proxy_fields_may_trail(const header_t *h);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * proxy_forwards: Max-Forwards of OPTIONS and TRACE (RFC 9110 7.6.2): who is out of hops is answered
- * here.
+ * proxy_forwards: Max-Forwards of OPTIONS and TRACE (RFC 9110 7.6.2): who is out of hops is
+ * answered here.
  */
 #ifndef MODULES_UPSTREAM_PROXY_FORWARDS_H
 #define MODULES_UPSTREAM_PROXY_FORWARDS_H

@@ -2,9 +2,9 @@
  * proxy_next: whether another origin is asked when one has failed: what proxy_next_upstream says of
  * the failure, whether the request may be sent a second time at all, and the retry budget.
  *
- * RFC 9110 9.2.2 and RFC 9112 9.3.1: a request that some origin may have acted upon is repeated only
- * when its method is idempotent (or non_idempotent says otherwise), and while its body is still
- * held whole. Nothing suspends.
+ * RFC 9110 9.2.2 and RFC 9112 9.3.1: a request that some origin may have acted upon is repeated
+ * only when its method is idempotent (or non_idempotent says otherwise), and while its body is
+ * still held whole. Nothing suspends.
  */
 #ifndef MODULES_UPSTREAM_PROXY_NEXT_H
 #define MODULES_UPSTREAM_PROXY_NEXT_H

@@ -95,7 +95,8 @@ static str_t without_dot(str_t domain)
     return domain.n && domain.p[0] == '.' ? str_sub(domain, 1, domain.n) : domain;
 }
 
-/* Domains are the same or not; a leading dot of either says nothing, but to a regular expression. */
+/* Domains are the same or not; a leading dot of either says nothing, but to a regular
+   expression. */
 static bool rewrite_domain(const proxy_rewrite_t *rule, request_t *r, str_t value, str_t *out)
 {
     if (rule->pattern.regex) return rewrite(rule, r, value, out);

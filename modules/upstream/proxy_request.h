@@ -16,8 +16,8 @@ verdict_t proxy_request_prepare(proxy_t *p);
 void proxy_request_take_trailers(proxy_t *p);
 
 /*
- * What the client wants to change the protocol to, where proxy_set_header Upgrade lets it and nothing
- * keeps it from that; empty: nothing. There is such a proxy_set_header.
+ * What the client wants to change the protocol to, where proxy_set_header Upgrade lets it and
+ * nothing keeps it from that; empty: nothing. There is such a proxy_set_header.
  */
 str_t proxy_request_protocol(const proxy_t *p);
 

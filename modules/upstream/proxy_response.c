@@ -230,7 +230,8 @@ static void pass_trailers(const proxy_t *p)
     }
 }
 
-/* An origin that does not know its length may be telling as it goes; a file of known length is not. */
+/* An origin that does not know its length may be telling as it goes; a file of known length is
+   not. */
 static unsigned between(const proxy_t *p)
 {
     return p->buffering && p->client->head.framing == PARSE_LENGTH ? 0 : BODY_FLUSH;

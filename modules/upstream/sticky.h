@@ -45,8 +45,8 @@ str_t sticky_find(upstream_t *g, request_t *r);
 /* Whether that is the peer's identity. */
 bool sticky_is(const upstream_peer_t *peer, str_t identity);
 
-/* In a group with `sticky`: the peer has answered, the head of the reply is being made. The client's
-   next request may follow it at once, so whatever is to be remembered is from now on. */
+/* In a group with `sticky`: the peer has answered, the head of the reply is being made. The
+   client's next request may follow it at once, so whatever is to be remembered is from now on. */
 void sticky_answered(const upstream_t *g, upstream_peer_t *peer, request_t *r);
 
 #endif

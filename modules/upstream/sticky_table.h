@@ -1,10 +1,10 @@
 /*
  * sticky_table: sessions and the servers they belong to, in a zone: `sticky learn`.
  *
- * A session stands in one of the few places that its key leads to; where all are taken, the one that
- * was asked for longest ago gives way. A process that is killed in the middle leaves a place empty
- * at worst. Keys and owners are hashes under the process key (hash.h), so nobody outside can make
- * two collide. Nothing suspends.
+ * A session stands in one of the few places that its key leads to; where all are taken, the one
+ * that was asked for longest ago gives way. A process that is killed in the middle leaves a place
+ * empty at worst. Keys and owners are hashes under the process key (hash.h), so nobody outside can
+ * make two collide. Nothing suspends.
  */
 #ifndef MODULES_UPSTREAM_STICKY_TABLE_H
 #define MODULES_UPSTREAM_STICKY_TABLE_H

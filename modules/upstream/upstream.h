@@ -192,8 +192,8 @@ static inline void upstream_refresh(upstream_t *g)
 /* The block's group of that name (any case), or NULL. */
 upstream_t *upstream_find(const upstream_groups_t *groups, str_t name);
 
-/* An unnamed group of one server; the caller sets `idle`. host.p NULL: addr. Strings must outlive the
-   pool's use. */
+/* An unnamed group of one server; the caller sets `idle`. host.p NULL: addr. Strings must outlive
+   the pool's use. */
 upstream_t *upstream_single(pool_t *pool, str_t name, str_t host, uint16_t port,
                             const net_addr_t *addr);
 

@@ -9,8 +9,8 @@
  *     upstream NAME remove ADDRESS                   one that was added
  *
  * ADDRESS is that of a peer, or a server as it was written, for all of its addresses, also those
- * that its name will lead to. A change is kept over a reload by the group's zone, and over a restart
- * by its state file.
+ * that its name will lead to. A change is kept over a reload by the group's zone, and over a
+ * restart by its state file.
  */
 #ifndef MODULES_UPSTREAM_UPSTREAM_CTL_H
 #define MODULES_UPSTREAM_UPSTREAM_CTL_H

@@ -16,8 +16,8 @@
 
 origin_fn obedient;
 
-/* "X-A: 1|Say: ...|..." as lines of a request; what follows "Say: " up to "Wait", "Body", "Close" or the
-   end are the fields of the answer. In the test's memory. */
+/* "X-A: 1|Say: ...|..." as lines of a request; what follows "Say: " up to "Wait", "Body", "Close"
+   or the end are the fields of the answer. In the test's memory. */
 const char *obedient_fields(const char *fields);
 
 #endif

@@ -25,8 +25,8 @@ pid_t peer_nghttpd(const char *name, const char *directory);
 /* node with a script; placeholders in it are replaced. */
 pid_t peer_node(const char *name, const char *script);
 
-/* openssl ocsp: a responder for the authority "ca" of the test (certify.h), whose answers are signed
-   by `signer` and hold for an hour. */
+/* openssl ocsp: a responder for the authority "ca" of the test (certify.h), whose answers are
+   signed by `signer` and hold for an hour. */
 pid_t peer_ocsp(const char *name, const char *signer);
 
 /*

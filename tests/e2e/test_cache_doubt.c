@@ -1,5 +1,5 @@
-/* The cache, sentence by sentence: where an operator's word and the response's meet, and what others do
-   to a key that is not theirs. */
+/* The cache, sentence by sentence: where an operator's word and the response's meet, and what
+   others do to a key that is not theirs. */
 #include <string.h>
 
 #include "tests/e2e/obedient.h"

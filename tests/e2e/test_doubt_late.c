@@ -80,7 +80,8 @@ static long worker_memory(void)
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-/* A client's trailers byte by byte: each is looked at again from the start, and none costs memory. */
+/* A client's trailers byte by byte: each is looked at again from the start, and none costs
+   memory. */
 E2E(doubt, trailers_in_drops_cost_no_memory)
 {
     origin_start("origin", origin_echo, NULL);

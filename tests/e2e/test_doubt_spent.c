@@ -1,4 +1,5 @@
-/* A body that has been passed on cannot be passed on again: no origin is promised what does not come. */
+/* A body that has been passed on cannot be passed on again: no origin is promised what does not
+   come. */
 #include "tests/e2e/origin.h"
 #include "tests/e2e/subject.h"
 #include "tests/e2e/wire.h"
@@ -12,7 +13,8 @@ static void break_off(visit_t *v)
     visit_reset(v);
 }
 
-/* Asks with a body of which the second half never comes: what has come whole could be sent again. */
+/* Asks with a body of which the second half never comes: what has come whole could be sent
+   again. */
 static reply_t *ask_with_half(const char *path)
 {
     wire_t *w = wire_open("http");

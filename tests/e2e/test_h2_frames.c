@@ -1,4 +1,5 @@
-/* RFC 9113 sections 5 to 8: what a client may do, and what test_h2_errors.c leaves of what it may not. */
+/* RFC 9113 sections 5 to 8: what a client may do, and what test_h2_errors.c leaves of what it may
+   not. */
 #include "tests/e2e/frames.h"
 #include "tests/e2e/origin.h"
 #include "tests/e2e/subject.h"
@@ -20,7 +21,8 @@ static void expect_hello(frames_t *f, uint32_t stream)
     assert_text(a->body.p, "hello");
 }
 
-/* The error of the stream, or of the connection: 5.1 leaves the choice where frames may have crossed. */
+/* The error of the stream, or of the connection: 5.1 leaves the choice where frames may have
+   crossed. */
 static void expect_closed(frames_t *f, uint32_t stream)
 {
     answer_t *a = frames_answer(f, stream);

@@ -1,5 +1,5 @@
-/* Connections to origins that are kept: for how long, how often, how many; and those that the origin
-   has closed meanwhile. */
+/* Connections to origins that are kept: for how long, how often, how many; and those that the
+   origin has closed meanwhile. */
 #include <signal.h>
 
 #include "tests/e2e/origin.h"

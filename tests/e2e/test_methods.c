@@ -1,5 +1,5 @@
-/* Balancing as clients see it: the busy and the slow are avoided, by all workers; who comes back has
-   little at first; checks come as often as they are told to. */
+/* Balancing as clients see it: the busy and the slow are avoided, by all workers; who comes back
+   has little at first; checks come as often as they are told to. */
 #include <stdatomic.h>
 
 #include "tests/e2e/fetch.h"

@@ -50,7 +50,8 @@ E2E(sub_filter, once_and_in_the_wanted_types)
     assert_text(wire_get("http", "/any")->body.p, "the END");
 }
 
-/* The origin is not asked to pack what is to be read here, and the client gets it packed all the same. */
+/* The origin is not asked to pack what is to be read here, and the client gets it packed all the
+   same. */
 E2E(sub_filter, works_beside_compression_and_the_cache)
 {
     start("proxy_cache_path @dir@/cache keys_zone=c:1m;",

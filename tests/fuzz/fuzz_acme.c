@@ -1,6 +1,6 @@
 /*
- * What an authority says (ACME): whatever it is, URLs that are taken are https and can stand in JSON
- * and in a request, tokens are base64url, names and texts fit where they are kept.
+ * What an authority says (ACME): whatever it is, URLs that are taken are https and can stand in
+ * JSON and in a request, tokens are base64url, names and texts fit where they are kept.
  */
 #include <stdlib.h>
 

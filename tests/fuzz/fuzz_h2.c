@@ -1,6 +1,7 @@
 /*
  * A server's session of HTTP/2: whatever a client sends, cut anywhere, a head that is accepted has
- * nothing in it that an origin could misread, accounts of bodies add up, and everything is given back.
+ * nothing in it that an origin could misread, accounts of bodies add up, and everything is given
+ * back.
  */
 #include <stdlib.h>
 

@@ -1,8 +1,8 @@
 /*
  * harness: a configuration read from text and requests run through it, without sockets or fibers.
  *
- * The module list is http's, those of modules/site that rewrite, and modules/upstream; what a reply sends is gathered
- * in the harness. Every test makes one harness and ends it.
+ * The module list is http's, those of modules/site that rewrite, and modules/upstream; what a reply
+ * sends is gathered in the harness. Every test makes one harness and ends it.
  */
 #ifndef TESTS_UNIT_HTTP_HARNESS_H
 #define TESTS_UNIT_HTTP_HARNESS_H

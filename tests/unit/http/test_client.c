@@ -296,7 +296,8 @@ Test(client, gives_a_connection_up_on_which_more_may_come)
     }
 }
 
-/* The origin reads nothing and refuses at once: the answer arrives though the request never ends. */
+/* The origin reads nothing and refuses at once: the answer arrives though the request never
+   ends. */
 Test(client, takes_an_answer_that_comes_before_the_request_is_out)
 {
     exchange_t x = {.answer = "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno",

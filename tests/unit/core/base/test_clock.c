@@ -37,7 +37,8 @@ Test(clock, reads_the_obsolete_forms)
     cr_assert_eq(parsed(" sun, 06 nov 1994 08:49:37 gmt\t"), 784111777, "in any case");
 }
 
-/* RFC 9110 5.6.7: more than 50 years in the future is the most recent past year with those digits. */
+/* RFC 9110 5.6.7: more than 50 years in the future is the most recent past year with those
+   digits. */
 Test(clock, takes_far_two_digit_years_as_past)
 {
     struct tm tm;

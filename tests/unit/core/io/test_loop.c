@@ -289,7 +289,8 @@ Test(loop, does_not_sleep_while_a_task_asks_to_run_again, .init = begin, .fini =
     cr_assert_eq(task_runs, 3);
 }
 
-/* Only lower bounds of what was waited, and upper ones of what cannot have been: speed does not matter. */
+/* Only lower bounds of what was waited, and upper ones of what cannot have been: speed does not
+   matter. */
 Test(loop, knows_how_long_it_has_waited, .init = begin, .fini = end)
 {
     loop_turn(20);

@@ -407,7 +407,8 @@ FIBER(take_answer, while (taken < 100000) {
     taken += (size_t)n;
 })
 
-/* After a pause the first records fit a packet each (1460 bytes on most paths); then they are full. */
+/* After a pause the first records fit a packet each (1460 bytes on most paths); then they are
+   full. */
 Test(tls, a_server_begins_with_small_records, .init = begin, .fini = end)
 {
     shake_hands();

@@ -153,7 +153,8 @@ static uint64_t load(const uint64_t *p)
     return __atomic_load_n(p, __ATOMIC_RELAXED);
 }
 
-/* Dies inside the lock when condemned. Exits with 1 when it finds the invariant broken without having been told. */
+/* Dies inside the lock when condemned. Exits with 1 when it finds the invariant broken without
+   having been told. */
 static void count_on(shared_t *s)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* also when the test fails */

@@ -173,8 +173,8 @@ Test(codec, what_was_flushed_can_be_read)
     }
 }
 
-/* Nothing is lost when out is full at any point (less than seven bytes would make zlib flush again and
-   again, as its manual says). */
+/* Nothing is lost when out is full at any point (less than seven bytes would make zlib flush again
+   and again, as its manual says). */
 Test(codec, however_little_room_there_is)
 {
     for (unsigned c = 0; c < PACKING; c++) {
@@ -290,8 +290,8 @@ Test(codec, deflate_comes_in_two_forms)
 }
 
 #ifdef HAVE_ZSTD
-/* RFC 9659: a window of more than 8 MiB may be refused, and is. Window_Descriptor of RFC 8878 3.1.1.1.2:
-   exponent 13 (of 2^10) is 8 MiB, one more is 16. An empty raw block ends both. */
+/* RFC 9659: a window of more than 8 MiB may be refused, and is. Window_Descriptor of RFC 8878
+   3.1.1.1.2: exponent 13 (of 2^10) is 8 MiB, one more is 16. An empty raw block ends both. */
 Test(codec, zstd_windows_are_bounded)
 {
     unpacker_t u = {.coding = CODING_ZSTD};

@@ -217,7 +217,8 @@ Test(proxy_request, may_leave_the_clients_fields_out)
             "PUT / HTTP/1.1\r\n" ORIGIN "A: b\r\n\r\n");
 }
 
-/* As nginx: the URI part stands for what the location's name matched; without one nothing is touched. */
+/* As nginx: the URI part stands for what the location's name matched; without one nothing is
+   touched. */
 Test(proxy_request, makes_the_target_of_the_uri)
 {
     configure("location /keep { proxy_pass http://h:81; } location /cut/ { proxy_pass http://h:81/; } "
