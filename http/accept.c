@@ -33,7 +33,8 @@ static const http_conf_t *conf_of(const conn_t *c)
 static bool must_linger(const conn_t *c)
 {
     unsigned mode = conf_of(c)->lingering_close;
-    if (mode == HTTP_LINGER_OFF || !c->in || (c->stream.io.ready & LOOP_HUP) || c->reset) return false;
+    if (mode == HTTP_LINGER_OFF || !c->in || (c->stream.io.ready & LOOP_HUP) || c->reset)
+        return false;
     return mode == HTTP_LINGER_ALWAYS || c->unread || stream_readable(&c->stream);
 }
 

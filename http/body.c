@@ -143,8 +143,8 @@ static int spill(request_t *r)
         return -err;
     }
     pool_defer(r->pool, close_file, &r->body);
-    LOG(&r->log, LOG_WARNING, 0, "a client request body is buffered to a temporary file in " STR_FMT,
-        STR_ARG(path));
+    LOG(&r->log, LOG_WARNING, 0,
+        "a client request body is buffered to a temporary file in " STR_FMT, STR_ARG(path));
     int err = write_file(r, buf_str(r->body.memory));
     buf_clear(r->body.memory);
     return err;
@@ -259,7 +259,8 @@ verdict_t body_verdict(request_t *r, int err)
     case -EBADMSG:
         return verdict_refuse(400, LOG_INFO, "client sent invalid chunked body");
     case -EILSEQ:
-        return verdict_refuse(400, LOG_INFO, "client sent a body that is not in its content coding");
+        return verdict_refuse(400, LOG_INFO,
+                              "client sent a body that is not in its content coding");
     case -ETIMEDOUT:
         return verdict_refuse(408, LOG_INFO, "client timed out (110: Connection timed out) while "
                                              "reading client request body");

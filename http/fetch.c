@@ -301,7 +301,8 @@ fetch_stage_t fetch_wait(fetch_t *f)
 {
     while (f->stage == FETCH_ASKING) {
         if (!wait_for_inner(f, FETCH_ASKING)) return FETCH_LEFT;
-        if (f->offer == OFFER_INTERIM) answer_offer(f, reply_interim(f->outer, f->status, f->interim));
+        if (f->offer == OFFER_INTERIM)
+            answer_offer(f, reply_interim(f->outer, f->status, f->interim));
     }
     return f->stage;
 }

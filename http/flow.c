@@ -13,7 +13,8 @@ enum { STATUS_CLOSE = 444 /* nginx: close without an answer */, STATUS_CLIENT_LE
 static verdict_t run_phase(request_t *r, phase_t phase)
 {
     verdict_t v = VERDICT(NEXT);
-    for (const hook_fn *h = hooks_table.phase[phase]; *h && v.kind == VERDICT_NEXT; h++) v = (*h)(r);
+    for (const hook_fn *h = hooks_table.phase[phase]; *h && v.kind == VERDICT_NEXT; h++)
+        v = (*h)(r);
     return v;
 }
 
@@ -173,7 +174,8 @@ static void as_get(request_t *r)
 static verdict_t redirect_to_page(request_t *r, const http_error_page_t *page, str_t url)
 {
     int status = page->answer;
-    bool redirects = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+    bool redirects =
+        status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
     return reply_redirect(r, redirects ? status : 302, url);
 }
 

@@ -81,7 +81,8 @@ static void put_framing(buf_t *b, const request_t *r, const h1_t *h)
     char digits[20];
     if (p->status == 204 || p->status < 200) return;
     if (reply_tells_length(r))
-        put_field(b, STR("Content-Length"), str_make(digits, str_put_u64(digits, (uint64_t)p->length)));
+        put_field(b, STR("Content-Length"),
+                  str_make(digits, str_put_u64(digits, (uint64_t)p->length)));
     else if (h->chunked)
         buf_put(b, STR("Transfer-Encoding: chunked\r\n"));
 }

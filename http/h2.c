@@ -144,7 +144,8 @@ static void become_idle(h2_t *h2)
     h2->idle = true;
     conn_move(c, &conn_idle);
     conn_gauge(c, &worker_counters->waiting);
-    timer_arm(&c->idle, c->requests ? h2->conf->keepalive_timeout : h2->conf->client_header_timeout);
+    timer_arm(&c->idle,
+              c->requests ? h2->conf->keepalive_timeout : h2->conf->client_header_timeout);
 }
 
 static void become_busy(h2_t *h2)

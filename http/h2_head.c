@@ -206,6 +206,8 @@ parse_error_t h2_head_read(const h2_head_t *h, bool ended, parse_request_t *out,
     parse_error_t e = parse_request_parts(out);
     if (e != PARSE_OK || *extended) return e;
     /* Without END_STREAM only the end tells: there must be no bytes behind a length of 0. */
-    if (!ended && !(out->framing == PARSE_LENGTH && out->content_length)) out->framing = PARSE_CHUNKED;
-    return ended && out->framing == PARSE_LENGTH && out->content_length ? PARSE_BAD_LENGTH : PARSE_OK;
+    if (!ended && !(out->framing == PARSE_LENGTH && out->content_length))
+        out->framing = PARSE_CHUNKED;
+    return ended && out->framing == PARSE_LENGTH && out->content_length ? PARSE_BAD_LENGTH
+                                                                        : PARSE_OK;
 }

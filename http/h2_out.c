@@ -47,7 +47,8 @@ void h2_out_drop(h2_out_t *o)
 /* Each slice that is referred to may need one of ours before and behind it. */
 bool h2_out_takes(const h2_out_t *o, unsigned slices)
 {
-    return !o->batch || (o->batch->size < BATCH_MOST && o->batch->n + 2 * slices + 2 <= H2_OUT_SLICES);
+    return !o->batch ||
+           (o->batch->size < BATCH_MOST && o->batch->n + 2 * slices + 2 <= H2_OUT_SLICES);
 }
 
 static void add(h2_out_batch_t *b, const char *p, size_t n, void *owner)

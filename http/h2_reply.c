@@ -78,7 +78,8 @@ static int interim(request_t *r, int status, const header_list_t *list)
     if (s->err) return s->err;
     begin_fields(s, r->pool, status, list);
     add_fields(s, list);
-    if (nghttp2_submit_headers(s->h2->session, NGHTTP2_FLAG_NONE, s->id, NULL, s->nv, s->nv_n, NULL))
+    if (nghttp2_submit_headers(s->h2->session, NGHTTP2_FLAG_NONE, s->id, NULL, s->nv, s->nv_n,
+                               NULL))
         return -ECONNRESET;
     s->nv = NULL;
     h2_conn_wake(s->h2);

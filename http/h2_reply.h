@@ -12,8 +12,8 @@
 extern const sink_ops_t h2_reply_sink;
 
 /* For nghttp2: what DATA frames are made of. */
-int h2_reply_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t n,
-                       nghttp2_data_source *source, void *arg);
+int h2_reply_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
+                       size_t n, nghttp2_data_source *source, void *arg);
 ssize_t h2_reply_frame_size(nghttp2_session *session, uint8_t type, int32_t id,
                             int32_t connection_window, int32_t stream_window, uint32_t frame_most,
                             void *arg);

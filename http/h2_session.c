@@ -144,7 +144,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     return 0;
 }
 
-static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error, void *arg)
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                            void *arg)
 {
     (void)session, (void)frame;
     complain(arg, LOG_INFO, "invalid HTTP/2: ", nghttp2_strerror(error));

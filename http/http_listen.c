@@ -96,7 +96,8 @@ static bool take_flag(parsing_t *p, str_t text, bool *out)
 {
     const char *hint = value_flag(text, out);
     if (!hint) return true;
-    return conf_error(p->cf, p->node, p->word, hint, "invalid value \"" STR_FMT "\"", STR_ARG(text));
+    return conf_error(p->cf, p->node, p->word, hint, "invalid value \"" STR_FMT "\"",
+                      STR_ARG(text));
 }
 
 /* so_keepalive=on|off|[idle]:[interval]:[count] */
@@ -201,7 +202,8 @@ bool http_listen_set(conf_t *cf, const conf_row_t *row, void *conf, const tree_n
     parsing_t p = {.cf = cf, .node = node, .options = {.ipv6only = true, .keepalive = -1}};
     (void)row;
     if (!parse_address(cf, node->words[1].text, &addr))
-        return conf_error(cf, node, 1, HINT_ADDRESS, "\"" STR_FMT "\" is not an address to listen on",
+        return conf_error(cf, node, 1, HINT_ADDRESS,
+                          "\"" STR_FMT "\" is not an address to listen on",
                           STR_ARG(node->words[1].text));
     for (p.word = 2; p.word < node->n; p.word++)
         if (!take_option(&p, node->words[p.word].text)) return false;

@@ -22,7 +22,8 @@ static bool set_keepalive_timeout(conf_t *cf, const conf_row_t *row, void *conf,
 }
 
 /* large_client_header_buffers number size */
-static bool set_large_buffers(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
+static bool set_large_buffers(conf_t *cf, const conf_row_t *row, void *conf,
+                              const tree_node_t *node)
 {
     http_conf_t *c = conf;
     (void)row;

@@ -125,12 +125,24 @@ request_t *request_copy(const request_t *r, const sink_ops_t *sink)
 {
     pool_t *pool = pool_create();
     request_t *in = POOL_NEW(pool, request_t);
-    *in = (request_t){.pool = pool, .conn = r->conn, .sink = sink, .started_ms = r->started_ms,
-                      .began_ms = r->began_ms, .serial = r->serial, .head = r->head,
-                      .method_id = r->method_id, .client = r->client, .server = r->server,
-                      .location = r->location, .reroutes = r->reroutes, .inner = true,
-                      .internal = r->internal, .uri_changed = r->uri_changed,
-                      .uri_broken = r->uri_broken, .plain = r->plain, .body = {.fd = -1, .ended = true}};
+    *in = (request_t){.pool = pool,
+                      .conn = r->conn,
+                      .sink = sink,
+                      .started_ms = r->started_ms,
+                      .began_ms = r->began_ms,
+                      .serial = r->serial,
+                      .head = r->head,
+                      .method_id = r->method_id,
+                      .client = r->client,
+                      .server = r->server,
+                      .location = r->location,
+                      .reroutes = r->reroutes,
+                      .inner = true,
+                      .internal = r->internal,
+                      .uri_changed = r->uri_changed,
+                      .uri_broken = r->uri_broken,
+                      .plain = r->plain,
+                      .body = {.fd = -1, .ended = true}};
     copy_head(in, &r->head);
     copy_target(in, r);
     request_set_conf(in, r->conf);
@@ -217,8 +229,8 @@ str_t request_absolute(request_t *r, str_t path)
     uint16_t usual = str_eq(r->scheme, STR("https")) ? 443 : 80;
     if (!c->absolute_redirect || !host.n) return path;
     if (!c->port_in_redirect || port == usual || port == 0)
-        return pool_printf(r->pool, STR_FMT "://" STR_FMT STR_FMT, STR_ARG(r->scheme), STR_ARG(host),
-                           STR_ARG(path));
+        return pool_printf(r->pool, STR_FMT "://" STR_FMT STR_FMT, STR_ARG(r->scheme),
+                           STR_ARG(host), STR_ARG(path));
     return pool_printf(r->pool, STR_FMT "://" STR_FMT ":%u" STR_FMT, STR_ARG(r->scheme),
                        STR_ARG(host), port, STR_ARG(path));
 }

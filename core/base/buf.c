@@ -51,7 +51,8 @@ void buf_return(buf_t *b)
 {
     if (!b) return;
     unsigned c = class_of(buf_capacity(b));
-    if (c >= CLASSES || ((size_t)classes[c].count << (SMALLEST_SHIFT + c)) >= KEPT_BYTES_PER_CLASS) {
+    if (c >= CLASSES ||
+        ((size_t)classes[c].count << (SMALLEST_SHIFT + c)) >= KEPT_BYTES_PER_CLASS) {
         buf_free(b);
         return;
     }

@@ -188,7 +188,8 @@ static bool take_time(str_t *s, struct tm *tm)
 {
     return take_number(s, 2, &tm->tm_hour) && take_text(s, STR(":")) &&
            take_number(s, 2, &tm->tm_min) && take_text(s, STR(":")) &&
-           take_number(s, 2, &tm->tm_sec) && tm->tm_hour < 24 && tm->tm_min < 60 && tm->tm_sec <= 60;
+           take_number(s, 2, &tm->tm_sec) && tm->tm_hour < 24 && tm->tm_min < 60 &&
+           tm->tm_sec <= 60;
 }
 
 static bool take_day_name(str_t *s, bool full)
@@ -202,8 +203,9 @@ static bool take_day_name(str_t *s, bool full)
 /* Sun, 06 Nov 1994 08:49:37 GMT */
 static bool parse_imf(str_t s, struct tm *tm)
 {
-    return take_day_name(&s, false) && take_text(&s, STR(", ")) && take_number(&s, 2, &tm->tm_mday) &&
-           take_text(&s, STR(" ")) && take_month(&s, &tm->tm_mon) && take_text(&s, STR(" ")) &&
+    return take_day_name(&s, false) && take_text(&s, STR(", ")) &&
+           take_number(&s, 2, &tm->tm_mday) && take_text(&s, STR(" ")) &&
+           take_month(&s, &tm->tm_mon) && take_text(&s, STR(" ")) &&
            take_number(&s, 4, &tm->tm_year) && take_text(&s, STR(" ")) && take_time(&s, tm) &&
            take_text(&s, STR(" GMT")) && s.n == 0;
 }

@@ -266,7 +266,8 @@ void fiber_yield(void)
 bool fiber_run_ready(void)
 {
     list_t *l;
-    for (int i = 0; i < READY_BATCH && (l = list_pop(&ready)); i++) enter(LIST_OF(l, fiber_t, link));
+    for (int i = 0; i < READY_BATCH && (l = list_pop(&ready)); i++)
+        enter(LIST_OF(l, fiber_t, link));
     return !list_empty(&ready);
 }
 

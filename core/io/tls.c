@@ -110,7 +110,8 @@ static void begin_batch(tls_t *t, size_t size)
     if (SSL_is_server(t->ssl) && clock_ms() - t->wrote_ms >= PAUSE_MS) t->eager = EAGER_RECORDS;
     t->wrote_ms = clock_ms();
     size_t most = size < BATCH ? size : BATCH;
-    if (size && !t->wire.out) t->wire.out = buf_take(most + (most / EAGER_RECORD + 1) * RECORD_COST);
+    if (size && !t->wire.out)
+        t->wire.out = buf_take(most + (most / EAGER_RECORD + 1) * RECORD_COST);
 }
 
 /* The next record's plain text: from one piece as it lies, from several by way of `scratch`. */

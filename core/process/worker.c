@@ -225,7 +225,8 @@ static void on_turn(void)
     if (worker.told_fast) LOG(&log_main, LOG_NOTICE, 0, "exiting");
     if (worker.told_fast) stop_at_once();
     if (worker.told_quit && !worker_stopping) stop_gracefully();
-    if (worker_stopping && !worker.draining && worker_room_held() == 0 && fiber_count() == 0) loop_stop();
+    if (worker_stopping && !worker.draining && worker_room_held() == 0 && fiber_count() == 0)
+        loop_stop();
 }
 
 /* --- errands of modules, where there is no master to do them --- */

@@ -97,8 +97,10 @@ static store_found_t look_up(cache_use_t *u)
     u->found = found == STORE_HIT;
     if (u->found && read_entry(u) && u->object.stale) end_freshness(&u->entry);
     u->may_be_stale = may_be_stale(u);
-    u->decision = reuse_decide(METHOD_GET, &u->cc, u->found ? &u->entry.decide : NULL, clock_unix());
-    if (u->decision.fwd == STATUS_FIELD_URI_MISS && u->variant.n) u->decision.fwd = STATUS_FIELD_VARY_MISS;
+    u->decision =
+        reuse_decide(METHOD_GET, &u->cc, u->found ? &u->entry.decide : NULL, clock_unix());
+    if (u->decision.fwd == STATUS_FIELD_URI_MISS && u->variant.n)
+        u->decision.fwd = STATUS_FIELD_VARY_MISS;
     return found;
 }
 

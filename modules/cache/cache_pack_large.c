@@ -72,7 +72,8 @@ static bool open_both(errand_t *e)
     if (store_open(e->store, &e->key, e->plain, e->pool, &e->object) != STORE_HIT ||
         e->object.id != e->base)
         return false;
-    store_turn_t turn = store_join(e->store, &e->key, e->variant, 0, e->pool, NULL, &other, &e->fill);
+    store_turn_t turn =
+        store_join(e->store, &e->key, e->variant, 0, e->pool, NULL, &other, &e->fill);
     if (turn == STORE_FOLLOWS) store_close(&other);
     return turn == STORE_FILLER;
 }

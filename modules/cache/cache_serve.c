@@ -73,7 +73,8 @@ static int send_stored(cache_use_t *u, store_object_t *o, uint64_t at, int64_t n
 static verdict_t finish(cache_use_t *u, int err)
 {
     request_t *r = u->r;
-    if (err == -EIO) LOG(&r->log, LOG_ERR, 0, "cached response ended early while sending to client");
+    if (err == -EIO)
+        LOG(&r->log, LOG_ERR, 0, "cached response ended early while sending to client");
     if (err < 0) reply_abort(r);
     return VERDICT(REPLIED);
 }

@@ -142,7 +142,8 @@ static int missing(cache_use_t *u)
     slice_t *s = u->slice;
     bool changed = s->status == 200 || s->status == 206 || s->status == 416;
     LOG(&u->r->log, LOG_ERR, 0, "no slice from %llu on (status %d)%s",
-        (unsigned long long)s->part.from, s->status, changed ? ": the response has changed at the origin" : "");
+        (unsigned long long)s->part.from, s->status,
+        changed ? ": the response has changed at the origin" : "");
     if (changed) store_purge_key(u->conf->store, &u->key, false);
     return -EPROTO;
 }

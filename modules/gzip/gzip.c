@@ -81,7 +81,8 @@ static coding_t packed_coding(const request_t *r)
 /* The effort is made once: more of it than where every reply pays. */
 static unsigned level_once(coding_t coding, const gzip_coding_t *said)
 {
-    static const unsigned least[CODING_COUNT] = {[CODING_GZIP] = 9, [CODING_BR] = 6, [CODING_ZSTD] = 12};
+    static const unsigned least[CODING_COUNT] = {
+        [CODING_GZIP] = 9, [CODING_BR] = 6, [CODING_ZSTD] = 12};
     return said->level > least[coding] ? said->level : least[coding];
 }
 

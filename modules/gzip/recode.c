@@ -4,7 +4,8 @@ coding_t recode_coding(const header_list_t *list)
 {
     const header_t *h = header_get(list, HEADER_CONTENT_ENCODING);
     if (!h) return CODING_IDENTITY;
-    return header_next(list, HEADER_CONTENT_ENCODING, h) ? CODING_COUNT : negotiate_coding(h->value);
+    return header_next(list, HEADER_CONTENT_ENCODING, h) ? CODING_COUNT
+                                                         : negotiate_coding(h->value);
 }
 
 void recode_fields(header_list_t *list, coding_t coding)

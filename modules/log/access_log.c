@@ -221,7 +221,8 @@ static bool take_options(conf_t *cf, access_log_t *l, const tree_node_t *node)
         return conf_error(cf, node, 1, "leave out buffer=, or the variables",
                           "buffered logs cannot have variables in name");
     if (l->flush && !l->buffer_size)
-        return conf_error(cf, node, 0, "buffer=32k flush=5s", "no buffer is defined for access_log");
+        return conf_error(cf, node, 0, "buffer=32k flush=5s",
+                          "no buffer is defined for access_log");
     return true;
 }
 

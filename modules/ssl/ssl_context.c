@@ -130,9 +130,9 @@ static bool make(conf_t *cf, const ssl_conf_t *c)
     set_record_size(ctx, c->buffer_size);
     ssl_hello_watch(ctx);
     ssl_dynamic_watch(ctx);
-    return show_certificates(cf, c) && show_asked_for(cf, c) && set_algorithms(cf, c) && ssl_verify_prepare(cf, c) &&
-           ssl_stapling_prepare(cf, c) && ssl_early_prepare(cf, c) && tell_sessions_apart(cf, c) &&
-           ssl_session_prepare(cf, c) && run_commands(cf, c);
+    return show_certificates(cf, c) && show_asked_for(cf, c) && set_algorithms(cf, c) &&
+           ssl_verify_prepare(cf, c) && ssl_stapling_prepare(cf, c) && ssl_early_prepare(cf, c) &&
+           tell_sessions_apart(cf, c) && ssl_session_prepare(cf, c) && run_commands(cf, c);
 }
 
 bool ssl_context_make(conf_t *cf, const ssl_conf_t *c)

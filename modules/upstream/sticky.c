@@ -41,7 +41,8 @@ static void make_token(const upstream_t *g, upstream_peer_t *peer)
     str_t secret = secret_of(s), group = pool_lower(g->pool, g->name);
     str_t text = pool_printf(g->pool, STR_FMT "%c" STR_FMT, STR_ARG(group), '\n',
                              STR_ARG(identity_of(peer)));
-    HMAC(EVP_sha256(), secret.p, (int)secret.n, (const unsigned char *)text.p, text.n, digest, NULL);
+    HMAC(EVP_sha256(), secret.p, (int)secret.n, (const unsigned char *)text.p, text.n, digest,
+         NULL);
     for (unsigned i = 0; i < UPSTREAM_TOKEN / 2; i++)
         snprintf(peer->token + 2 * i, 3, "%02x", digest[i]);
 }

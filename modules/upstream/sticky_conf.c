@@ -17,7 +17,8 @@ static bool invalid(conf_t *cf, const tree_node_t *node, unsigned word, const ch
 
 /* --- cookie --- */
 
-static bool set_expires(conf_t *cf, const tree_node_t *node, unsigned word, str_t value, sticky_t *s)
+static bool set_expires(conf_t *cf, const tree_node_t *node, unsigned word, str_t value,
+                        sticky_t *s)
 {
     enum { MAX_DAYS = 3650 };
     if (str_eq(value, STR("max"))) {
@@ -86,8 +87,8 @@ static bool set_cookie(conf_t *cf, const tree_node_t *node, sticky_t *s)
     for (unsigned i = 3; i < node->n; i++)
         if (!set_cookie_word(cf, node, i, s)) return false;
     s->size = ZONE_SIZE_MIN;
-    return s->secret.p || want_zone(cf, node, 1, s, STR("sticky:secret"), "secret of sticky cookies",
-                                    sticky_make_secret);
+    return s->secret.p || want_zone(cf, node, 1, s, STR("sticky:secret"),
+                                    "secret of sticky cookies", sticky_make_secret);
 }
 
 /* --- route --- */
