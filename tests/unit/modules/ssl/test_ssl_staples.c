@@ -94,9 +94,9 @@ Test(ssl_staples, a_writer_is_killed, .timeout = 180)
     int place = ssl_staples_place(t, digest(1), 100);
     for (int round = 0; round < ROUNDS; round++) {
         pid_t pid = fork();
-        unsigned i = 0;
+        unsigned puts = 0;
         while (pid == 0) {
-            memset(answer, (int)(i++ % 250), LENGTH);
+            memset(answer, (int)(puts++ % 250), LENGTH);
             ssl_staples_put(t, place, str_make(answer, LENGTH), (ssl_staple_times_t){200, 150});
         }
         usleep(1000 + 37 * (unsigned)round);
