@@ -35,6 +35,7 @@ WAITING = 1000
 HELD_CONNS = 1000
 SLOW_CLIENTS, SLOW_RATE = 500, 100000
 MANY, FEW = 100, 2  # servers of a group
+OBJECTS, OBJECTS_FEW = 1000000, 1000
 OTHERS_CONNS, OTHERS_RATE, WINDOW, WINDOWS = 8, 2000, 0.7, 3
 
 
@@ -152,7 +153,7 @@ PROXYD_CONF = """\
 daemon off;
 worker_processes {workers};
 pid {dir}/pid;
-error_log {dir}/error.log;
+error_log {dir}/error.log notice;
 events {{ worker_connections 20480; }}
 http {{
     access_log off;
@@ -213,6 +214,16 @@ hosts:
         proxy.reverse.url: http://127.0.0.1:{origin}/
 """
 
+# It compresses what it stores, once, as the others are told to do.
+VARNISH_CONF = """\
+vcl 4.1;
+backend o {{ .host = "127.0.0.1"; .port = "{origin}"; }}
+sub vcl_backend_response {{
+    set beresp.ttl = 1h;
+    if (bereq.url ~ "^/text/") {{ set beresp.do_gzip = true; }}
+}}
+"""
+
 # A second address: over TLS, or for HTTP/2 without it; {tls} is the path of the certificate.
 SECOND = {
     "nginx": {"ssl": " listen 127.0.0.1:{at} ssl;", "http2": " listen 127.0.0.1:{at} http2;"},
@@ -239,6 +250,7 @@ class Bench:
                          "nginx": shutil.which("nginx", path=sbin_path()),
                          "haproxy": shutil.which("haproxy", path=sbin_path()),
                          "h2o": shutil.which("h2o", path=sbin_path()),
+                         "varnish": shutil.which("varnishd", path=sbin_path()),
                          "speed": shutil.which("openssl")}
         self.missing = {}
         for name, path in self.binaries.items():
@@ -317,13 +329,17 @@ class Bench:
         os.mkdir(home, 0o755)
         port, conf, errors = free_port(), os.path.join(home, "conf"), os.path.join(home, "errors")
         is_nginx = name == "nginx" or (name == "proxyd" and self.proxyd_is_nginx)
-        text = {"haproxy": HAPROXY_CONF, "h2o": H2O_CONF}.get(name, PROXYD_CONF)
+        text = {"haproxy": HAPROXY_CONF, "h2o": H2O_CONF,
+                "varnish": VARNISH_CONF}.get(name, PROXYD_CONF)
         with open(conf, "w") as f:
             fields["extra"] += NGINX_TEMP.format(dir=home) if is_nginx else ""
             f.write(text.format(port=port, origin=self.origin_port, dir=home, files=self.dir,
                                 **fields))
-        argv = [self.binaries[name], *{"haproxy": ["-db", "-f", conf], "h2o": ["-c", conf]}.get(
-            name, ["-p", home, "-c", conf])]
+        argv = [self.binaries[name], *{
+            "haproxy": ["-db", "-f", conf], "h2o": ["-c", conf],
+            "varnish": ["-F", "-n", os.path.join(home, "work"), "-f", conf, "-a",
+                        f"127.0.0.1:{port}", "-T", "none", "-s", "malloc,64m"],
+        }.get(name, ["-p", home, "-c", conf])]
         if is_nginx:
             argv += ["-e", os.path.join(home, "error.log")]
         with open(errors, "w") as err:
@@ -432,6 +448,49 @@ def measure_cpu(bench, name, scenario):
             "user": user / max(1, user + sys_), "busy": used / 1e9 / result["seconds"],
             "rate": result["requests"] / result["seconds"],
             "p50": result["p50"], "p99": result["p99"]}
+
+
+def loaded(process, bench):
+    """Seconds until the store has told that it knows all its files."""
+    log = os.path.join(bench.dir, f"proxyd-{bench.turn}", "error.log")
+    while process.popen.poll() is None:
+        with open(log) as f:
+            said = re.search(r"objects of (\d+) files loaded in (\d+) ms", f.read())
+        if said:
+            return int(said[2]) / 1000
+        time.sleep(0.1)
+    raise Failed("died while it loaded")
+
+
+def measure_objects(bench, name, scenario):
+    """CPU microseconds per hit of that many stored objects, after a restart that finds them."""
+    program, _, few = name.partition("-")
+    count = int(few or OBJECTS)
+    store = os.path.join(bench.dir, f"objects-{name}")
+    extra = (f"proxy_cache_path {store} levels=2:2 keys_zone=z:512m inactive=1d; proxy_cache z; "
+             "proxy_cache_valid any 1d; ")
+    options = ["--path", f"/{KIB}", "--conns", 64, "--expect", KIB, "--keys", count]
+    try:
+        process, port = bench.start(program, extra)
+        before = process.pss()
+        bench.load(port, *options, "--requests", count)
+        grown = process.pss() - before
+        process.stop()
+        process, port = bench.start(program, extra)
+        seconds = loaded(process, bench)
+        bench.load(port, *options, "--seconds", bench.seconds)
+        asked = int(fetch(bench.origin_port, "/answered"))
+        before = process.cpu_ns()
+        hits = bench.load(port, *options, "--seconds", 4 * bench.seconds)["requests"]
+        used = process.cpu_ns() - before
+        missed = int(fetch(bench.origin_port, "/answered")) - asked - 1
+        process.stop()
+    finally:
+        shutil.rmtree(store, ignore_errors=True)
+    if missed:
+        raise Failed(f"{missed} of {hits} were no hits")
+    return {"value": used / 1000 / hits,
+            "said": f"{grown / count:.0f} bytes per object; loaded in {seconds:.1f} s"}
 
 
 def measure_reuse(bench, name, scenario):
@@ -665,6 +724,7 @@ def measure_slow(bench, name, _scenario):
 
 PROXIED = ["relay", "nginx", "haproxy", "proxyd"]
 LOCAL = ["origin", "nginx", "proxyd"]
+CACHES = ["origin", "nginx", "varnish", "proxyd"]
 MEMORY = ["nginx", "haproxy", "proxyd"]
 SECURE = ["nginx", "haproxy", "h2o", "proxyd"]
 SLOW = ["direct", "relay", "nginx", "haproxy", "proxyd"]
@@ -695,15 +755,19 @@ SCENARIOS = {
     "gzip-32k": cpu_scenario("32 KiB page proxied and packed with gzip, level 1",
                              f"/text/{32 * KIB}", None, 16, ["nginx", "proxyd"],
                              {"nginx": 0.4, "nginx size": 1.1}, extra="gzip on; ", accept="gzip"),
-    "cached-1k": cpu_scenario("1 KiB from the cache", f"/{KIB}", KIB, 64, LOCAL, {"nginx": 0.65},
+    "cached-1k": cpu_scenario("1 KiB from the cache", f"/{KIB}", KIB, 64, CACHES, {"nginx": 0.65},
                               extra=CACHED),
-    "cached-64k": cpu_scenario("64 KiB from the cache", f"/{64 * KIB}", 64 * KIB, 16, LOCAL,
+    "cached-64k": cpu_scenario("64 KiB from the cache", f"/{64 * KIB}", 64 * KIB, 16, CACHES,
                                {"nginx": 0.95}, extra=CACHED),
-    "cached-1m": cpu_scenario("1 MiB from the cache", f"/{MIB}", MIB, 8, LOCAL, {"nginx": 0.95},
+    "cached-1m": cpu_scenario("1 MiB from the cache", f"/{MIB}", MIB, 8, CACHES, {"nginx": 0.95},
                               extra=CACHED),
     "cached-gzip-32k": cpu_scenario("32 KiB page from the cache, packed with gzip, level 1",
-                                    f"/text/{32 * KIB}", None, 16, ["nginx", "proxyd"],
-                                    {"nginx": 0.025}, extra=CACHED + "gzip on; ", accept="gzip"),
+                                    f"/text/{32 * KIB}", None, 16, CACHES[1:],
+                                    {"nginx": 0.025, "varnish": 1.0}, extra=CACHED + "gzip on; ", accept="gzip"),
+    "objects": {
+        "what": f"1 KiB from the cache, of {OBJECTS} objects beside {OBJECTS_FEW}, after a restart",
+        "unit": "us", "measure": measure_objects, "named": True,
+        "servers": [f"proxyd-{OBJECTS_FEW}", "proxyd"], "targets": {f"proxyd-{OBJECTS_FEW}": 1.2}},
     "connect": cpu_scenario("new client connection per request, 1 KiB proxied", f"/{KIB}", KIB, 32,
                             PROXIED, {"nginx": 1.0}, ["--new", "--sources", 8]),
     f"least_conn-{MANY}": cpu_scenario(f"least_conn over {MANY} servers, beside {FEW}", f"/{KIB}", KIB,
@@ -776,6 +840,7 @@ def run_scenario(bench, name):
     """{server: {"rounds": [...]} or {"note": why not}}, the servers taking turns."""
     scenario = SCENARIOS[name]
     rounds = bench.rounds if scenario["measure"] is measure_cpu else bench.few_rounds
+    rounds = 1 if "named" in scenario else rounds
     results = {server: {"rounds": []} for server in scenario["servers"]}
     for turn in range(rounds):
         for server in scenario["servers"] if turn % 2 == 0 else reversed(scenario["servers"]):
@@ -933,7 +998,7 @@ def main():
               f"{os.getloadavg()[0]:.2f} before")
         if bench.server_cpu == bench.load_cpu:
             print("only one CPU: servers and load disturb each other, ratios are rough")
-        for name in args.scenario or SCENARIOS:
+        for name in args.scenario or [n for n, s in SCENARIOS.items() if "named" not in s]:
             everything[name] = run_scenario(bench, name)
             print_scenario(name, everything[name])
         print_summary(everything)

@@ -8,6 +8,8 @@
  *     --new            a new connection for every request (Connection: close, waits for the end)
  *     --post S         POST with S bytes of body instead of GET
  *     --expect N       the exact length every answer's body must have, as it comes
+ *     --keys N         N different targets ("?" and eight digits behind the path): of N requests each
+ *                      has another
  *     --accept CODING  asks for a content coding; it is not unpacked
  *     --verify         also compare every byte of the body with the origin's pattern
  *     --rate R         R requests a second on a fixed schedule; latency counts from the schedule, so
@@ -42,6 +44,8 @@
 #define BODY_PATTERN "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY" /* as origin.c */
 #define PATTERN_LEN 61u
 #define HEAD_MAX 4096
+#define KEY_LEN 8
+#define KEY_STEP 2654435761u /* a prime: through all keys, in no order that anything else has */
 #define SECOND 1000000000ull
 #define PATIENCE (20 * SECOND)
 #define SLOW_TICK (SECOND / 200) /* one of SLOW_COHORTS reads per tick */
@@ -58,6 +62,7 @@ typedef struct conn {
     uint64_t left;       /* of the body, or of the chunk */
     uint64_t got;        /* body bytes of this answer */
     uint64_t unsent;     /* of the request */
+    uint64_t key;        /* of --keys */
     uint64_t start;      /* when it was due, ns */
     struct conn *next_free;
     char head[HEAD_MAX];
@@ -66,7 +71,7 @@ typedef struct conn {
 static struct {
     uint16_t port;
     const char *path, *accept;
-    uint64_t conns, requests, post, expect, rate, slow, sources;
+    uint64_t conns, requests, post, expect, rate, slow, sources, keys;
     double seconds;
     bool fresh, verify, idle, has_expect;
 } opt = {.path = "/", .conns = 1, .sources = 1};
@@ -77,7 +82,7 @@ static uint64_t done, errors, started, bytes, begin, finish, lat_max, next_due, 
 static const char *first_error;
 static bool stopping;
 static conn_t *conns, *free_first;
-static char *request, *pattern;
+static char *request, *request_key, *pattern;
 static uint64_t request_len;
 static char buf[1 << 18];
 static int ep;
@@ -178,8 +183,16 @@ static bool conn_open(conn_t *c)
 }
 
 /* Sends what is left of the request. False: the connection is broken. */
+static void put_key(uint64_t key)
+{
+    for (int i = KEY_LEN; i-- > 0; key /= 10)
+        request_key[i] = (char)('0' + key % 10);
+}
+
 static bool conn_send(conn_t *c)
 {
+    if (opt.keys)
+        put_key(c->key);
     while (c->unsent > 0) {
         ssize_t n = send(c->fd, request + (request_len - c->unsent), c->unsent, MSG_NOSIGNAL);
         if (n < 0)
@@ -206,6 +219,8 @@ static void conn_start(conn_t *c, uint64_t due)
     c->chunked = c->close = false;
     c->unsent = request_len;
     c->start = due;
+    if (opt.keys)
+        c->key = started * KEY_STEP % opt.keys;
     started++;
     in_flight++;
     bool opened = c->fd >= 0;
@@ -545,6 +560,7 @@ static bool numeric_option(int name, const char *value)
     case 'R': opt.rate = n; break;
     case 'S': opt.slow = n; break;
     case 'k': opt.sources = n; break;
+    case 'K': opt.keys = n; break;
     default: return false;
     }
     return true;
@@ -556,7 +572,8 @@ static void options(int argc, char **argv)
         {"to", 1, 0, 't'},      {"path", 1, 0, 'P'},   {"conns", 1, 0, 'c'}, {"requests", 1, 0, 'r'},
         {"seconds", 1, 0, 's'}, {"new", 0, 0, 'n'},    {"post", 1, 0, 'p'},  {"expect", 1, 0, 'e'},
         {"verify", 0, 0, 'v'},  {"rate", 1, 0, 'R'},   {"slow", 1, 0, 'S'},  {"idle", 0, 0, 'i'},
-        {"sources", 1, 0, 'k'}, {"accept", 1, 0, 'a'}, {0, 0, 0, 0},
+        {"sources", 1, 0, 'k'}, {"accept", 1, 0, 'a'}, {"keys", 1, 0, 'K'},
+        {0, 0, 0, 0},
     };
     for (int o; (o = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         if (o == 'P')
@@ -584,16 +601,18 @@ static void options(int argc, char **argv)
 
 static void request_make(void)
 {
-    char head[1024], length[96] = "", accept[96] = "";
+    char head[1024], key[KEY_LEN + 2] = "", length[96] = "", accept[96] = "";
     if (opt.post)
         snprintf(length, sizeof(length), "Content-Type: text/plain\r\nContent-Length: %llu\r\n",
                  (unsigned long long)opt.post);
     if (opt.accept)
         snprintf(accept, sizeof(accept), "Accept-Encoding: %s\r\n", opt.accept);
+    if (opt.keys)
+        snprintf(key, sizeof(key), "?%0*d", KEY_LEN, 0);
     int n = snprintf(head, sizeof(head),
-                     "%s %s HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: load/1\r\n"
+                     "%s %s%s HTTP/1.1\r\nHost: bench.example\r\nUser-Agent: load/1\r\n"
                      "Accept: */*\r\n%s%s%s\r\n",
-                     opt.post ? "POST" : "GET", opt.path, accept, length,
+                     opt.post ? "POST" : "GET", opt.path, key, accept, length,
                      opt.fresh ? "Connection: close\r\n" : "");
     request_len = (uint64_t)n + opt.post;
     request = malloc(request_len);
@@ -602,6 +621,7 @@ static void request_make(void)
         die("request");
     memcpy(request, head, (size_t)n);
     memset(request + n, 'x', opt.post);
+    request_key = request + (opt.post ? 5 : 4) + strlen(opt.path) + 1;
     for (size_t i = 0; i < sizeof(buf) + PATTERN_LEN; i++)
         pattern[i] = BODY_PATTERN[i % PATTERN_LEN];
 }

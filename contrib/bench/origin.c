@@ -11,6 +11,7 @@
  *     GET /release      answers everything held, then itself
  *     GET /waiting      the number of requests held now, as decimal digits
  *     GET /accepted     the number of connections accepted so far
+ *     GET /answered     the number of requests answered so far
  *     POST to any       eats a Content-Length body first, then answers as GET does
  *
  * It is the origin behind the proxies and, pinned to the proxies' CPU, the floor for local answers:
@@ -70,7 +71,7 @@ static bool use_sendfile;
 static size_t body_filled;
 static char text[TEXT_MAX];
 static conn_t *held_first, *dead_first;
-static uint32_t held_count, accepted_count;
+static uint32_t held_count, accepted_count, answered_count;
 
 static void die(const char *what)
 {
@@ -246,6 +247,11 @@ static bool path_is(const char *path, const char *name)
 /* Answers a request for `path` (ended by a space). False: nothing more to read now. */
 static bool conn_route(conn_t *c, const char *path)
 {
+    answered_count++;
+    if (path_is(path, "/answered")) {
+        int n = snprintf(c->small, sizeof(c->small), "%u", answered_count);
+        return conn_answer(c, c->small, (uint32_t)n);
+    }
     if (path_is(path, "/waiting")) {
         int n = snprintf(c->small, sizeof(c->small), "%u", held_count);
         return conn_answer(c, c->small, (uint32_t)n);
@@ -262,7 +268,7 @@ static bool conn_route(conn_t *c, const char *path)
     const char *digits = path + (hold || page ? strlen("/hold/") : 1);
     char *end;
     unsigned long size = strtoul(digits, &end, 10);
-    if (end == digits || *end != ' ' || size > BODY_MAX)
+    if (end == digits || (*end != ' ' && *end != '?') || size > BODY_MAX)
         return conn_refuse(c, "404 Not Found");
     if (page)
         return size > TEXT_MAX ? conn_refuse(c, "404 Not Found")
