@@ -467,8 +467,9 @@ def measure_objects(bench, name, scenario):
     program, _, few = name.partition("-")
     count = int(few or OBJECTS)
     store = os.path.join(bench.dir, f"objects-{name}")
-    extra = (f"proxy_cache_path {store} levels=2:2 keys_zone=z:512m inactive=1d; proxy_cache z; "
-             "proxy_cache_valid any 1d; ")
+    extra = (f"proxy_cache_path {store} levels=2:2 keys_zone=z:512m "
+             "memory=4g inactive=1d; proxy_cache z; "
+             "proxy_cache_valid any 1d; proxy_cache_key $request_uri; ")
     options = ["--path", f"/{KIB}", "--conns", 64, "--expect", KIB, "--keys", count]
     try:
         process, port = bench.start(program, extra)
@@ -478,7 +479,7 @@ def measure_objects(bench, name, scenario):
         process.stop()
         process, port = bench.start(program, extra)
         seconds = loaded(process, bench)
-        bench.load(port, *options, "--seconds", bench.seconds)
+        bench.load(port, *options, "--requests", 2 * count)  # what is asked for goes into memory
         asked = int(fetch(bench.origin_port, "/answered"))
         before = process.cpu_ns()
         hits = bench.load(port, *options, "--seconds", 4 * bench.seconds)["requests"]
