@@ -121,7 +121,7 @@ typedef struct proxy {
     bool extended;              /* which is asked for as RFC 8441 has it */
     str_t body;                 /* the body in memory, when it is known whole */
     int64_t body_length;        /* of what the origin gets; -1: in chunks */
-    header_list_t trailers;     /* of it, when its end has been read */
+    header_list_t *trailers;    /* of it, when its end has been read; NULL: there are none */
     unsigned tries;             /* attempts so far */
     unsigned attempt;           /* the present one: its index in r->attempts */
     unsigned failure;           /* PROXY_ bit of the last attempt; 0: none */

@@ -34,15 +34,18 @@ static void set_given_body(proxy_t *p)
 void proxy_request_take_trailers(proxy_t *p)
 {
     const header_list_t *from = &p->r->trailers, *head = &p->r->head.headers;
-    header_list_init(&p->trailers, p->r->pool);
+    p->trailers = NULL;
     if (!from->n || p->conf->set_body.set || !p->conf->pass_headers) return;
+    header_list_t *list = POOL_NEW(p->r->pool, header_list_t);
+    header_list_init(list, p->r->pool);
     proxy_names_t ended = proxy_names_of_connection(p->r->pool, head);
     HEADER_EACH(h, from)
     {
         bool ends = proxy_names_has(&p->conf->fields.dropped, h) || proxy_names_has(&ended, h);
         if (ends || !proxy_fields_may_trail(h)) continue;
-        header_add_as(&p->trailers, h->id, h->name, h->value);
+        header_add_as(list, h->id, h->name, h->value);
     }
+    if (list->n) p->trailers = list;
 }
 
 static verdict_t gather(proxy_t *p)
@@ -290,7 +293,7 @@ static void put_via(const proxy_t *p, buf_t **b)
 /* Also a body of known length, when there is something behind it. */
 static bool in_chunks(const proxy_t *p)
 {
-    return p->body_length < 0 || (p->trailers.n && p->http_version == PROXY_HTTP_11);
+    return p->body_length < 0 || (p->trailers && p->http_version == PROXY_HTTP_11);
 }
 
 /* RFC 9110 6.6.2: the names that the client has announced. */
@@ -340,7 +343,9 @@ static buf_t *make_tail(const proxy_t *p)
 {
     buf_t *b = buf_take(HEAD_BUFFER);
     put(&b, STR("0\r\n"));
-    HEADER_EACH(h, &p->trailers) put_client_field(&b, h);
+    if (p->trailers) {
+        HEADER_EACH(h, p->trailers) put_client_field(&b, h);
+    }
     put(&b, STR("\r\n"));
     return b;
 }

@@ -36,7 +36,7 @@ static int next_piece(proxy_t *p, str_t *piece)
 static int end_stream(proxy_t *p)
 {
     proxy_request_take_trailers(p);
-    client_set_trailers(p->client, &p->trailers);
+    if (p->trailers) client_set_trailers(p->client, p->trailers);
     return client_send_body(p->client, STR(""), true);
 }
 
@@ -51,7 +51,7 @@ static int send_stream(proxy_t *p)
 static int send_body(proxy_t *p)
 {
     if (p->body_streamed) return send_stream(p);
-    if (p->trailers.n) client_set_trailers(p->client, &p->trailers);
+    if (p->trailers) client_set_trailers(p->client, p->trailers);
     return p->body_in_file ? send_file(p) : client_send_body(p->client, p->body, true);
 }
 
@@ -104,7 +104,7 @@ static int send_at_once(proxy_t *p)
 
 static bool has_body(const proxy_t *p)
 {
-    return p->has_body && (p->body_length != 0 || p->trailers.n);
+    return p->has_body && (p->body_length != 0 || p->trailers);
 }
 
 proxy_sent_t proxy_upload(proxy_t *p, str_t uri, int *err)
