@@ -34,6 +34,28 @@ const char *obedient_fields(const char *fields)
     return *say ? text("%sSay: %s\r\n", lines, say) : lines;
 }
 
+reply_t *obedient_ask(const char *method, const char *path, const char *fields)
+{
+    wire_t *w = wire_open("http");
+    wire_send(w, text("%s %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s\r\n", method, path,
+                      obedient_fields(fields)));
+    reply_t *r = wire_reply_to(w, method);
+    wire_close(w);
+    return r;
+}
+
+reply_t *obedient_get(const char *path, const char *fields)
+{
+    return obedient_ask("GET", path, fields);
+}
+
+void assert_cache(const reply_t *r, const char *status, const char *body)
+{
+    const char *got = wire_field(r, "X-Cache");
+    cr_assert(got && strcmp(got, status) == 0, "%s instead of %s:\n%s", got, status, r->head);
+    assert_text(r->body.p, body);
+}
+
 /* --- the origin's side; in a thread of its own, without the harness's memory --- */
 
 enum { PATHS_MAX = 512, HEAD_MAX = 4096 };
@@ -106,8 +128,8 @@ static void answer(visit_t *v, const char *head)
     bool bare = strcmp(status, "304") == 0 || strncmp(head, "HEAD ", 5) == 0;
     if (!strstr(lines, "Content-Length:") && strcmp(status, "304") != 0)
         snprintf(length, sizeof(length), "Content-Length: %zu\r\n", strlen(body));
-    snprintf(out, sizeof(out), "HTTP/1.1 %s Said\r\n%s%s\r\n%s", *status ? status : "200", lines, length,
-             bare ? "" : body);
+    snprintf(out, sizeof(out), "HTTP/1.1 %s Said\r\n%s%s\r\n%s", *status ? status : "200", lines,
+             length, bare ? "" : body);
     visit_send(v, out);
 }
 

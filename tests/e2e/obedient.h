@@ -13,11 +13,19 @@
 #define TESTS_E2E_OBEDIENT_H
 
 #include "tests/e2e/origin.h"
+#include "tests/e2e/wire.h"
 
 origin_fn obedient;
 
 /* "X-A: 1|Say: ...|..." as lines of a request; what follows "Say: " up to "Wait", "Body", "Close"
    or the end are the fields of the answer. In the test's memory. */
 const char *obedient_fields(const char *fields);
+
+/* What @http@ replies to one request with such fields, on a connection of its own. */
+reply_t *obedient_ask(const char *method, const char *path, const char *fields);
+reply_t *obedient_get(const char *path, const char *fields);
+
+/* What the cache did, as a field X-Cache says it, and the body that came. */
+void assert_cache(const reply_t *r, const char *status, const char *body);
 
 #endif

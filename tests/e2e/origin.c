@@ -246,3 +246,18 @@ void origin_open_gate(origin_t *o)
     o->gate_open = true;
     origin_unlock(o);
 }
+
+void origin_deaf(const char *name, int *fds, int n)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(a);
+    fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(bind(fds[0], (struct sockaddr *)&a, len), 0);
+    cr_assert_eq(listen(fds[0], 0), 0);
+    getsockname(fds[0], (struct sockaddr *)&a, &len);
+    harness_set(name, text("%u", ntohs(a.sin_port)));
+    for (int i = 1; i < n; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        (void)!connect(fds[i], (struct sockaddr *)&a, len);
+    }
+}

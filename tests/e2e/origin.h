@@ -49,6 +49,9 @@ bool origin_await_left(origin_t *o, unsigned n);
 /* Stops accepting, so that connections are refused, and closes all connections. */
 void origin_stop(origin_t *o);
 
+/* One that answers no connection: its queue is full of n - 1. The n descriptors are the caller's. */
+void origin_deaf(const char *name, int *fds, int n);
+
 /* --- for the function that serves --- */
 
 const void *visit_arg(const visit_t *v);

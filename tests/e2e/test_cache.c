@@ -21,28 +21,6 @@ static origin_t *start(const char *directives)
     return o;
 }
 
-static reply_t *ask(const char *method, const char *path, const char *fields)
-{
-    wire_t *w = wire_open("http");
-    wire_send(w, text("%s %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s\r\n", method, path,
-                      obedient_fields(fields)));
-    reply_t *r = wire_reply_to(w, method);
-    wire_close(w);
-    return r;
-}
-
-static reply_t *get(const char *path, const char *fields)
-{
-    return ask("GET", path, fields);
-}
-
-static void assert_cache(const reply_t *r, const char *status, const char *body)
-{
-    const char *got = wire_field(r, "X-Cache");
-    cr_assert(got && strcmp(got, status) == 0, "%s instead of %s:\n%s", got, status, r->head);
-    assert_text(r->body.p, body);
-}
-
 /* --- two requests: is the second answered with what came for the first? --- */
 
 #define FRESH "Say: Cache-Control: max-age=60"
@@ -63,9 +41,10 @@ static const struct {
     {"no date", "Say: Expires: 2038-01-01T00:00:00Z", "", "2"},
     {"Expires minus Date", "Say: Expires: Thu, 01 Jan 2015 00:01:00 GMT|Date: Thu, 01 Jan 2015 "
      "00:00:00 GMT", "", "2"},
-    {"equal is stale", "Say: Expires: Thu, 01 Jan 2015 00:00:00 GMT|Date: Thu, 01 Jan 2015 00:00:00 "
-     "GMT", "", "2"},
-    {"RFC 9111 5.3", "Say: Cache-Control: max-age=0|Expires: Fri, 01 Jan 2038 00:00:00 GMT", "", "2"},
+    {"equal is stale", "Say: Expires: Thu, 01 Jan 2015 00:00:00 GMT|Date: Thu, 01 Jan 2015 "
+     "00:00:00 GMT", "", "2"},
+    {"RFC 9111 5.3", "Say: Cache-Control: max-age=0|Expires: Fri, 01 Jan 2038 00:00:00 GMT", "",
+     "2"},
     {"age", FRESH "|Age: 30", "", "1"},
     {"age", FRESH "|Age: 60", "", "2"},
     {"the first member", FRESH "|Age: 1, 99", "", "1"},
@@ -76,7 +55,8 @@ static const struct {
     {"apparent age", FRESH "|Date: Thu, 01 Jan 2015 00:00:00 GMT", "", "2"},
     {"a guess", "Say: Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT", "", "1"},
     {"no guess", "", "", "2"},
-    {"no guess for 201", "Say-Status: 201|Say: Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT", "", "2"},
+    {"no guess for 201", "Say-Status: 201|Say: Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT", "",
+     "2"},
     {"explicit for any status", "Say-Status: 299|" FRESH, "", "1"},
     {"a redirect", "Say-Status: 301|" FRESH "|Location: /x", "", "1"},
     {"an error", "Say-Status: 404|" FRESH, "", "1"},
@@ -89,10 +69,10 @@ static const struct {
     {"a quoted string", "Say: Cache-Control: a=\"b, no-store, c\", max-age=60", "", "1"},
     {"a quoted number", "Say: Cache-Control: max-age=\"60\"", "", "1"},
     {"two lines", "Say: Cache-Control: a|Cache-Control: max-age=60", "", "1"},
-    {"RFC 9111 5.2.2.3", "Say-Status: 200|Say: Cache-Control: must-understand, no-store, max-age=60",
-     "", "1"},
-    {"RFC 9111 5.2.2.3", "Say-Status: 499|Say: Cache-Control: must-understand, no-store, max-age=60",
-     "", "2"},
+    {"RFC 9111 5.2.2.3",
+     "Say-Status: 200|Say: Cache-Control: must-understand, no-store, max-age=60", "", "1"},
+    {"RFC 9111 5.2.2.3",
+     "Say-Status: 499|Say: Cache-Control: must-understand, no-store, max-age=60", "", "2"},
     /* targeted */
     {"RFC 9213", "Say: Cache-Control: no-store|CDN-Cache-Control: max-age=60", "", "1"},
     {"RFC 9213", FRESH "|CDN-Cache-Control: no-store", "", "2"},
@@ -106,13 +86,14 @@ static const struct {
     {"RFC 9111 5.2.1.3", FRESH "|Age: 30", "Cache-Control: min-fresh=40", "2"},
     {"RFC 9111 5.2.1.2", FRESH "|Age: 70", "Cache-Control: max-stale=20", "1"},
     {"RFC 9111 5.2.1.5", "Cache-Control: no-store|" FRESH, "", "2"},
-    {"RFC 8246", "Say: Cache-Control: max-age=60, immutable|Age: 10", "Cache-Control: max-age=0", "1"},
+    {"RFC 8246", "Say: Cache-Control: max-age=60, immutable|Age: 10", "Cache-Control: max-age=0",
+     "1"},
     /* who may have it */
     {"RFC 9111 3.5", "Authorization: Basic YTpi|" FRESH, "", "2"},
     {"RFC 9111 3.5", "Authorization: Basic YTpi|Say: Cache-Control: max-age=60, public", "", "1"},
     {"a cookie does not forbid", FRESH "|Set-Cookie: a=b", "", "1"},
-    {"a cookie and a guess", "Say: Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT|Set-Cookie: a=b", "",
-     "2"},
+    {"a cookie and a guess", "Say: Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT|Set-Cookie: a=b",
+     "",     "2"},
     /* Vary */
     {"RFC 9111 4.1", "X-A: 1|" FRESH "|Vary: X-A", "X-A: 1", "1"},
     {"RFC 9111 4.1", "X-A: 1|" FRESH "|Vary: X-A", "X-A: 2", "2"},
@@ -134,8 +115,8 @@ E2E(cache, keeps_what_may_be_kept)
     start("");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         const char *path = text("/%zu", i);
-        assert_text(get(path, rows[i].first)->body.p, "1");
-        reply_t *r = get(path, rows[i].second);
+        assert_text(obedient_get(path, rows[i].first)->body.p, "1");
+        reply_t *r = obedient_get(path, rows[i].second);
         cr_expect_str_eq(r->body.p, rows[i].body, "%s: %s; %s:\n%s", rows[i].why, rows[i].first,
                          rows[i].second, r->head);
     }
@@ -146,11 +127,11 @@ E2E(cache, keeps_what_may_be_kept)
 E2E(cache, tells_age_date_and_what_it_did)
 {
     start("");
-    reply_t *r = get("/", FRESH "|Age: 7|Date: Thu, 01 Jan 2037 00:00:00 GMT|X-Own: v|"
+    reply_t *r = obedient_get("/", FRESH "|Age: 7|Date: Thu, 01 Jan 2037 00:00:00 GMT|X-Own: v|"
                           "Connection: X-Hop|X-Hop: v");
     assert_cache(r, "MISS", "1");
     assert_text(wire_field(r, "Cache-Status"), "proxyd; fwd=uri-miss; fwd-status=200; stored");
-    r = get("/", "");
+    r = obedient_get("/", "");
     assert_cache(r, "HIT", "1");
     assert_text(wire_field(r, "Date"), "Thu, 01 Jan 2037 00:00:00 GMT");
     assert_text(wire_field(r, "X-Own"), "v");
@@ -162,8 +143,8 @@ E2E(cache, tells_age_date_and_what_it_did)
 E2E(cache, keeps_back_what_no_cache_names)
 {
     start("");
-    get("/", "Say: Cache-Control: max-age=60, no-cache=\"set-cookie\"|Set-Cookie: a=b");
-    reply_t *r = get("/", "");
+    obedient_get("/", "Say: Cache-Control: max-age=60, no-cache=\"set-cookie\"|Set-Cookie: a=b");
+    reply_t *r = obedient_get("/", "");
     assert_cache(r, "HIT", "1");
     cr_expect_null(wire_field(r, "Set-Cookie"));
 }
@@ -171,11 +152,11 @@ E2E(cache, keeps_back_what_no_cache_names)
 E2E(cache, answers_head_from_get_and_fetches_get_for_head)
 {
     origin_t *o = start("");
-    reply_t *r = ask("HEAD", "/", FRESH);
+    reply_t *r = obedient_ask("HEAD", "/", FRESH);
     assert_text(wire_field(r, "X-Cache"), "MISS");
     assert_text(wire_field(r, "Content-Length"), "1");
-    assert_cache(get("/", ""), "HIT", "1");
-    assert_text(wire_field(ask("HEAD", "/", ""), "X-Cache"), "HIT");
+    assert_cache(obedient_get("/", ""), "HIT", "1");
+    assert_text(wire_field(obedient_ask("HEAD", "/", ""), "X-Cache"), "HIT");
     cr_assert_eq(origin_requests(o), 1);
     cr_assert(strncmp(origin_head(o, 0), "GET / ", 6) == 0);
 }
@@ -197,9 +178,9 @@ E2E(cache, judges_conditions_on_what_is_stored)
         {"If-Match: \"y\"", 412},
     };
     origin_t *o = start("");
-    get("/", FRESH "|ETag: \"x\"|Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT");
+    obedient_get("/", FRESH "|ETag: \"x\"|Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        reply_t *r = get("/", cases[i].fields);
+        reply_t *r = obedient_get("/", cases[i].fields);
         cr_expect_eq(r->status, cases[i].status, "%s: %d", cases[i].fields, r->status);
         if (r->status == 304) assert_text(wire_field(r, "ETag"), "\"x\"");
     }
@@ -209,7 +190,7 @@ E2E(cache, judges_conditions_on_what_is_stored)
 E2E(cache, does_not_pass_conditions_on)
 {
     origin_t *o = start("");
-    reply_t *r = get("/", "If-None-Match: \"x\"|Range: bytes=0-0|" FRESH "|ETag: \"x\"");
+    reply_t *r = obedient_get("/", "If-None-Match: \"x\"|Range: bytes=0-0|" FRESH "|ETag: \"x\"");
     cr_expect_eq(r->status, 304);
     cr_expect_null(origin_field(o, 0, "If-None-Match"));
     cr_expect_null(origin_field(o, 0, "Range"));
@@ -226,15 +207,15 @@ E2E(cache, serves_ranges_of_whole_objects)
         {"bytes=10-", NULL, "bytes */10", 416},    {"lines=0-1", "0123456789", NULL, 200},
     };
     origin_t *o = start("");
-    get("/", FRESH "|Body: 0123456789");
+    obedient_get("/", FRESH "|Body: 0123456789");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        reply_t *r = get("/", text("Range: %s", cases[i].range));
+        reply_t *r = obedient_get("/", text("Range: %s", cases[i].range));
         cr_expect_eq(r->status, cases[i].status, "%s: %d", cases[i].range, r->status);
         if (cases[i].body) assert_text(r->body.p, cases[i].body);
         if (cases[i].content_range)
             assert_text(wire_field(r, "Content-Range"), cases[i].content_range);
     }
-    reply_t *r = get("/", "Range: bytes=0-0,9-9");
+    reply_t *r = obedient_get("/", "Range: bytes=0-0,9-9");
     cr_assert_eq(r->status, 206);
     assert_has(r->body.p, "Content-Range: bytes 9-9/10\r\n\r\n9\r\n");
     cr_assert_eq(origin_requests(o), 1);
@@ -245,15 +226,16 @@ E2E(cache, serves_ranges_of_whole_objects)
 E2E(cache, validates_and_takes_over_the_fields_of_the_304)
 {
     origin_t *o = start("");
-    get("/", "Say: Cache-Control: max-age=0|ETag: \"x\"|Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT|"
+    obedient_get("/", "Say: Cache-Control: max-age=0|ETag: \"x\"|"
+                      "Last-Modified: Thu, 01 Jan 2015 00:00:00 GMT|"
              "X-A: old|X-B: old|Content-Length: 1");
-    reply_t *r = get("/", "Say-Status: 304|" FRESH "|ETag: \"x\"|X-A: new");
+    reply_t *r = obedient_get("/", "Say-Status: 304|" FRESH "|ETag: \"x\"|X-A: new");
     assert_cache(r, "REVALIDATED", "1");
     assert_text(wire_field(r, "X-A"), "new");
     assert_text(wire_field(r, "X-B"), "old");
     assert_text(origin_field(o, 1, "If-None-Match"), "\"x\"");
     assert_text(origin_field(o, 1, "If-Modified-Since"), "Thu, 01 Jan 2015 00:00:00 GMT");
-    r = get("/", "");
+    r = obedient_get("/", "");
     assert_cache(r, "HIT", "1");
     assert_text(wire_field(r, "X-A"), "new");
     cr_assert_eq(origin_requests(o), 2);
@@ -262,16 +244,16 @@ E2E(cache, validates_and_takes_over_the_fields_of_the_304)
 E2E(cache, replaces_what_has_changed)
 {
     start("");
-    get("/", "Say: Cache-Control: max-age=0|ETag: \"x\"");
-    assert_cache(get("/", FRESH "|ETag: \"y\""), "EXPIRED", "2");
-    assert_cache(get("/", ""), "HIT", "2");
+    obedient_get("/", "Say: Cache-Control: max-age=0|ETag: \"x\"");
+    assert_cache(obedient_get("/", FRESH "|ETag: \"y\""), "EXPIRED", "2");
+    assert_cache(obedient_get("/", ""), "HIT", "2");
 }
 
 E2E(cache, asks_unconditionally_where_revalidate_is_off)
 {
     origin_t *o = start("proxy_cache_revalidate off;");
-    get("/", "Say: Cache-Control: max-age=0|ETag: \"x\"");
-    get("/", "Say: Cache-Control: max-age=0|ETag: \"x\"");
+    obedient_get("/", "Say: Cache-Control: max-age=0|ETag: \"x\"");
+    obedient_get("/", "Say: Cache-Control: max-age=0|ETag: \"x\"");
     cr_assert_null(origin_field(o, 1, "If-None-Match"));
 }
 
@@ -294,22 +276,22 @@ E2E(cache, drops_what_unsafe_methods_change)
     start("");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const char *path = text("/%zu", i);
-        get(path, FRESH);
-        ask(cases[i].method, path, cases[i].fields);
-        assert_text(get(path, FRESH)->body.p, cases[i].left);
+        obedient_get(path, FRESH);
+        obedient_ask(cases[i].method, path, cases[i].fields);
+        assert_text(obedient_get(path, FRESH)->body.p, cases[i].left);
     }
 }
 
 E2E(cache, drops_what_locations_name)
 {
     start("");
-    get("/a", FRESH);
-    get("/b", FRESH);
-    ask("POST", "/c", "Say: Location: /a|Content-Location: /b");
-    assert_text(get("/a", FRESH)->body.p, "2");
-    assert_text(get("/b", FRESH)->body.p, "2");
-    ask("POST", "/c", "Say: Location: http://elsewhere/a");
-    assert_text(get("/a", FRESH)->body.p, "2");
+    obedient_get("/a", FRESH);
+    obedient_get("/b", FRESH);
+    obedient_ask("POST", "/c", "Say: Location: /a|Content-Location: /b");
+    assert_text(obedient_get("/a", FRESH)->body.p, "2");
+    assert_text(obedient_get("/b", FRESH)->body.p, "2");
+    obedient_ask("POST", "/c", "Say: Location: http://elsewhere/a");
+    assert_text(obedient_get("/a", FRESH)->body.p, "2");
 }
 
 /* --- origins that fail --- */
@@ -329,10 +311,10 @@ E2E(cache, stands_in_for_a_lost_origin)
     };
     origin_t *o = start("");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        get(text("/%zu", i), cases[i].first);
+        obedient_get(text("/%zu", i), cases[i].first);
     origin_stop(o);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        reply_t *r = get(text("/%zu", i), "");
+        reply_t *r = obedient_get(text("/%zu", i), "");
         cr_expect_eq(r->status, cases[i].status, "%s: %d", cases[i].first, r->status);
         if (r->status == 200) assert_cache(r, "STALE", "1");
     }
@@ -341,28 +323,28 @@ E2E(cache, stands_in_for_a_lost_origin)
 E2E(cache, stands_in_for_errors_where_it_may)
 {
     start("");
-    get("/a", "Say: Cache-Control: max-age=0, stale-if-error=60|ETag: \"x\"");
-    assert_cache(get("/a", "Say-Status: 503"), "STALE", "1");
-    get("/b", "Say: Cache-Control: max-age=0|ETag: \"x\"");
-    cr_assert_eq(get("/b", "Say-Status: 503")->status, 503);
+    obedient_get("/a", "Say: Cache-Control: max-age=0, stale-if-error=60|ETag: \"x\"");
+    assert_cache(obedient_get("/a", "Say-Status: 503"), "STALE", "1");
+    obedient_get("/b", "Say: Cache-Control: max-age=0|ETag: \"x\"");
+    cr_assert_eq(obedient_get("/b", "Say-Status: 503")->status, 503);
 }
 
 E2E(cache, stands_in_where_the_operator_says)
 {
     start("proxy_cache_use_stale http_503 http_404;");
-    get("/a", "Say: Cache-Control: max-age=0|ETag: \"x\"");
-    assert_cache(get("/a", "Say-Status: 503"), "STALE", "1");
-    assert_cache(get("/a", "Say-Status: 404"), "STALE", "1");
-    cr_assert_eq(get("/a", "Say-Status: 500")->status, 500);
+    obedient_get("/a", "Say: Cache-Control: max-age=0|ETag: \"x\"");
+    assert_cache(obedient_get("/a", "Say-Status: 503"), "STALE", "1");
+    assert_cache(obedient_get("/a", "Say-Status: 404"), "STALE", "1");
+    cr_assert_eq(obedient_get("/a", "Say-Status: 500")->status, 500);
 }
 
 E2E(cache, updates_in_the_background)
 {
     origin_t *o = start("");
-    get("/", "Say: Cache-Control: max-age=0, stale-while-revalidate=60|ETag: \"x\"");
-    assert_cache(get("/", FRESH), "STALE", "1");
+    obedient_get("/", "Say: Cache-Control: max-age=0, stale-while-revalidate=60|ETag: \"x\"");
+    assert_cache(obedient_get("/", FRESH), "STALE", "1");
     cr_assert(EVENTUALLY(origin_requests(o) == 2));
-    cr_assert(EVENTUALLY(strcmp(get("/", FRESH)->body.p, "2") == 0));
+    cr_assert(EVENTUALLY(strcmp(obedient_get("/", FRESH)->body.p, "2") == 0));
     cr_assert_eq(origin_requests(o), 2);
 }
 
@@ -376,9 +358,9 @@ E2E(cache, does_not_keep_what_broke_off)
                       obedient_fields(FRESH "|Content-Length: 100|Close: 1")));
     reply_t *r = wire_try_reply(w, "GET");
     cr_assert_not_null(r->broken);
-    r = get("/", FRESH);
+    r = obedient_get("/", FRESH);
     assert_text(wire_field(r, "X-Cache"), "MISS");
-    assert_cache(get("/", ""), "HIT", r->body.p);
+    assert_cache(obedient_get("/", ""), "HIT", r->body.p);
 }
 
 /* --- many at once --- */
@@ -405,7 +387,8 @@ E2E(cache, goes_on_when_the_first_client_leaves)
 {
     origin_t *o = start("");
     wire_t *first = wire_open("http"), *second = wire_open("http");
-    const char *request = text("GET / HTTP/1.1\r\nHost: h\r\n%s\r\n", obedient_fields(FRESH "|Wait: 1"));
+    const char *request = text("GET / HTTP/1.1\r\nHost: h\r\n%s\r\n",
+                               obedient_fields(FRESH "|Wait: 1"));
     wire_send(first, request);
     cr_assert(EVENTUALLY(origin_requests(o) == 1));
     wire_send(second, request);
@@ -413,7 +396,7 @@ E2E(cache, goes_on_when_the_first_client_leaves)
     pause_ms(50);
     origin_open_gate(o);
     assert_text(wire_reply(second)->body.p, "1");
-    assert_cache(get("/", ""), "HIT", "1");
+    assert_cache(obedient_get("/", ""), "HIT", "1");
     cr_assert_eq(origin_requests(o), 1);
 }
 
@@ -423,7 +406,7 @@ E2E(cache, does_not_serialise_what_it_may_not_keep)
     enum { CLIENTS = 5 };
     origin_t *o = start("");
     wire_t *w[CLIENTS];
-    get("/", "Say: Cache-Control: no-store");
+    obedient_get("/", "Say: Cache-Control: no-store");
     for (int i = 0; i < CLIENTS; i++) {
         w[i] = wire_open("http");
         wire_send(w[i], text("GET / HTTP/1.1\r\nHost: h\r\n%s\r\n",
@@ -444,43 +427,45 @@ E2E(cache, obeys_the_directives_of_nginx)
                         "proxy_cache_methods GET; proxy_cache_lock_timeout 10s;"
                         "proxy_cache_lock_age 10s; proxy_cache_max_range_offset 5;"
                         "proxy_ignore_headers Cache-Control Expires;");
-    get("/a?k=1&x=1", "");
-    get("/a?k=1&x=2", "");
-    assert_cache(get("/a?k=1&x=3", ""), "HIT", "2");
-    assert_cache(get("/a?k=1", "X-Bypass: 1"), "BYPASS", "3");
-    assert_cache(get("/a?k=1", ""), "HIT", "3");
-    get("/b", "X-No: 1"), get("/b", "X-No: 1"), get("/b", "X-No: 1");
-    assert_cache(get("/b", "Say: Cache-Control: no-store"), "MISS", "4");
-    assert_cache(get("/b", ""), "HIT", "4");
-    get("/c", "Say-Status: 404"), get("/c", "Say-Status: 404");
-    cr_assert_eq(get("/c", "")->status, 200);
-    get("/d", "Body: 0123456789"), get("/d", "Range: bytes=6-|Body: 0123456789");
+    obedient_get("/a?k=1&x=1", "");
+    obedient_get("/a?k=1&x=2", "");
+    assert_cache(obedient_get("/a?k=1&x=3", ""), "HIT", "2");
+    assert_cache(obedient_get("/a?k=1", "X-Bypass: 1"), "BYPASS", "3");
+    assert_cache(obedient_get("/a?k=1", ""), "HIT", "3");
+    obedient_get("/b", "X-No: 1"), obedient_get("/b", "X-No: 1"), obedient_get("/b", "X-No: 1");
+    assert_cache(obedient_get("/b", "Say: Cache-Control: no-store"), "MISS", "4");
+    assert_cache(obedient_get("/b", ""), "HIT", "4");
+    obedient_get("/c", "Say-Status: 404"), obedient_get("/c", "Say-Status: 404");
+    cr_assert_eq(obedient_get("/c", "")->status, 200);
+    obedient_get("/d", "Body: 0123456789"), obedient_get("/d", "Range: bytes=6-|Body: 0123456789");
     cr_assert_not_null(origin_field(o, origin_requests(o) - 1, "Range"));
 }
 
 E2E(cache, purges)
 {
     start("");
-    get("/a", FRESH "|Surrogate-Key: red big"), get("/ab", FRESH "|xkey: red"), get("/b", FRESH);
-    assert_has(get("/b", "X-Purge: 1")->body.p, "purged");
-    assert_text(get("/b", FRESH)->body.p, "2");
-    assert_text(get("/a", FRESH)->body.p, "1");
-    get("/b", "X-Purge: 1|Surrogate-Key: red");
-    assert_text(get("/a", FRESH)->body.p, "2");
-    assert_text(get("/ab", FRESH)->body.p, "2");
-    assert_text(get("/b", FRESH)->body.p, "2");
-    get("/a*", "X-Purge: 1");
-    assert_text(get("/a", FRESH)->body.p, "3");
-    assert_text(get("/ab", FRESH)->body.p, "3");
-    assert_text(get("/b", FRESH)->body.p, "2");
+    obedient_get("/a", FRESH "|Surrogate-Key: red big");
+    obedient_get("/ab", FRESH "|xkey: red");
+    obedient_get("/b", FRESH);
+    assert_has(obedient_get("/b", "X-Purge: 1")->body.p, "purged");
+    assert_text(obedient_get("/b", FRESH)->body.p, "2");
+    assert_text(obedient_get("/a", FRESH)->body.p, "1");
+    obedient_get("/b", "X-Purge: 1|Surrogate-Key: red");
+    assert_text(obedient_get("/a", FRESH)->body.p, "2");
+    assert_text(obedient_get("/ab", FRESH)->body.p, "2");
+    assert_text(obedient_get("/b", FRESH)->body.p, "2");
+    obedient_get("/a*", "X-Purge: 1");
+    assert_text(obedient_get("/a", FRESH)->body.p, "3");
+    assert_text(obedient_get("/ab", FRESH)->body.p, "3");
+    assert_text(obedient_get("/b", FRESH)->body.p, "2");
 }
 
 E2E(cache, purges_softly)
 {
     start("");
-    get("/", "Say: Cache-Control: max-age=60, stale-while-revalidate=60|ETag: \"x\"");
-    get("/", "X-Purge: 1|Soft-Purge: 1");
-    assert_cache(get("/", FRESH), "STALE", "1");
+    obedient_get("/", "Say: Cache-Control: max-age=60, stale-while-revalidate=60|ETag: \"x\"");
+    obedient_get("/", "X-Purge: 1|Soft-Purge: 1");
+    assert_cache(obedient_get("/", FRESH), "STALE", "1");
 }
 
 E2E(cache, refuses_a_wrong_configuration)
@@ -514,8 +499,10 @@ E2E(cache, packs_a_stored_body_once)
 {
     static const char *const packs = "Accept-Encoding: gzip";
     origin_t *o = start("gzip on; gzip_min_length 100;");
-    get("/", text("%s|%s|ETag: \"x\"|Content-Type: text/html|%s", packs, FRESH, page("one")));
-    reply_t *first = get("/", packs), *second = get("/", packs), *plain = get("/", "");
+    obedient_get("/", text("%s|%s|ETag: \"x\"|Content-Type: text/html|%s", packs, FRESH,
+                           page("one")));
+    reply_t *first = obedient_get("/", packs), *second = obedient_get("/", packs);
+    reply_t *plain = obedient_get("/", "");
     assert_text(wire_field(first, "Content-Encoding"), "gzip");
     assert_text(wire_field(first, "ETag"), "W/\"x\"");
     assert_text(wire_field(first, "Vary"), "Accept-Encoding");
@@ -526,7 +513,7 @@ E2E(cache, packs_a_stored_body_once)
     cr_assert_null(wire_field(plain, "Content-Encoding"));
     assert_text(wire_field(plain, "ETag"), "\"x\"");
     assert_has(plain->body.p, "one ");
-    cr_assert_eq(get("/", text("%s|If-None-Match: W/\"x\"", packs))->status, 304);
+    cr_assert_eq(obedient_get("/", text("%s|If-None-Match: W/\"x\"", packs))->status, 304);
     cr_assert_eq(origin_requests(o), 1);
 }
 
@@ -535,13 +522,14 @@ E2E(cache, never_sends_what_was_packed_of_another_body)
 {
     static const char *const packs = "Accept-Encoding: gzip";
     start("gzip on; gzip_min_length 100;");
-    get("/", text("Say: Cache-Control: max-age=0|ETag: \"x\"|Content-Type: text/html|%s", page("one")));
-    get("/", text("%s|Say-Status: 304|%s|ETag: \"x\"", packs, FRESH));
-    assert_has(unpack(get("/", packs)).p, "one ");
-    get("/", text("Cache-Control: no-cache|%s|ETag: \"y\"|Content-Type: text/html|%s", FRESH,
-                  page("two")));
-    assert_has(unpack(get("/", packs)).p, "two ");
-    get("/", "X-Purge: 1");
-    get("/", text("%s|ETag: \"z\"|Content-Type: text/html|%s", FRESH, page("three")));
-    assert_has(unpack(get("/", packs)).p, "three ");
+    obedient_get("/", text("Say: Cache-Control: max-age=0|ETag: \"x\"|Content-Type: text/html|%s",
+                           page("one")));
+    obedient_get("/", text("%s|Say-Status: 304|%s|ETag: \"x\"", packs, FRESH));
+    assert_has(unpack(obedient_get("/", packs)).p, "one ");
+    obedient_get("/", text("Cache-Control: no-cache|%s|ETag: \"y\"|Content-Type: text/html|%s",
+                           FRESH, page("two")));
+    assert_has(unpack(obedient_get("/", packs)).p, "two ");
+    obedient_get("/", "X-Purge: 1");
+    obedient_get("/", text("%s|ETag: \"z\"|Content-Type: text/html|%s", FRESH, page("three")));
+    assert_has(unpack(obedient_get("/", packs)).p, "three ");
 }

@@ -26,45 +26,23 @@ static origin_t *start(const char *directives)
     return start_with(obedient, directives);
 }
 
-static reply_t *ask(const char *method, const char *path, const char *fields)
-{
-    wire_t *w = wire_open("http");
-    wire_send(w, text("%s %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\n%s\r\n", method, path,
-                      obedient_fields(fields)));
-    reply_t *r = wire_reply_to(w, method);
-    wire_close(w);
-    return r;
-}
-
-static reply_t *get(const char *path, const char *fields)
-{
-    return ask("GET", path, fields);
-}
-
-static void assert_cache(const reply_t *r, const char *status, const char *body)
-{
-    const char *got = wire_field(r, "X-Cache");
-    cr_assert(got && strcmp(got, status) == 0, "%s instead of %s:\n%s", got, status, r->head);
-    assert_text(r->body.p, body);
-}
-
 /* --- what one client or one answer does to others --- */
 
 /* RFC 9111 5.2.1.5: no-store of a request is about that one. */
 E2E(cache_doubt, no_store_of_one_client_is_not_that_of_others)
 {
     start("");
-    get("/", "Cache-Control: no-store|" FRESH);
-    assert_cache(get("/", FRESH), "MISS", "2");
-    assert_cache(get("/", ""), "HIT", "2");
+    obedient_get("/", "Cache-Control: no-store|" FRESH);
+    assert_cache(obedient_get("/", FRESH), "MISS", "2");
+    assert_cache(obedient_get("/", ""), "HIT", "2");
 }
 
 /* An origin that fails for a moment is not left uncached for minutes. */
 E2E(cache_doubt, an_error_does_not_keep_the_next_answer_out)
 {
     start("");
-    cr_assert_eq(get("/", "Say-Status: 503")->status, 503);
-    cr_assert(EVENTUALLY(strcmp(wire_field(get("/", FRESH), "X-Cache"), "HIT") == 0));
+    cr_assert_eq(obedient_get("/", "Say-Status: 503")->status, 503);
+    cr_assert(EVENTUALLY(strcmp(wire_field(obedient_get("/", FRESH), "X-Cache"), "HIT") == 0));
 }
 
 /* RFC 9111 4.3.4, 5.2.2.7: what a 304 makes private is not for others any more. */
@@ -74,12 +52,12 @@ E2E(cache_doubt, a_304_may_end_the_storing)
     start("");
     for (size_t i = 0; i < 2; i++) {
         const char *path = text("/%zu", i);
-        get(path, STALE);
+        obedient_get(path, STALE);
         const char *said = text("Say-Status: 304|Say: Cache-Control: %s|ETag: \"x\"", ends[i]);
         wire_t *w = wire_open("http");
         wire_send(w, text("GET %s HTTP/1.1\r\nHost: h\r\n%s\r\n", path, obedient_fields(said)));
         wire_try_reply(w, "GET");
-        reply_t *r = get(path, FRESH);
+        reply_t *r = obedient_get(path, FRESH);
         cr_expect_str_neq(wire_field(r, "X-Cache"), "HIT", "%s", ends[i]);
         cr_expect_str_neq(r->body.p, "1", "%s", ends[i]);
     }
@@ -89,14 +67,15 @@ E2E(cache_doubt, a_304_may_end_the_storing)
 E2E(cache_doubt, a_304_renews_the_variant_it_is_about)
 {
     origin_t *o = start("");
-    get("/", "X-A: 1|" STALE "|Vary: X-A|X-B: old"), get("/", "X-A: 2|" STALE "|Vary: X-A|X-B: old");
-    reply_t *r = get("/", "X-A: 1|Say-Status: 304|" FRESH "|ETag: \"x\"|X-B: new");
+    obedient_get("/", "X-A: 1|" STALE "|Vary: X-A|X-B: old");
+    obedient_get("/", "X-A: 2|" STALE "|Vary: X-A|X-B: old");
+    reply_t *r = obedient_get("/", "X-A: 1|Say-Status: 304|" FRESH "|ETag: \"x\"|X-B: new");
     assert_cache(r, "REVALIDATED", "1");
     assert_text(wire_field(r, "X-B"), "new");
-    r = get("/", "X-A: 1");
+    r = obedient_get("/", "X-A: 1");
     assert_cache(r, "HIT", "1");
     cr_assert_eq(origin_requests(o), 3);
-    r = get("/", "X-A: 2|Say-Status: 304|" FRESH "|ETag: \"x\"");
+    r = obedient_get("/", "X-A: 2|Say-Status: 304|" FRESH "|ETag: \"x\"");
     assert_cache(r, "REVALIDATED", "2");
     assert_text(wire_field(r, "X-B"), "old");
 }
@@ -105,8 +84,8 @@ E2E(cache_doubt, a_304_renews_the_variant_it_is_about)
 E2E(cache_doubt, private_fields_are_not_kept)
 {
     start("");
-    get("/", "Say: Cache-Control: max-age=60, private=\"x-mine\"|X-Mine: a|X-Ours: b");
-    reply_t *r = get("/", "");
+    obedient_get("/", "Say: Cache-Control: max-age=60, private=\"x-mine\"|X-Mine: a|X-Ours: b");
+    reply_t *r = obedient_get("/", "");
     assert_cache(r, "HIT", "1");
     cr_assert_null(wire_field(r, "X-Mine"));
     assert_text(wire_field(r, "X-Ours"), "b");
@@ -115,10 +94,10 @@ E2E(cache_doubt, private_fields_are_not_kept)
 E2E(cache_doubt, answers_only_if_cached)
 {
     origin_t *o = start("");
-    cr_assert_eq(get("/", "Cache-Control: only-if-cached")->status, 504);
+    cr_assert_eq(obedient_get("/", "Cache-Control: only-if-cached")->status, 504);
     cr_assert_eq(origin_requests(o), 0);
-    get("/", FRESH);
-    assert_cache(get("/", "Cache-Control: only-if-cached"), "HIT", "1");
+    obedient_get("/", FRESH);
+    assert_cache(obedient_get("/", "Cache-Control: only-if-cached"), "HIT", "1");
 }
 
 /* --- on the wire --- */
@@ -127,8 +106,9 @@ static void early(visit_t *v)
 {
     while (visit_request(v))
         visit_send(v, "HTTP/1.1 102 Wait\r\n\r\nHTTP/1.1 103 Early\r\nLink: </a>\r\n\r\n"
-                      "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n"
-                      "Trailer: X-Sum\r\n\r\n1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n");
+                      "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n"
+                      "Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
+                      "1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n");
 }
 
 /* RFC 9111 3, RFC 9110 15.2: interim responses go to who waits, and are not stored; nor are
@@ -136,11 +116,11 @@ static void early(visit_t *v)
 E2E(cache_doubt, interim_responses_are_passed_on_and_not_kept)
 {
     origin_t *o = start_with(early, "");
-    reply_t *r = get("/", "");
+    reply_t *r = obedient_get("/", "");
     assert_has(r->interim, "103 Early");
     assert_has(r->interim, "Link: </a>");
     assert_cache(r, "MISS", "a");
-    r = get("/", "");
+    r = obedient_get("/", "");
     assert_cache(r, "HIT", "a");
     cr_assert(!r->interim || !*r->interim);
     cr_assert_eq(origin_requests(o), 1);
@@ -158,9 +138,9 @@ static void generous(visit_t *v)
 E2E(cache_doubt, a_body_ends_where_content_length_says)
 {
     origin_t *o = start_with(generous, "");
-    assert_cache(get("/a", ""), "MISS", "ab");
-    assert_cache(get("/a", ""), "HIT", "ab");
-    assert_cache(get("/b", ""), "MISS", "ab");
+    assert_cache(obedient_get("/a", ""), "MISS", "ab");
+    assert_cache(obedient_get("/a", ""), "HIT", "ab");
+    assert_cache(obedient_get("/b", ""), "MISS", "ab");
     cr_assert_eq(origin_connections(o), 2);
 }
 
@@ -174,8 +154,8 @@ static void coded(visit_t *v)
 E2E(cache_doubt, an_unknown_transfer_coding_is_refused)
 {
     start_with(coded, "");
-    cr_assert_eq(get("/", "")->status, 502);
-    cr_assert_eq(get("/", "")->status, 502);
+    cr_assert_eq(obedient_get("/", "")->status, 502);
+    cr_assert_eq(obedient_get("/", "")->status, 502);
 }
 
 /* --- the operator's word --- */
@@ -184,46 +164,47 @@ E2E(cache_doubt, an_unknown_transfer_coding_is_refused)
 E2E(cache_doubt, use_stale_heeds_must_revalidate)
 {
     start("proxy_cache_use_stale error timeout http_503 updating;");
-    get("/a", "Say: Cache-Control: max-age=0, must-revalidate|ETag: \"x\"");
-    cr_assert_eq(get("/a", "Say-Status: 503")->status, 503);
-    get("/b", STALE);
-    assert_cache(get("/b", "Say-Status: 503"), "STALE", "1");
-    cr_assert_eq(get("/b", "Cache-Control: no-cache|Say-Status: 503")->status, 503);
+    obedient_get("/a", "Say: Cache-Control: max-age=0, must-revalidate|ETag: \"x\"");
+    cr_assert_eq(obedient_get("/a", "Say-Status: 503")->status, 503);
+    obedient_get("/b", STALE);
+    assert_cache(obedient_get("/b", "Say-Status: 503"), "STALE", "1");
+    cr_assert_eq(obedient_get("/b", "Cache-Control: no-cache|Say-Status: 503")->status, 503);
 }
 
 /* "off" takes back what a lost origin gets by itself, not what the response allows. */
 E2E(cache_doubt, use_stale_off)
 {
     origin_t *o = start("proxy_cache_use_stale off;");
-    get("/a", STALE);
-    get("/b", "Say: Cache-Control: max-age=0, stale-if-error=60|ETag: \"x\"");
+    obedient_get("/a", STALE);
+    obedient_get("/b", "Say: Cache-Control: max-age=0, stale-if-error=60|ETag: \"x\"");
     origin_stop(o);
-    cr_assert_eq(get("/a", "")->status, 502);
-    assert_cache(get("/b", ""), "STALE", "1");
+    cr_assert_eq(obedient_get("/a", "")->status, 502);
+    assert_cache(obedient_get("/b", ""), "STALE", "1");
 }
 
 E2E(cache_doubt, who_comes_while_it_is_updated_gets_the_stale_one)
 {
     origin_t *o = start("proxy_cache_use_stale updating;");
-    get("/", STALE);
+    obedient_get("/", STALE);
     wire_t *first = wire_open("http");
-    wire_send(first, text("GET / HTTP/1.1\r\nHost: h\r\n%s\r\n", obedient_fields(FRESH "|Wait: 1")));
+    wire_send(first, text("GET / HTTP/1.1\r\nHost: h\r\n%s\r\n",
+                          obedient_fields(FRESH "|Wait: 1")));
     cr_assert(EVENTUALLY(origin_requests(o) == 2));
-    assert_cache(get("/", ""), "UPDATING", "1");
+    assert_cache(obedient_get("/", ""), "UPDATING", "1");
     origin_open_gate(o);
     assert_cache(wire_reply(first), "EXPIRED", "2");
-    assert_cache(get("/", ""), "HIT", "2");
+    assert_cache(obedient_get("/", ""), "HIT", "2");
 }
 
 E2E(cache_doubt, background_update)
 {
     origin_t *o = start("proxy_cache_use_stale updating; proxy_cache_background_update on;");
-    get("/", STALE);
-    assert_cache(get("/", FRESH "|Wait: 1"), "STALE", "1");
+    obedient_get("/", STALE);
+    assert_cache(obedient_get("/", FRESH "|Wait: 1"), "STALE", "1");
     cr_assert(EVENTUALLY(origin_requests(o) == 2));
-    assert_cache(get("/", ""), "STALE", "1");
+    assert_cache(obedient_get("/", ""), "STALE", "1");
     origin_open_gate(o);
-    cr_assert(EVENTUALLY(strcmp(get("/", "")->body.p, "2") == 0));
+    cr_assert(EVENTUALLY(strcmp(obedient_get("/", "")->body.p, "2") == 0));
     cr_assert_eq(origin_requests(o), 2);
 }
 
@@ -232,21 +213,23 @@ E2E(cache_doubt, lock_timeout)
 {
     origin_t *o = start("proxy_cache_lock_timeout 100ms;");
     wire_t *first = wire_open("http");
-    wire_send(first, text("GET / HTTP/1.1\r\nHost: h\r\n%s\r\n", obedient_fields(FRESH "|Wait: 1")));
+    wire_send(first, text("GET / HTTP/1.1\r\nHost: h\r\n%s\r\n",
+                          obedient_fields(FRESH "|Wait: 1")));
     cr_assert(EVENTUALLY(origin_requests(o) == 1));
-    assert_cache(get("/", ""), "MISS", "1");
+    assert_cache(obedient_get("/", ""), "MISS", "1");
     origin_open_gate(o);
     assert_text(wire_reply(first)->body.p, "2");
-    assert_cache(get("/", ""), "HIT", "2");
+    assert_cache(obedient_get("/", ""), "HIT", "2");
 }
 
 E2E(cache_doubt, without_lock_nobody_waits)
 {
     origin_t *o = start("proxy_cache_lock off;");
     wire_t *first = wire_open("http");
-    wire_send(first, text("GET / HTTP/1.1\r\nHost: h\r\n%s\r\n", obedient_fields(FRESH "|Wait: 1")));
+    wire_send(first, text("GET / HTTP/1.1\r\nHost: h\r\n%s\r\n",
+                          obedient_fields(FRESH "|Wait: 1")));
     cr_assert(EVENTUALLY(origin_requests(o) == 1));
-    assert_cache(get("/", ""), "MISS", "1");
+    assert_cache(obedient_get("/", ""), "MISS", "1");
     origin_open_gate(o);
     assert_text(wire_reply(first)->body.p, "2");
 }
@@ -255,10 +238,10 @@ E2E(cache_doubt, without_lock_nobody_waits)
 E2E(cache_doubt, convert_head_off)
 {
     origin_t *o = start("proxy_cache_convert_head off;");
-    ask("HEAD", "/", FRESH);
+    obedient_ask("HEAD", "/", FRESH);
     cr_assert(strncmp(origin_head(o, 0), "HEAD /", 6) == 0);
-    assert_cache(get("/", FRESH), "MISS", "2");
-    ask("HEAD", "/", "");
+    assert_cache(obedient_get("/", FRESH), "MISS", "2");
+    obedient_ask("HEAD", "/", "");
     cr_assert_eq(origin_requests(o), 3);
 }
 
@@ -266,9 +249,9 @@ E2E(cache_doubt, convert_head_off)
 E2E(cache_doubt, no_cache_may_be_about_the_answer)
 {
     start("proxy_no_cache $upstream_http_x_keep_out;");
-    get("/a", FRESH "|X-Keep-Out: 1");
-    assert_cache(get("/a", FRESH), "MISS", "2");
-    assert_cache(get("/a", ""), "HIT", "2");
+    obedient_get("/a", FRESH "|X-Keep-Out: 1");
+    assert_cache(obedient_get("/a", FRESH), "MISS", "2");
+    assert_cache(obedient_get("/a", ""), "HIT", "2");
 }
 
 /* Status lists, "any", and that the response's own word counts more. */
@@ -290,8 +273,8 @@ E2E(cache_doubt, valid)
     };
     start("proxy_cache_valid 1m; proxy_cache_valid 404 10s; proxy_cache_valid any 5s;");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        get(text("/%zu", i), rows[i].first);
-        reply_t *r = get(text("/%zu", i), "");
+        obedient_get(text("/%zu", i), rows[i].first);
+        reply_t *r = obedient_get(text("/%zu", i), "");
         cr_expect_str_eq(wire_field(r, "X-Cache"), rows[i].status, "%s", rows[i].first);
     }
 }
@@ -306,6 +289,7 @@ E2E(cache_doubt, the_default_key_tells_hosts_apart)
         "GET /?a=2 HTTP/1.1\r\nHost: one\r\n", "GET /?a=1 HTTP/1.1\r\nHost: ONE\r\n",
     };
     for (size_t i = 0; i < 4; i++)
-        wire_ask("http", text("%sConnection: close\r\n%s\r\n", requests[i], obedient_fields(FRESH)));
+        wire_ask("http", text("%sConnection: close\r\n%s\r\n", requests[i],
+                              obedient_fields(FRESH)));
     cr_assert_eq(origin_requests(o), 3);
 }

@@ -1,8 +1,6 @@
 /* proxy_hedge_after: a second server is asked while the first takes long. */
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/e2e/origin.h"
@@ -152,27 +150,11 @@ E2E(hedge, a_client_that_leaves_leaves_both)
 
 /* --- what takes long may be any part of an attempt --- */
 
-/* A listener whose queue is full does not answer further connections. */
-static void fill_queue(const char *name, int *fds, int n)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(a);
-    fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert_eq(bind(fds[0], (struct sockaddr *)&a, len), 0);
-    cr_assert_eq(listen(fds[0], 0), 0);
-    getsockname(fds[0], (struct sockaddr *)&a, &len);
-    harness_set(name, text("%u", ntohs(a.sin_port)));
-    for (int i = 1; i < n; i++) {
-        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        (void)!connect(fds[i], (struct sockaddr *)&a, len);
-    }
-}
-
 static void assert_hanging_connect_is_hedged(const char *location)
 {
     enum { FDS = 4 };
     int fds[FDS];
-    fill_queue("full", fds, FDS);
+    origin_deaf("full", fds, FDS);
     subject_http("", text("log_format f '$status $upstream_status $upstream_connect_time';"
                           "access_log @dir@/a.log f;"
                           "upstream u { server 127.0.0.1:@full@ max_fails=0;"
@@ -203,7 +185,7 @@ E2E(hedge, a_client_that_leaves_a_hanging_connection)
 {
     enum { FDS = 4 };
     int fds[FDS];
-    fill_queue("first", fds, FDS);
+    origin_deaf("first", fds, FDS);
     origin_t *second = origin_start("second", origin_silent, NULL);
     start("proxy_hedge_after 50ms; proxy_connect_timeout 1h;");
     wire_t *w = ask();
@@ -219,8 +201,8 @@ E2E(hedge, a_stop_ends_what_hangs)
 {
     enum { FDS = 4 };
     int fds[FDS], more[FDS];
-    fill_queue("first", fds, FDS);
-    fill_queue("second", more, FDS);
+    origin_deaf("first", fds, FDS);
+    origin_deaf("second", more, FDS);
     subject_http("worker_shutdown_timeout 200ms;",
                  "upstream u { server 127.0.0.1:@first@; server 127.0.0.1:@second@ backup; }"
                  "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u;"

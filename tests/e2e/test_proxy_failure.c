@@ -1,8 +1,6 @@
 /* Origins that cannot be reached, do not answer, or leave; clients that leave. */
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/e2e/origin.h"
@@ -79,26 +77,10 @@ E2E(failure, silence_in_a_body_breaks_the_answer)
     subject_log_await("upstream timed out (110: Connection timed out) while reading upstream");
 }
 
-/* A listener whose queue is full does not answer further connections. */
-static void fill_queue(const char *name, int *fds, int n)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(a);
-    fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    cr_assert_eq(bind(fds[0], (struct sockaddr *)&a, len), 0);
-    cr_assert_eq(listen(fds[0], 0), 0);
-    getsockname(fds[0], (struct sockaddr *)&a, &len);
-    harness_set(name, text("%u", ntohs(a.sin_port)));
-    for (int i = 1; i < n; i++) {
-        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        (void)!connect(fds[i], (struct sockaddr *)&a, len);
-    }
-}
-
 E2E(failure, connecting_takes_no_longer_than_allowed)
 {
     int fds[4];
-    fill_queue("full", fds, 4);
+    origin_deaf("full", fds, 4);
     start("", "proxy_connect_timeout 300ms; proxy_pass http://127.0.0.1:@full@;");
     cr_assert_eq(wire_get("http", "/")->status, 504);
     subject_log_await(
