@@ -218,15 +218,17 @@ static verdict_t client_failed(proxy_t *p, int err)
     return VERDICT(REPLIED);
 }
 
-/* Trailers go on to a client that takes them. */
+/* Trailers go on to a client that takes them, but what Connection names (RFC 9110 7.6.1). */
 static void pass_trailers(const proxy_t *p)
 {
     const header_list_t *from = &p->client->trailers;
-    if (!p->client->trailers.n) return;
+    if (!from->n) return;
+    proxy_names_t ended = proxy_names_of_connection(p->r->pool, &p->client->head.headers);
     HEADER_EACH(h, from)
     {
-        bool fit = proxy_fields_may_trail(h) && !proxy_names_has(&p->conf->hidden, h);
-        if (fit) header_add_as(&p->r->reply.trailers, h->id, h->name, h->value);
+        bool ends = proxy_names_has(&p->conf->hidden, h) || proxy_names_has(&ended, h);
+        if (ends || !proxy_fields_may_trail(h)) continue;
+        header_add_as(&p->r->reply.trailers, h->id, h->name, h->value);
     }
 }
 

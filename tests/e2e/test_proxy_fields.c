@@ -160,6 +160,18 @@ E2E(gateway, trailers_of_origins)
     }
 }
 
+/* RFC 9110 7.6.1: what Connection names is of this hop wherever it stands. */
+E2E(gateway, connection_names_trailers_too)
+{
+    start(origin_say,
+          "HTTP/1.1 200 OK\r\nConnection: x-hop\r\nTransfer-Encoding: chunked\r\n\r\n"
+          "2\r\nok\r\n0\r\nX-Hop: here\r\nX-Sum: 1\r\n\r\n",
+          "");
+    assert_text(wire_ask("http", "GET / HTTP/1.1\r\nHost: h\r\nTE: trailers\r\n"
+                                 "Connection: TE\r\n\r\n")->trailers,
+                "X-Sum: 1\r\n");
+}
+
 E2E(gateway, hide_pass_and_ignore)
 {
     start(origin_say,
