@@ -23,6 +23,8 @@ import sys
 import tempfile
 import time
 
+import h2_abuse
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 TOOLS = os.path.join(ROOT, "objs", "bench")
@@ -36,6 +38,8 @@ HELD_CONNS = 1000
 SLOW_CLIENTS, SLOW_RATE = 500, 100000
 MANY, FEW = 100, 2  # servers of a group
 OBJECTS, OBJECTS_FEW = 1000000, 1000
+STALLED, STALLED_STREAMS = 20, 100
+RESETS = 100000
 OTHERS_CONNS, OTHERS_RATE, WINDOW, WINDOWS = 8, 2000, 0.7, 3
 
 
@@ -600,6 +604,20 @@ def measure_second(bench, name, scenario, load):
             "busy": used / 1e9 / seconds, "rate": requests / seconds}
 
 
+def measure_reset(bench, name, scenario):
+    """CPU microseconds per stream that is opened and reset at once."""
+    connections = []
+
+    def reset(port, seconds):
+        n = RESETS if seconds == bench.seconds else h2_abuse.AT_ONCE
+        connections.append(h2_abuse.reset(port, scenario["path"], n))
+        return n
+
+    result = measure_second(bench, name, scenario, reset)
+    result["said"] = f"on {connections[-1]} connections"
+    return result
+
+
 H2_REQUEST = (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0" +
               b"\0\0\x0c\x01\5\0\0\0\1" + b"\x82\x86\x04\5/1024\x01\x01h")
 
@@ -721,6 +739,44 @@ def measure_slow(bench, name, _scenario):
             "max": beside["max"], "growth": beside["p99"] / quiet["p99"]}
 
 
+def stall(bench, name, port):
+    """Clients that have asked for much and take nothing: over HTTP/2, of the origin each for itself."""
+    if name != "direct":
+        return [h2_abuse.stall(port, f"/{MIB}", STALLED_STREAMS) for _ in range(STALLED)]
+    held = [socket.create_connection(("127.0.0.1", port)) for _ in range(STALLED * STALLED_STREAMS)]
+    for client in held:
+        client.sendall(b"GET /%d HTTP/1.1\r\nHost: h\r\n\r\n" % MIB)
+    return held
+
+
+def measure_stall(bench, name, _scenario):
+    """The p99 of ordinary clients beside streams that take nothing; the memory these cost in MiB."""
+    if name in bench.missing:
+        raise Failed(bench.missing[name])
+    at, second, extra = bench.second(name, "http2")
+    process, port = bench.start(name, second=second, extra=extra)
+    held = []
+    try:
+        at = at if process else port
+        bench.load(port, "--path", f"/{KIB}", "--conns", OTHERS_CONNS, "--seconds", 0.1)
+        if process:
+            h2_abuse.stall(at, f"/{MIB}", 1).close()
+        quiet, before = others(bench, port), process.pss() if process else 0
+        held = stall(bench, name, at)
+        time.sleep(1)
+        grown = process.pss() - before if process else 0
+        beside = others(bench, port)
+    except (OSError, h2_abuse.Ended) as e:
+        raise Failed(f"not all streams were answered: {e}") from e
+    finally:
+        for client in held:
+            client.close()
+        if process:
+            process.stop()
+    return {"value": beside["p99"], "quiet": quiet["p99"], "p50": beside["p50"],
+            "max": beside["max"], "growth": beside["p99"] / quiet["p99"], "MiB": grown / MIB}
+
+
 # ---- the scenarios --------------------------------------------------------------------------------
 
 PROXIED = ["relay", "nginx", "haproxy", "proxyd"]
@@ -787,6 +843,16 @@ SCENARIOS = {
         "what": "1 KiB proxied over HTTP/2 without TLS, 16 streams on each of 8 connections",
         "unit": "us", "measure": measure_h2, "servers": SECURE, "path": f"/{KIB}",
         "conns": 8, "streams": 16, "targets": {"nginx": 0.6}},
+    "h2-reset": {
+        "what": f"{RESETS} streams of HTTP/2 that are opened and reset at once, per stream",
+        "unit": "us", "measure": measure_reset, "servers": SECURE, "path": f"/{KIB}",
+        "targets": {"nginx": 0.1}},
+    "h2-stall": {
+        "what": f"p99 of {OTHERS_RATE} ordinary requests/s beside {STALLED} connections of HTTP/2 with "
+                f"{STALLED_STREAMS} streams\n  that ask for 1 MiB and take nothing", "unit": "us p99",
+        "measure": measure_stall, "servers": ["direct", *SECURE],
+        "targets": {"nginx": 1.0, "direct": 1.25, " MiB": 60}, "compare": {"direct": "growth"},
+        "note": "MiB: what the server's memory grew by; direct: as many connections to the origin"},
     "tls-full": {
         "what": "a full handshake of TLS 1.3 (P-256, X25519), no request", "unit": "us",
         "measure": measure_shake, "servers": ["speed", *SECURE], "tls": True,
@@ -886,6 +952,10 @@ def extra_text(rounds):
     first = rounds[0]
     if "said" in first:
         return first["said"]
+    if "MiB" in first:
+        return (f"without them {median_of(rounds, 'quiet'):.0f} us  growth "
+                f"{median_of(rounds, 'growth'):.2f}  p50 {median_of(rounds, 'p50'):.0f}  "
+                f"{median_of(rounds, 'MiB'):.0f} MiB")
     if "busy" in first:
         return (f"user {median_of(rounds, 'user') * 100:3.0f}%  "
                 f"{median_of(rounds, 'rate'):7.0f}/s  CPU busy "
