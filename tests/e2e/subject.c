@@ -162,6 +162,22 @@ unsigned subject_workers(pid_t *pids, unsigned most)
     return n;
 }
 
+unsigned subject_descriptors(pid_t pid, bool (*is)(const char *what))
+{
+    char path[64], what[512];
+    unsigned n = 0;
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (e->d_name[0] == '.') continue;
+        ssize_t got = readlinkat(dirfd(d), e->d_name, what, sizeof(what) - 1);
+        what[got > 0 ? got : 0] = '\0';
+        n += !is || is(what);
+    }
+    if (d) closedir(d);
+    return n;
+}
+
 /* --- what it says --- */
 
 const char *subject_log(void)

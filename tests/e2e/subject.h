@@ -39,6 +39,10 @@ void subject_reload(const char *configuration);
 /* Running workers: their number and process ids (at most `most`). */
 unsigned subject_workers(pid_t *pids, unsigned most);
 
+/* How many descriptors a process of it has open for what `is` (a path, "socket:[...]" and the like)
+   holds of; NULL: for anything. */
+unsigned subject_descriptors(pid_t pid, bool (*is)(const char *what));
+
 /* The error log, and waiting for something in it. */
 const char *subject_log(void);
 void subject_log_await(const char *part);

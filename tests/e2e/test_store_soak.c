@@ -263,29 +263,22 @@ static long private_memory(void)
     return all;
 }
 
-/* Open files of the caches in the process; *all: descriptors of any kind. */
-static unsigned open_files(pid_t pid, unsigned *all)
+static bool is_of_a_cache(const char *file)
 {
-    char link[512];
-    unsigned n = 0;
-    const char *dir = text("/proc/%d/fd", pid);
-    DIR *d = opendir(dir);
-    for (struct dirent *e; d && (e = readdir(d)); ++*all) {
-        ssize_t got = readlink(text("%s/%s", dir, e->d_name), link, sizeof(link) - 1);
-        link[got > 0 ? got : 0] = 0;
-        const char *name = strrchr(link, '/');
-        n += strstr(link, harness_dir()) && name && strspn(name + 1, "0123456789abcdef") >= 16;
-    }
-    if (d) closedir(d);
-    return n;
+    const char *name = strrchr(file, '/');
+    return strstr(file, harness_dir()) && name && strspn(name + 1, "0123456789abcdef") >= 16;
 }
 
+/* Open files of the caches in all workers; *all: descriptors of any kind. */
 static unsigned all_open_files(unsigned *all)
 {
     pid_t pids[PROCESSES];
     unsigned n = subject_workers(pids, PROCESSES), files = 0;
     *all = 0;
-    for (unsigned i = 0; i < n && i < PROCESSES; i++) files += open_files(pids[i], all);
+    for (unsigned i = 0; i < n && i < PROCESSES; i++) {
+        files += subject_descriptors(pids[i], is_of_a_cache);
+        *all += subject_descriptors(pids[i], NULL);
+    }
     return files;
 }
 
