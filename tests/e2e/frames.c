@@ -47,6 +47,11 @@ frames_t *frames_connect(const char *port_name)
     return f;
 }
 
+void frames_narrow(frames_t *f, int bytes)
+{
+    wire_narrow(f->wire, bytes);
+}
+
 frames_t *frames_open(const char *port_name)
 {
     frames_t *f = frames_connect(port_name);

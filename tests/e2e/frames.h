@@ -60,6 +60,8 @@ typedef struct frame {
 frames_t *frames_open(const char *port_name);
 frames_t *frames_connect(const char *port_name); /* sends nothing */
 
+void frames_narrow(frames_t *f, int bytes); /* as wire_narrow */
+
 /* Raw bytes; a frame; false when the peer takes no more. */
 bool frames_bytes(frames_t *f, str_t bytes);
 bool frames_send(frames_t *f, unsigned type, unsigned flags, uint32_t stream, str_t payload);

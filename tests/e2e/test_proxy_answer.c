@@ -207,8 +207,7 @@ E2E(answer, buffers_free_the_origin)
                  "log_format t $upstream_status; server { listen 127.0.0.1:@http@ sndbuf=8k;"
                  " location / { proxy_buffers 64 8k; proxy_pass http://127.0.0.1:@origin@; } }");
     wire_t *w = wire_open("http");
-    int small = 4096;
-    setsockopt(wire_fd(w), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    wire_narrow(w, 4096);
     wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     cr_assert(wire_readable(w, PATIENCE_MS));
     reply_t *r = wire_reply(w);

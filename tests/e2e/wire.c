@@ -69,6 +69,11 @@ int wire_fd(const wire_t *w)
     return w->fd;
 }
 
+void wire_narrow(wire_t *w, int bytes)
+{
+    cr_assert_eq(setsockopt(w->fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)), 0);
+}
+
 void wire_shut(wire_t *w)
 {
     shutdown(w->fd, SHUT_WR);

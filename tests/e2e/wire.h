@@ -29,6 +29,9 @@ wire_t *wire_open(const char *port_name);
 wire_t *wire_open6(const char *port_name); /* the same port of ::1 */
 int wire_fd(const wire_t *w);
 
+/* The kernel holds about twice as many bytes that we have not read; else it is megabytes. */
+void wire_narrow(wire_t *w, int bytes);
+
 void wire_send(wire_t *w, const char *bytes);
 void wire_send_n(wire_t *w, str_t bytes);
 
