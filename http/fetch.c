@@ -27,7 +27,6 @@ struct fetch {
     fetch_t *below;          /* that the inner request waits for */
     bool apart;              /* what it learns of origins is not the outer request's */
     list_t link;             /* among those that run */
-    bool elsewhere;          /* for a URI of its own */
 
     offer_t offer;
     int status;              /* of an interim response */
@@ -116,6 +115,7 @@ request_t *fetch_request_elsewhere(request_t *r, str_t uri)
 {
     request_t *in = request_copy(r, &sink);
     drop_framing(&in->head.headers);
+    in->elsewhere = true;
     in->method = STR("GET");
     in->method_id = in->head.method_id = METHOD_GET;
     request_reroute(in, pool_str(in->pool, uri), (str_t){NULL, 0});
@@ -184,7 +184,7 @@ static void free_if_over(fetch_t *f)
 static void carry_over(fetch_t *f)
 {
     request_t *in = f->inner, *out = f->outer;
-    if (f->elsewhere) return;
+    if (in->elsewhere) return;
     VEC_EACH(const upstream_attempt_t, a, &in->attempts)
     {
         upstream_attempt_t *copy = VEC_PUSH(out->pool, &out->attempts);
@@ -235,7 +235,7 @@ static void end(fetch_t *f, verdict_t v)
 static void run(void *arg)
 {
     fetch_t *f = arg;
-    end(f, f->elsewhere ? flow_elsewhere(f->inner) : flow_content(f->inner));
+    end(f, f->inner->elsewhere ? flow_elsewhere(f->inner) : flow_content(f->inner));
 }
 
 /* The fetch whose inner request waits for this one; NULL: it was made for a client's request. */
@@ -261,8 +261,7 @@ fetch_t *fetch_start(request_t *outer, request_t *inner, const fetch_ops_t *ops,
     if (!worker_hold()) return request_end(inner), NULL;
     fetch_t *f = calloc(1, sizeof(*f));
     if (!f) panic("out of memory: fetch");
-    *f = (fetch_t){.outer = outer, .inner = inner, .ops = ops, .state = state,
-                   .elsewhere = inner->server_rewrite};
+    *f = (fetch_t){.outer = outer, .inner = inner, .ops = ops, .state = state};
     f->outer_fiber = outer ? fiber_self() : NULL;
     inner->sink_state = f;
     if (!outer) detach(f);

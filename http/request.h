@@ -108,6 +108,7 @@ struct request {
     bool uri_changed;           /* since the head was read: a proxy may not send the raw target */
     bool uri_broken;            /* rewritten with "break": the location's name is no part of it any more */
     bool inner;                 /* of fetch.h: no access, no filters, no client of its own */
+    bool elsewhere;             /* inner, and for a URI of its own: as a client might ask for it */
     bool plain;                 /* the reply's body is to come without a content coding: it is rewritten */
     bool logged;
     bool detached;              /* a tunnel has it: its end and its log line are the tunnel's */

@@ -33,6 +33,12 @@ static bool is_for_us(const cache_conf_t *c, const request_t *r)
     return !c->max_range_offset_set || cache_slice_from(r) <= c->max_range_offset;
 }
 
+/* Made by a cache, to fill it or for a part. */
+static bool is_own(const request_t *r)
+{
+    return r->inner && !r->elsewhere;
+}
+
 static void close_object(void *arg)
 {
     cache_use_t *u = arg;
@@ -44,7 +50,7 @@ static void close_object(void *arg)
    key is too long. */
 static cache_use_t *begin(const cache_conf_t *c, request_t *r)
 {
-    cache_use_t *u = r->inner ? r->cache : POOL_NEW(r->pool, cache_use_t);
+    cache_use_t *u = is_own(r) ? r->cache : POOL_NEW(r->pool, cache_use_t);
     str_t key = cache_key_text(c, r);
     u->r = r;
     u->conf = c;
@@ -318,9 +324,9 @@ static verdict_t cache_content(request_t *r)
 {
     const cache_conf_t *c = request_conf(r, cache_index);
     bool whole = true;
-    if (!c->store || (r->inner && !r->cache)) return VERDICT(NEXT);
-    if (!r->inner && text_any(&c->purge, r)) return cache_purge(c, r);
-    if (!r->inner && (!is_for_us(c, r) || !hooks_ask_origin(r))) return VERDICT(NEXT);
+    if (!c->store || (is_own(r) && !r->cache)) return VERDICT(NEXT);
+    if (!is_own(r) && text_any(&c->purge, r)) return cache_purge(c, r);
+    if (!is_own(r) && (!is_for_us(c, r) || !hooks_ask_origin(r))) return VERDICT(NEXT);
     int err = r->method_id == METHOD_POST ? body_gather(r) : 0; /* it may be part of the key */
     if (err < 0) return body_verdict(r, err);
     cache_use_t *u = begin(c, r);
@@ -352,7 +358,7 @@ static void count(cache_use_t *u)
                                                      "STALE", "UPDATING", "REVALIDATED",
                                                      "BYPASS"};
     unsigned i = 0;
-    if (u->counted || u->r->inner || !u->status) return;
+    if (u->counted || is_own(u->r) || !u->status) return;
     u->counted = true;
     while (i < STORE_ANSWERS && strcmp(names[i], u->status) != 0) i++;
     if (i < STORE_ANSWERS) store_answered(u->conf->store, i, u->field.collapsed);

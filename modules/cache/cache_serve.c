@@ -31,6 +31,15 @@ static str_t date_of(request_t *r, time_t t)
     return str_make(date, CLOCK_HTTP_DATE_LEN);
 }
 
+/* For $upstream_http_NAME: what the origin said once, unless one has been asked now. */
+static void tell_origins_fields(cache_use_t *u)
+{
+    entry_t *e = &u->entry;
+    if (u->r->upstream_headers) return;
+    if (e->content_type.p) header_add_id(&e->headers, HEADER_CONTENT_TYPE, e->content_type);
+    u->r->upstream_headers = &e->headers;
+}
+
 /* Status and fields as they are stored, but for those that may not be sent unasked. */
 static void make_head(cache_use_t *u)
 {
@@ -47,6 +56,7 @@ static void make_head(cache_use_t *u)
         if (!kept_back) header_add_as(&r->reply.headers, h->id, h->name, h->value);
     }
     add_age(r, freshness_age(&e->decide.freshness, clock_unix()));
+    tell_origins_fields(u);
 }
 
 /* --- the body --- */

@@ -337,8 +337,8 @@ int proxy_response_carry(request_t *r)
     const header_list_t *from = r->upstream_headers;
     if (!from) return 0;
     carry_challenge(r, from);
-    if (!r->attempts.v[r->attempts.n - 1].redirected || !header_get(from, HEADER_X_ACCEL_REDIRECT))
-        return 0;
+    bool redirected = r->attempts.n && r->attempts.v[r->attempts.n - 1].redirected;
+    if (!redirected || !header_get(from, HEADER_X_ACCEL_REDIRECT)) return 0;
     for (size_t i = 0; i < sizeof(carried) / sizeof(carried[0]); i++) {
         const header_t *h = NULL;
         header_list_t *to = &r->reply.headers;

@@ -10,7 +10,8 @@ static void serve_gate(visit_t *v)
     while (visit_request(v)) {
         const char *head = visit_head(v);
         if (strstr(head, "Cookie: in"))
-            visit_send(v, "HTTP/1.1 200 OK\r\nX-User: ann\r\nSet-Cookie: renewed=1\r\n"
+            visit_send(v, "HTTP/1.1 200 OK\r\nX-User: ann\r\nContent-Type: text/token\r\n"
+                          "Set-Cookie: renewed=1\r\n"
                           "Content-Length: 4\r\n\r\nbody");
         else if (strstr(head, "Cookie: out"))
             visit_send(v, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
@@ -185,4 +186,32 @@ E2E(auth_request, is_checked)
     cr_assert_neq(r.status, 0);
     cr_assert_not_null(strstr(r.output, "proxyd.conf:1:40: \"verify\" does not begin with \"/\""), "%s",
                        r.output);
+}
+
+/* As token introspection is written for nginx: what one token is answered stands for all its uses. */
+E2E(auth_request, the_answer_may_be_cached)
+{
+    gate = origin_start("gate", serve_gate, NULL);
+    app = origin_start("app", origin_echo, NULL);
+    subject_http("", "proxy_cache_path @dir@/c keys_zone=tokens:1m;"
+                     "server { listen 127.0.0.1:@http@;"
+                     " location = /verify { internal; proxy_pass http://127.0.0.1:@gate@;"
+                     "  proxy_method POST; proxy_set_body token=$http_cookie;"
+                     "  proxy_ignore_headers Set-Cookie; proxy_cache tokens;"
+                     "  proxy_cache_key $http_cookie; proxy_cache_valid 200 403 1m; }"
+                     " location / { auth_request /verify; auth_request_set $u $upstream_http_x_user;"
+                     "  auth_request_set $t $upstream_http_content_type;"
+                     "  add_header X-User $u; add_header X-Type $t; proxy_pass http://127.0.0.1:@app@; } }");
+    for (int i = 0; i < 3; i++) {
+        reply_t *r = ask(text("/%d", i), "in");
+        cr_assert_eq(r->status, 200);
+        assert_text(wire_field(r, "X-User"), "ann");
+        assert_text(wire_field(r, "X-Type"), "text/token");
+        cr_assert_eq(ask("/a", "out")->status, 403);
+    }
+    cr_assert_eq(origin_requests(app), 3);
+    cr_assert_eq(origin_requests(gate), 2);
+    cr_assert_eq(ask("/a", "none")->status, 401);
+    cr_assert_eq(ask("/a", "none")->status, 401);
+    cr_assert_eq(origin_requests(gate), 4, "a 401 is not kept");
 }
