@@ -67,14 +67,16 @@ static bool is_single(header_id_t id)
     }
 }
 
-static bool folds_case(header_id_t id)
+/* Lists of weighted names in any case, in any order: what comes first is not preferred for that
+   (RFC 9110 12.5.4: "this behavior cannot be relied upon"). */
+static bool is_weighted(header_id_t id)
 {
     return id == HEADER_ACCEPT_ENCODING || id == HEADER_ACCEPT_LANGUAGE ||
            id == HEADER_ACCEPT_CHARSET;
 }
 
-/* A coding without the spaces around ";" and without a weight of 1, which is the default. */
-static str_t normal_coding(pool_t *pool, str_t element)
+/* A name without the spaces around ";" and without a weight of 1, which is the default. */
+static str_t normal_name(pool_t *pool, str_t element)
 {
     char *out = pool_bytes(pool, element.n);
     size_t n = 0;
@@ -92,8 +94,7 @@ static void add_elements(pool_t *pool, const header_t *h, names_t *out)
 {
     str_t rest = h->value, element;
     while (header_element(&rest, &element)) {
-        if (folds_case(h->id)) element = pool_lower(pool, element);
-        if (h->id == HEADER_ACCEPT_ENCODING) element = normal_coding(pool, element);
+        if (is_weighted(h->id)) element = normal_name(pool, pool_lower(pool, element));
         *VEC_PUSH(pool, out) = element;
     }
 }
@@ -107,7 +108,7 @@ static str_t normal_value(pool_t *pool, const header_list_t *request, str_t name
         if (is_single(id)) *VEC_PUSH(pool, &elements) = str_trim(h->value);
         else add_elements(pool, h, &elements);
     }
-    if (id == HEADER_ACCEPT_ENCODING) elements.n = sort_unique(elements.v, elements.n);
+    if (is_weighted(id)) elements.n = sort_unique(elements.v, elements.n);
     return join(pool, elements.v, elements.n);
 }
 

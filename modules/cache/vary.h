@@ -3,8 +3,8 @@
  * (RFC 9111 4.1, RFC 9110 12.5.5).
  *
  * Requests that differ only in what means the same have one key: white space and empty elements of
- * lists, a list over several lines, case in Accept-Encoding, Accept-Language and Accept-Charset,
- * the order of Accept-Encoding. Pure.
+ * lists, a list over several lines; in Accept-Encoding, Accept-Language and Accept-Charset case,
+ * order, and a weight of 1. Pure.
  */
 #ifndef MODULES_CACHE_VARY_H
 #define MODULES_CACHE_VARY_H
