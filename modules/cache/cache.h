@@ -7,6 +7,7 @@
  *     cache_fill     a fetch whose response may enter the store
  *     cache_serve    what is stored as a reply
  *     cache_slice    a reply put together from parts that are stored one by one
+ *     cache_parts    which of these there are
  *     cache_pack     each stored body packed once, for all who like it so
  *     cache_pack_large  the same for long ones, while nobody waits
  *     cache_post     answers to POST that are what GET would find

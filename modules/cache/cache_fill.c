@@ -7,6 +7,7 @@
 #include "core/base/panic.h"
 #include "modules/cache/cache_keep.h"
 #include "modules/cache/cache_key.h"
+#include "modules/cache/cache_parts.h"
 #include "modules/cache/partial.h"
 #include "modules/cache/update.h"
 
@@ -25,6 +26,7 @@ typedef struct filling {
     bool has_stale;          /* something is there to be sent in place of an error */
     bool stale_if_error;     /* an error of the origin's is not worth having */
     range_t part;            /* n > 0: this part alone is asked for */
+    uint64_t length;         /* of the whole that the part in hand is of; 0: it is none */
     str_t whole;             /* the key of the whole */
     uint64_t asked_ms;
 } filling_t;
@@ -89,12 +91,14 @@ static void tell_reply(filling_t *f, bool outer_waits, unsigned status, bool sto
 }
 
 /* Whether the response is of what was asked for: all, or that part. */
-static bool is_asked_for(const filling_t *f, const request_t *in, const header_list_t *headers,
+static bool is_asked_for(filling_t *f, const request_t *in, const header_list_t *headers,
                          unsigned status)
 {
     partial_t got;
-    if (status == 206) return f->part.n && partial_fits(headers, &f->part, in->reply.length, &got);
-    return !f->part.n || status != 200;
+    if (status != 206) return !f->part.n || status != 200;
+    if (!f->part.n || !partial_fits(headers, &f->part, in->reply.length, &got)) return false;
+    f->length = got.length;
+    return true;
 }
 
 static cache_keep_t judged(filling_t *f, request_t *in, const header_list_t *headers,
@@ -244,8 +248,10 @@ static void fill_end(void *state, request_t *in, verdict_t v)
     filling_t *f = state;
     (void)v;
     if (f->fill && in->reply.finished && !in->reply.aborted) {
-        store_fill_commit(f->fill);
+        bool stored = store_fill_commit(f->fill) == 0;
         f->fill = NULL;
+        if (stored && f->length && !f->conf->slice)
+            cache_parts_note(f->conf->store, in->pool, f->whole, &f->part, f->length);
     }
     give_up(f, 0);
     if (f->has_old) store_close(&f->old);

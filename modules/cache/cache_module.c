@@ -8,6 +8,7 @@
 #include "modules/cache/cache.h"
 #include "modules/cache/cache_fill.h"
 #include "modules/cache/cache_key.h"
+#include "modules/cache/cache_parts.h"
 #include "modules/cache/cache_post.h"
 #include "modules/cache/cache_purge.h"
 #include "modules/cache/cache_serve.h"
@@ -240,12 +241,15 @@ static verdict_t update_in_background(cache_use_t *u, const char *status)
     return serve_hit(u, status);
 }
 
-/* Of what is not stored a range that begins far inside: nobody waits for the bytes before it. */
-static bool is_far_inside(const cache_use_t *u)
+/* Of what is not stored a range that begins far inside (nobody waits for the bytes before it), and
+   anything of which much is there in such parts. */
+static bool is_for_parts(const cache_use_t *u)
 {
     const cache_conf_t *c = u->conf;
-    return !u->part.n && !u->in_one && !u->found && !c->slice && !c->max_range_offset_set &&
-           cache_slice_from(u->r) >= CACHE_SLICE_SIZE;
+    if (u->part.n || u->in_one || u->found || c->slice || c->max_range_offset_set ||
+        u->r->method_id == METHOD_POST)
+        return false;
+    return cache_slice_from(u->r) >= CACHE_SLICE_SIZE || cache_parts_suffice(u);
 }
 
 /* By `slice`, unless the whole is there (of an origin that gives no ranges). */
@@ -286,7 +290,7 @@ static verdict_t look_and_answer(cache_use_t *u, bool *again)
         u->passed = true;
         return alone(u);
     }
-    if (is_far_inside(u)) return in_slices(u, CACHE_SLICE_SIZE, true, again);
+    if (is_for_parts(u)) return in_slices(u, CACHE_SLICE_SIZE, true, again);
     if (u->found && u->fresh && u->object.stored >= u->began) return serve(u, "HIT");
     switch (u->decision.action) {
     case REUSE_HIT: return serve_hit(u, u->decision.left > 0 ? "HIT" : "STALE");

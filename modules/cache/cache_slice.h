@@ -3,7 +3,8 @@
  *
  * `slice SIZE` has every response of a location fetched and stored in parts of SIZE bytes; without
  * it that is done for a Range that begins far inside of what is not stored, so that nobody waits
- * for the bytes before it. A part is asked for by an inner request (fetch.h) with that Range,
+ * for the bytes before it, and once half of something stands in such parts (cache_parts) for
+ * whatever else is asked of it. A part is asked for by an inner request (fetch.h) with that Range,
  * which takes the way of every request: looked up, fetched once for all who ask, validated,
  * stored, all as a 206 under a key of its own (cache_key_part). The key of the whole is a tag of
  * the parts, so that whatever drops the whole drops them.
