@@ -57,6 +57,7 @@ typedef struct h2 {
     bool idle;                /* waits for requests: keepalive_timeout runs */
     bool over;                /* nghttp2 takes no more */
     bool noisy;               /* has been told of in the log: once is enough */
+    bool has_reset;           /* streams: more may come for them all the same */
 } h2_t;
 
 struct h2_stream {

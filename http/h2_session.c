@@ -28,26 +28,45 @@ static int allow(h2_t *h2, h2_nuisance_t kind)
 }
 
 /* What RFC 9113 has for an error of the connection, and nghttp2 passes over. */
-static int violated(h2_t *h2, const char *what)
+static int violated(h2_t *h2, uint32_t code, const char *what)
 {
     complain(h2, LOG_INFO, "invalid HTTP/2: ", what);
-    h2_session_goodbye(h2, NGHTTP2_PROTOCOL_ERROR);
+    h2_session_goodbye(h2, code);
     return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* DATA that brings neither bytes nor the end; n: of its bytes, those that are no padding. */
+static int allow_data(h2_t *h2, const nghttp2_frame_hd *hd, size_t n)
+{
+    return n || hd->flags & NGHTTP2_FLAG_END_STREAM ? 0 : allow(h2, H2_EMPTY_DATA);
+}
+
+/*
+ * RFC 9113 5.1: no head may come once both sides have ended the stream, or a later one was opened in
+ * its place. Behind a reset of ours it may still be on its way. (DATA nghttp2 drops by itself.)
+ */
+static bool is_over(nghttp2_session *session, const h2_t *h2, int32_t id)
+{
+    return id && !h2->has_reset && id <= nghttp2_session_get_last_proc_stream_id(session) &&
+           !nghttp2_session_find_stream(session, id);
 }
 
 static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
 {
     h2_t *h2 = arg;
-    (void)session;
     switch (hd->type) {
-    case NGHTTP2_DATA:
-        return hd->length || hd->flags & NGHTTP2_FLAG_END_STREAM ? 0 : allow(h2, H2_EMPTY_DATA);
+    case NGHTTP2_DATA: return allow_data(h2, hd, hd->length);
+    case NGHTTP2_HEADERS:
+        if (is_over(session, h2, hd->stream_id))
+            return violated(h2, NGHTTP2_STREAM_CLOSED, "a head on a stream that is over");
+        return 0;
     case NGHTTP2_RST_STREAM: return allow(h2, H2_RESETS);
     case NGHTTP2_CONTINUATION: return allow(h2, H2_CONTINUATIONS);
     case NGHTTP2_PING: return hd->flags & NGHTTP2_FLAG_ACK ? 0 : allow(h2, H2_PINGS);
     case NGHTTP2_SETTINGS: return hd->flags & NGHTTP2_FLAG_ACK ? 0 : allow(h2, H2_SETTINGS);
     case NGHTTP2_PRIORITY:
-        if (hd->stream_id == 0) return violated(h2, "PRIORITY without stream");
+        if (hd->stream_id == 0)
+            return violated(h2, NGHTTP2_PROTOCOL_ERROR, "PRIORITY without stream");
         return allow(h2, H2_PRIORITIES);
     case NGHTTP2_PRIORITY_UPDATE: return allow(h2, H2_PRIORITIES);
     case NGHTTP2_WINDOW_UPDATE: return allow(h2, H2_WINDOW_UPDATES);
@@ -120,16 +139,26 @@ static void take_ping(h2_t *h2, const nghttp2_frame *frame)
         h2_session_goodbye(h2, NGHTTP2_NO_ERROR);
 }
 
+/* RFC 9218 7.1 */
+static int take_priority(h2_t *h2, const nghttp2_frame *frame)
+{
+    const nghttp2_ext_priority_update *update = frame->ext.payload;
+    if (update->stream_id) return 0;
+    return violated(h2, NGHTTP2_PROTOCOL_ERROR, "PRIORITY_UPDATE for no stream");
+}
+
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     h2_t *h2 = arg;
     h2_stream_t *s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     if (frame->hd.type == NGHTTP2_PING) take_ping(h2, frame);
+    if (frame->hd.type == NGHTTP2_PRIORITY_UPDATE) return take_priority(h2, frame);
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
     if (!s) return 0;
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) h2_stream_end_body(s);
     if (is_request(frame)) open_stream(h2, s);
-    return 0;
+    if (frame->hd.type == NGHTTP2_HEADERS || !frame->data.padlen) return 0;
+    return allow_data(h2, &frame->hd, frame->hd.length - frame->data.padlen);
 }
 
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *p, size_t n,
@@ -147,8 +176,10 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
                             void *arg)
 {
+    h2_t *h2 = arg;
     (void)session, (void)frame;
-    complain(arg, LOG_INFO, "invalid HTTP/2: ", nghttp2_strerror(error));
+    h2->has_reset = true; /* its stream will be, or the connection ends */
+    complain(h2, LOG_INFO, "invalid HTTP/2: ", nghttp2_strerror(error));
     return 0;
 }
 
@@ -167,6 +198,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 static void note_goaway(h2_t *h2, uint32_t code)
 {
     if (code != NGHTTP2_NO_ERROR) {
+        complain(h2, LOG_INFO, "invalid HTTP/2: ", nghttp2_http2_strerror(code));
         h2->stage = H2_CLOSING;
         h2->over = true;
     } else if (h2->stage == H2_WARNED) {
@@ -175,14 +207,19 @@ static void note_goaway(h2_t *h2, uint32_t code)
 }
 
 /* What a client makes us reset is a nuisance like what it resets itself. */
+static void note_reset(h2_t *h2, const h2_stream_t *s)
+{
+    h2->has_reset = true;
+    if (!(s && s->was_reset) && h2->stage < H2_CLOSING) allow(h2, H2_RESETS);
+}
+
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)
 {
     h2_t *h2 = arg;
     h2_stream_t *s = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     if (frame->hd.type == NGHTTP2_GOAWAY) note_goaway(h2, frame->goaway.error_code);
     if (frame->hd.type == NGHTTP2_HEADERS && s) h2_reply_head_sent(s, &frame->hd);
-    if (frame->hd.type == NGHTTP2_RST_STREAM && !(s && s->was_reset) && h2->stage < H2_CLOSING)
-        allow(h2, H2_RESETS);
+    if (frame->hd.type == NGHTTP2_RST_STREAM) note_reset(h2, s);
     return 0;
 }
 

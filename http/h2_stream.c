@@ -40,7 +40,7 @@ static void let_go(h2_stream_t *s)
 void h2_stream_reset(h2_stream_t *s, uint32_t code)
 {
     if (!s->open || s->was_reset || h2_conn_is_lost(s->h2)) return;
-    s->was_reset = true;
+    s->was_reset = s->h2->has_reset = true;
     nghttp2_submit_rst_stream(s->h2->session, NGHTTP2_FLAG_NONE, s->id, code);
     h2_conn_wake(s->h2);
 }

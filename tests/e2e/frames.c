@@ -293,7 +293,9 @@ static void take(frames_t *f, const frame_t *frame)
         if (frame->flags & FRAMES_ACK) f->pongs++;
         else frames_send(f, FRAME_PING, FRAMES_ACK, 0, frame->payload);
         break;
-    case FRAME_WINDOW_UPDATE: break;
+    case FRAME_WINDOW_UPDATE:
+        cr_assert(frame->payload.n == 4 && number(frame->payload.p, 4));
+        break;
     default: cr_assert_fail("a frame of type %u", frame->type);
     }
 }

@@ -40,6 +40,7 @@ static const nuisance_t nuisances[] = {
     {"priorities", STR_INIT("\0\0\5\2\0" ON_STREAM_1 "\0\0\0\0\0")},
     {"priorities", STR_INIT("\0\0\7\x10\0" ON_NONE "\0\0\0\1u=1")},
     {"empty DATA frames", STR_INIT("\0\0\0\0\0" ON_STREAM_1)},
+    {"empty DATA frames", STR_INIT("\0\0\3\0\x8" ON_STREAM_1 "\2\0\0")},
     {"WINDOW_UPDATE frames", STR_INIT("\0\0\4\10\0" ON_NONE "\0\0\0\1")},
     {"WINDOW_UPDATE frames", STR_INIT("\0\0\4\10\0" ON_STREAM_1 "\0\0\0\1")},
 };

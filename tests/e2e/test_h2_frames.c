@@ -102,7 +102,7 @@ E2E(h2_frames, bodies_may_be_padded_and_empty)
 {
     origin_t *o = start();
     frames_t *f = frames_open("http");
-    frames_head(f, 1, 0, HEAD("POST", "/o"));
+    frames_head(f, 1, 0, HEAD("POST", "/o") "content-length: 4\n"); /* padding does not count */
     frames_send(f, FRAME_DATA, FRAMES_PADDED, 1, STR("\4body\0\0\0\0"));
     frames_send(f, FRAME_DATA, FRAMES_PADDED, 1, STR("\0"));
     frames_data(f, 1, FRAMES_END_STREAM, STR(""));
@@ -137,7 +137,90 @@ E2E(h2_frames, windows_are_given_back_for_padding)
     cr_assert_eq(origin_body(o, 0).n, FRAMES);
 }
 
+/* 4.1: bits that mean nothing here are no error. */
+E2E(h2_frames, reserved_bits_are_ignored)
+{
+    origin_t *o = start();
+    frames_t *f = frames_open("http");
+    str_t block = frames_block(HEAD("POST", "/o"));
+    frames_send(f, FRAME_HEADERS, FRAMES_END_HEADERS | 0xd2, 0x80000001, block);
+    frames_send(f, FRAME_DATA, FRAMES_END_STREAM | 0xf6, 0x80000001, STR("body"));
+    frames_send(f, FRAME_WINDOW_UPDATE, 0xff, 0, STR("\x80\0\0\1"));
+    cr_assert_eq(frames_answer(f, 1)->status, 200);
+    assert_text(origin_body(o, 0).p, "body");
+}
+
+/* 6.10: of the stream whose head it is. */
+E2E(h2_frames, a_head_goes_on_on_its_own_stream)
+{
+    start();
+    frames_t *f = frames_open("http");
+    frames_head(f, 1, FRAMES_OPEN_HEAD, ":method: GET\n");
+    frames_send(f, FRAME_CONTINUATION, FRAMES_END_HEADERS, 3, STR(""));
+    cr_assert_eq(frames_goodbye(f), CODE_PROTOCOL_ERROR);
+}
+
+static void answer_long_head(visit_t *v)
+{
+    char line[1000];
+    while (visit_request(v)) {
+        visit_send(v, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n");
+        memset(line, 'x', sizeof(line));
+        memcpy(line, "X-Long: ", 8);
+        memcpy(line + sizeof(line) - 2, "\r\n", 2);
+        for (int i = 0; i < 40; i++) visit_send_n(v, line, sizeof(line));
+        visit_send(v, "\r\nok");
+    }
+}
+
+/* 4.2, 6.10: none of our frames is larger than the client has allowed (frames.c checks). */
+E2E(h2_frames, long_heads_are_split)
+{
+    enum { HEADS = 3 };
+    origin_start("origin", answer_long_head, NULL);
+    subject_http("", "server { listen 127.0.0.1:@http@; http2 on; proxy_buffer_size 64k;\n"
+                     "location / { proxy_pass http://127.0.0.1:@origin@; } }");
+    frames_t *f = frames_open("http");
+    for (uint32_t i = 0; i < HEADS; i++) frames_head(f, 2 * i + 1, FRAMES_END_STREAM, GET);
+    for (uint32_t i = 0; i < HEADS; i++) {
+        answer_t *a = frames_answer(f, 2 * i + 1);
+        cr_assert_gt(strlen(a->head), 32768);
+        assert_text(a->body.p, "ok");
+    }
+}
+
+/* --- 5.3, 6.3: priorities that RFC 9113 has given up --- */
+
+/* RFC 7540 5.3.1 had an error for it, which nghttp2 keeps. */
+E2E(h2_frames, a_stream_that_depends_on_itself)
+{
+    start();
+    frames_t *f = frames_open("http");
+    frames_head(f, 1, FRAMES_END_STREAM, GET);
+    frames_send(f, FRAME_PRIORITY, 0, 3, STR("\0\0\0\3\0"));
+    frames_head(f, 3, FRAMES_END_STREAM, GET);
+    cr_assert_eq(frames_answer(f, 1)->status, 200);
+    cr_assert(frames_answer(f, 3)->status == 200 || frames_goodbye(f) == CODE_PROTOCOL_ERROR);
+}
+
 /* --- 6.5: SETTINGS --- */
+
+/* 6.5.2: the least and the most that each may be. */
+E2E(h2_frames, settings_may_be_extreme)
+{
+    static const struct {
+        unsigned id;
+        uint32_t least, most;
+    } settings[] = {{1, 0, 0xffffffff}, {2, 0, 1}, {3, 0, 0xffffffff}, {4, 0, 0x7fffffff},
+                    {5, 16384, 16777215}, {6, 0, 0xffffffff}, {8, 0, 1}};
+    start();
+    frames_t *f = frames_open("http");
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        frames_settings(f, settings[i].id, settings[i].least);
+        frames_settings(f, settings[i].id, settings[i].most);
+    }
+    frames_assert_well(f, 1);
+}
 
 /* 6.5.3: each is acknowledged, in order. */
 E2E(h2_frames, settings_are_acknowledged)
@@ -199,6 +282,70 @@ E2E(h2_frames, settings_may_not_overflow_a_window)
     frames_settings(f, 4, 65536);
     cr_assert(frames_answer(f, 1)->reset == CODE_FLOW_CONTROL_ERROR ||
               frames_goodbye(f) == CODE_FLOW_CONTROL_ERROR);
+}
+
+/* --- 6.7: PING --- */
+
+E2E(h2_frames, a_ping_is_answered_with_what_it_says)
+{
+    start();
+    frames_t *f = frames_open("http");
+    frame_t frame;
+    frames_send(f, FRAME_PING, FRAMES_ACK, 0, STR("notasked"));
+    frames_send(f, FRAME_PING, 0, 0, STR("\0\1\2\3\376\377ab"));
+    do cr_assert(frames_next(f, &frame));
+    while (frame.type != FRAME_PING);
+    cr_assert(frame.flags == FRAMES_ACK && frame.stream == 0);
+    cr_assert(str_eq(frame.payload, STR("\0\1\2\3\376\377ab")));
+}
+
+/* --- 6.9: what the connection's window allows --- */
+
+/* Bodies that nobody reads are held up to 1 MiB; then the window of 1 MiB is not given back. */
+E2E(h2_frames, more_than_the_connections_window_ends_it)
+{
+    enum { STREAMS = 40, PIECE = 16000, PIECES = 4 };
+    start();
+    frames_t *f = frames_open("http");
+    for (uint32_t i = 0; i < STREAMS; i++) {
+        frames_head(f, 2 * i + 1, 0, HEAD("POST", "/slow"));
+        for (int n = 0; n < PIECES; n++)
+            if (!frames_data(f, 2 * i + 1, 0, pattern(PIECE))) break;
+    }
+    cr_assert_eq(frames_goodbye(f), CODE_FLOW_CONTROL_ERROR);
+}
+
+/* --- 8.1: a reply that does not wait for the request's end --- */
+
+E2E(h2_frames, an_early_reply_is_followed_by_a_reset_without_error)
+{
+    start();
+    frames_t *f = frames_open("http");
+    frame_t frame;
+    frames_head(f, 1, 0, HEAD("POST", "/") "content-length: 100000\n");
+    expect_hello(f, 1);
+    while (frames_sofar(f, 1)->reset == CODE_NONE) cr_assert(frames_next(f, &frame));
+    cr_assert_eq(frames_sofar(f, 1)->reset, CODE_NO_ERROR);
+    frames_data(f, 1, 0, pattern(10000)); /* was on its way */
+    frames_head(f, 1, FRAMES_END_STREAM, "x: y\n");
+    frames_assert_well(f, 3);
+}
+
+/* --- 8.3.1, 8.5: targets --- */
+
+E2E(h2_frames, a_host_may_stand_in_for_the_authority)
+{
+    origin_t *o = start();
+    frames_t *f = frames_open("http");
+    frames_head(f, 1, FRAMES_END_STREAM, ":method: GET\n:scheme: http\n:path: /o/1\nhost: a.test\n");
+    cr_assert_eq(frames_answer(f, 1)->status, 200);
+    frames_head(f, 3, FRAMES_END_STREAM, HEAD("GET", "/o/2") "host: H\n"); /* the same */
+    cr_assert_eq(frames_answer(f, 3)->status, 200);
+    frames_head(f, 5, FRAMES_END_STREAM, HEAD("OPTIONS", "*"));
+    cr_assert_neq(frames_answer(f, 5)->status, 0);
+    frames_head(f, 7, FRAMES_END_STREAM, ":method: CONNECT\n:authority: h:80\n");
+    cr_assert_eq(frames_answer(f, 7)->status, 405);
+    cr_assert_eq(origin_requests(o), 2);
 }
 
 /* --- 6.4, 6.8, 7: codes --- */

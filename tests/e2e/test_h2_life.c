@@ -85,6 +85,31 @@ E2E(h2_life, quit_finishes_what_has_begun_and_what_is_on_its_way)
     cr_assert_eq(subject_wait(), 0);
 }
 
+/* RFC 9113 6.8: what is opened behind the last stream is not served, and may be tried elsewhere. */
+E2E(h2_life, what_comes_behind_the_last_goaway_is_ignored)
+{
+    origin_t *o = start(answer_when_let, "");
+    frames_t *f = frames_open("http");
+    frame_t frame;
+    frames_head(f, 1, 0, HEAD("POST", "/o"));
+    frames_sync(f);
+    subject_signal(SIGQUIT);
+    while (frames_goaway(f) == CODE_NONE || frames_last_stream(f) > 1)
+        cr_assert(frames_next(f, &frame));
+    frames_head(f, 3, FRAMES_END_STREAM, HEAD("GET", "/o"));
+    frames_head(f, 5, 0, HEAD("POST", "/o"));
+    for (int i = 0; i < 4; i++) frames_data(f, 5, 0, pattern(15000));
+    frames_data(f, 1, FRAMES_END_STREAM, STR("body"));
+    origin_head(o, 0);
+    origin_open_gate(o);
+    cr_assert_eq(frames_answer(f, 1)->status, 200);
+    cr_assert_eq(frames_goodbye(f), CODE_NO_ERROR);
+    cr_assert_eq(frames_last_stream(f), 1);
+    cr_assert_eq(frames_sofar(f, 3)->status, 0);
+    cr_assert_eq(origin_requests(o), 1);
+    cr_assert_eq(subject_wait(), 0);
+}
+
 E2E(h2_life, streams_end_with_the_time_to_shut_down)
 {
     origin_t *o = origin_start("origin", answer_when_let, NULL);
