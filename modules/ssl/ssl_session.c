@@ -160,6 +160,7 @@ static long cache_mode(const ssl_conf_t *c)
 bool ssl_session_prepare(conf_t *cf, const ssl_conf_t *c)
 {
     SSL_CTX *ctx = c->made->ctx;
+    SSL_CTX_set_num_tickets(ctx, 1); /* the second of two costs 6 in 100 of a handshake */
     SSL_CTX_set_app_data(ctx, c);
     SSL_CTX_set_session_cache_mode(ctx, cache_mode(c));
     if (c->session_builtin) SSL_CTX_sess_set_cache_size(ctx, (long)c->session_builtin);

@@ -39,6 +39,7 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
     secure_t *s = SSL_get_app_data(ssl);
     SSL_SESSION_free(s->session);
     s->session = session;
+    s->sessions++;
     return 1;
 }
 

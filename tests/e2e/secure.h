@@ -34,6 +34,7 @@ typedef struct secure {
     int fd;
     const char *failed;      /* why the handshake failed; NULL: it did not */
     SSL_SESSION *session;    /* the newest that it was given; the test's */
+    unsigned sessions;       /* that it was given */
     const char *head;        /* of the last reply */
 } secure_t;
 

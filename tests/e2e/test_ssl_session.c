@@ -53,6 +53,23 @@ E2E(ssl_session, is_resumed_whichever_worker_is_hit)
     cr_expect_eq(resumed_of(ids2, VISITS), VISITS);
 }
 
+/* Each has its price in a handshake, and a client that comes back is given another. */
+E2E(ssl_session, is_given_once_in_a_connection)
+{
+    SSL_SESSION *session = NULL;
+    certify("a", NULL, "");
+    subject_http("", "server { " TLS SAY "}");
+    for (unsigned i = 0; i < 4; i++) {
+        secure_how_t how = i % 2 ? two : three;
+        how.session = i < 2 ? NULL : session;
+        secure_t *s = secure_open(&how);
+        cr_assert(!s->failed && secure_ask(s, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "%s", s->failed);
+        cr_expect_eq(s->sessions, 1, "%u in connection %u", s->sessions, i);
+        session = s->session;
+        secure_close(s);
+    }
+}
+
 E2E(ssl_session, survives_a_reload_and_killed_workers)
 {
     certify("a", NULL, "");
