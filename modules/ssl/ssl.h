@@ -14,6 +14,7 @@
 #include "http/http.h"
 #include "http/request.h"
 #include "modules/ssl/ssl_certificate.h"
+#include "modules/ssl/ssl_loaded.h"
 #include "modules/ssl/ssl_ticket_keys.h"
 
 typedef struct ssl_command {
@@ -62,8 +63,7 @@ typedef struct ssl_conf {
     bool session_off, tickets;
     msec_t session_timeout;
     ssl_files_t ticket_keys;
-    unsigned cache_most; /* certificates with variables that a worker keeps */
-    msec_t cache_valid;
+    ssl_loaded_t *loaded; /* certificates with variables; NULL: they are not kept */
     bool stapling;
     ssl_file_t staple;
     str_t responder;

@@ -1,51 +1,7 @@
 #include "modules/ssl/ssl_dynamic.h"
 
-#include <stdlib.h>
-
 #include "core/base/clock.h"
-#include "core/base/panic.h"
 #include "core/io/tls.h"
-
-typedef struct entry {
-    list_t link; /* in `used`, the longest unused first */
-    str_t name;  /* both paths; behind this struct */
-    tls_identity_t id;
-    uint64_t read_ms;
-} entry_t;
-
-static list_t used = {&used, &used};
-static unsigned count;
-
-/* --- what is kept --- */
-
-/* A few hundred are looked through in less time than a signature takes. */
-static entry_t *find(str_t name)
-{
-    for (list_t *l = used.prev; l != &used; l = l->prev)
-        if (str_eq(LIST_OF(l, entry_t, link)->name, name)) return LIST_OF(l, entry_t, link);
-    return NULL;
-}
-
-static void drop(entry_t *e)
-{
-    list_remove(&e->link);
-    tls_identity_clear(&e->id);
-    free(e);
-    count--;
-}
-
-static void keep(str_t name, const tls_identity_t *id, unsigned most)
-{
-    while (count && count >= most) drop(LIST_OF(used.next, entry_t, link));
-    entry_t *e = calloc(1, sizeof(*e) + name.n);
-    if (!e) panic("out of memory: certificate");
-    memcpy(e + 1, name.p, name.n);
-    e->name = str_make((const char *)(e + 1), name.n);
-    e->id = *id;
-    e->read_ms = clock_ms();
-    list_push(&used, &e->link);
-    count++;
-}
 
 /* --- reading --- */
 
@@ -101,16 +57,11 @@ static bool show(SSL *ssl, const ssl_conf_t *c, unsigned i, request_t *r)
     tls_identity_t id = {.cert = NULL};
     const char *file = path_of(c, &c->certificates.v[i], r), *key = path_of(c, &c->keys.v[i], r);
     str_t name = pool_printf(r->pool, "%s\n%s", file, key);
-    entry_t *e = find(name);
-    if (e && clock_ms() - e->read_ms < c->cache_valid) {
-        list_remove(&e->link);
-        list_push(&used, &e->link);
-        return use(ssl, &e->id);
-    }
-    if (e) drop(e);
+    const tls_identity_t *kept = c->loaded ? ssl_loaded_find(c->loaded, name, clock_ms()) : NULL;
+    if (kept) return use(ssl, kept);
     if (!read_files(c, file, key, &id, r)) return false;
     bool ok = use(ssl, &id);
-    if (ok && c->cache_most) keep(name, &id, c->cache_most);
+    if (ok && c->loaded) ssl_loaded_keep(c->loaded, name, &id, clock_ms());
     else tls_identity_clear(&id);
     return ok;
 }
@@ -142,24 +93,31 @@ void ssl_dynamic_watch(SSL_CTX *ctx)
 
 /* --- ssl_certificate_cache --- */
 
+static bool set_limit(conf_t *cf, const tree_node_t *node, unsigned word,
+                      ssl_loaded_limits_t *limits)
+{
+    str_t text = node->words[word].text, rest;
+    if (value_keyed(text, "max", &rest))
+        return conf_number(cf, node, word, rest, 1, 100000, &limits->most);
+    if (value_keyed(text, "valid", &rest)) return conf_msec(cf, node, word, rest, &limits->valid);
+    if (value_keyed(text, "inactive", &rest))
+        return conf_msec(cf, node, word, rest, &limits->inactive);
+    return conf_error(cf, node, word, "off, or max=N, inactive=TIME and valid=TIME",
+                      "invalid parameter \"" STR_FMT "\"", STR_ARG(text));
+}
+
 bool ssl_dynamic_set_cache(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {
-    ssl_conf_t *c = conf;
-    str_t rest;
-    (void)row;
-    c->cache_most = 0;
-    c->cache_valid = 60 * 1000;
-    for (unsigned i = 1; i < node->n; i++) {
-        str_t text = node->words[i].text;
-        bool ok = str_eq(text, STR("off")) && node->n == 2;
-        if (value_keyed(text, "max", &rest))
-            ok = conf_number(cf, node, i, rest, 1, 100000, &c->cache_most);
-        else if (value_keyed(text, "valid", &rest))
-            ok = conf_msec(cf, node, i, rest, &c->cache_valid);
-        else if (!ok)
-            conf_error(cf, node, i, "off, or max=N and valid=TIME",
-                       "invalid parameter \"" STR_FMT "\"", STR_ARG(text));
-        if (!ok) return false;
-    }
+    enum { VALID = 60 * 1000, INACTIVE = 10 * 1000 };
+    ssl_loaded_limits_t limits = {0, VALID, INACTIVE};
+    ssl_loaded_t **loaded = CONF_AT(row, conf, ssl_loaded_t *);
+    *loaded = NULL;
+    if (node->n == 2 && str_eq(node->words[1].text, STR("off"))) return true;
+    for (unsigned i = 1; i < node->n; i++)
+        if (!set_limit(cf, node, i, &limits)) return false;
+    if (!limits.most)
+        return conf_error(cf, node, 0, "ssl_certificate_cache max=1000 inactive=20s valid=1m;",
+                          "ssl_certificate_cache without max=");
+    *loaded = ssl_loaded_new(cf->pool, limits);
     return true;
 }

@@ -16,7 +16,7 @@ bool ssl_dynamic_is(const ssl_conf_t *c, unsigned i);
 /* Connections of the ctx read the certificates of their server's paths. */
 void ssl_dynamic_watch(SSL_CTX *ctx);
 
-/* Set function of ssl_certificate_cache off | max=N [valid=TIME]. */
+/* Set function of ssl_certificate_cache off | max=N [inactive=TIME] [valid=TIME]. */
 bool ssl_dynamic_set_cache(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node);
 
 /* Whether a name may stand in a path. */

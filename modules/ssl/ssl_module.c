@@ -191,9 +191,9 @@ static const conf_row_t rows[] = {
     CONF_FLAG("ssl_certificate_watch", BOTH, CONF, watch, "off",
               "whether certificates that are replaced on disk are taken up without a reload"),
     CONF_CUSTOM("ssl_certificate_cache", BOTH, 0, 1, 3, ssl_dynamic_set_cache,
-                CONF_FIELD(CONF, cache_most, unsigned), "max=500",
-                "how many certificates with variables a worker keeps (max=), and for how long "
-                "(valid=, 60s unless given); off: none"),
+                CONF_FIELD(CONF, loaded, ssl_loaded_t *), "max=500",
+                "how many certificates with variables a worker keeps (max=), for how long "
+                "(valid=, 60s unless given), and how long unused (inactive=, 10s); off: none"),
     FILE_ROW("ssl_password_file", passwords,
              "a file of passwords, one a line, tried on ssl_certificate_key"),
     CONF_MASK("ssl_protocols", BOTH, CONF, protocols, "TLSv1.2 TLSv1.3", protocols,
