@@ -213,7 +213,7 @@ static void make_parents(const char *path)
         mkdir(text("%.*s", (int)(p - path), path), 0755);
 }
 
-static void write_bytes(const char *name, str_t content)
+void file_put(const char *name, str_t content)
 {
     const char *path = file_path(name);
     if (strncmp(path, h.dir, strlen(h.dir)) == 0) make_parents(path);
@@ -225,12 +225,12 @@ static void write_bytes(const char *name, str_t content)
 
 void file_write(const char *name, const char *content)
 {
-    write_bytes(name, str_of(harness_expand(content)));
+    file_put(name, str_of(harness_expand(content)));
 }
 
 void file_fill(const char *name, size_t n)
 {
-    write_bytes(name, pattern(n));
+    file_put(name, pattern(n));
 }
 
 const char *file_read(const char *name)

@@ -67,7 +67,8 @@ void harness_each_port(void (*fn)(const char *name, uint16_t port));
 /* Files by their name in the directory; placeholders in the content of file_write are replaced. */
 const char *file_path(const char *name);
 void file_write(const char *name, const char *content);
-void file_fill(const char *name, size_t n); /* n bytes of pattern() */
+void file_put(const char *name, str_t content); /* as it is */
+void file_fill(const char *name, size_t n);     /* n bytes of pattern() */
 const char *file_read(const char *name);    /* "" when there is none */
 bool file_exists(const char *name);
 

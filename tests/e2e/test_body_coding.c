@@ -1,15 +1,5 @@
 /* Request bodies in a content coding: unpacked for the origin, packed for the origin, refused. */
-#include "config.h"
-
-#include <zlib.h>
-
-#ifdef HAVE_BROTLI
-#include <brotli/encode.h>
-#endif
-#ifdef HAVE_ZSTD
-#include <zstd.h>
-#endif
-
+#include "tests/e2e/coding.h"
 #include "tests/e2e/fetch.h"
 #include "tests/e2e/origin.h"
 #include "tests/e2e/subject.h"
@@ -34,43 +24,6 @@ static str_t words(size_t n)
     for (size_t i = 0; i < n; i++) p[i] = "some words of a text "[i * 5 / 3 % 21];
     p[n] = 0;
     return str_make(p, n);
-}
-
-static str_t pack_zlib(str_t s, int window)
-{
-    size_t most = compressBound((uLong)s.n) + 64;
-    char *out = pool_bytes(harness_pool, most);
-    z_stream z = {.next_in = (Bytef *)(uintptr_t)s.p,
-                  .avail_in = (uInt)s.n,
-                  .next_out = (Bytef *)out,
-                  .avail_out = (uInt)most};
-    cr_assert_eq(deflateInit2(&z, 6, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY), Z_OK);
-    cr_assert_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
-    size_t n = (size_t)z.total_out;
-    deflateEnd(&z);
-    return str_make(out, n);
-}
-
-/* p NULL: not in this build. */
-static str_t pack(const char *coding, str_t s)
-{
-    str_t made = {NULL, 0};
-    if (strcmp(coding, "gzip") == 0 || strcmp(coding, "x-gzip") == 0) return pack_zlib(s, 15 + 16);
-    if (strcmp(coding, "deflate") == 0) return pack_zlib(s, 15);
-#ifdef HAVE_BROTLI
-    if (strcmp(coding, "br") == 0) {
-        made = str_make(pool_bytes(harness_pool, ROOM), ROOM);
-        cr_assert(BrotliEncoderCompress(5, 22, BROTLI_MODE_GENERIC, s.n, (const uint8_t *)s.p,
-                                        &made.n, (uint8_t *)(uintptr_t)made.p));
-    }
-#endif
-#ifdef HAVE_ZSTD
-    if (strcmp(coding, "zstd") == 0) {
-        char *out = pool_bytes(harness_pool, ROOM);
-        made = str_make(out, ZSTD_compress(out, ROOM, s.p, s.n, 3));
-    }
-#endif
-    return made;
 }
 
 static void send_head(wire_t *w, const char *fields)
@@ -124,7 +77,7 @@ static void arrives_plain(const char *directives, size_t n, bool counted)
     str_t plain = words(n);
     unsigned sent = 0;
     for (size_t i = 0; i < sizeof(codings) / sizeof(codings[0]); i++) {
-        str_t packed = pack(codings[i], plain);
+        str_t packed = coding_pack(codings[i], plain);
         if (!packed.p) continue;
         cr_assert_eq(post(codings[i], packed)->status, 200, "%s", codings[i]);
         assert_arrives(o, sent++, plain, counted);
@@ -151,7 +104,7 @@ E2E(body_coding, origins_get_it_plain_as_it_comes)
 E2E(body_coding, it_is_off_unless_switched_on)
 {
     origin_t *o = start("");
-    str_t packed = pack("gzip", words(1000));
+    str_t packed = coding_pack("gzip", words(1000));
     cr_assert_eq(post("gzip", packed)->status, 200);
     cr_assert(str_eq(origin_body(o, 0), packed));
     assert_text(origin_field(o, 0, "Content-Encoding"), "gzip");
@@ -173,7 +126,7 @@ E2E(body_coding, what_is_in_none_stays)
 E2E(body_coding, digests_of_other_bytes_go)
 {
     origin_t *o = start("client_body_decompress on;");
-    str_t packed = pack("gzip", words(100));
+    str_t packed = coding_pack("gzip", words(100));
     wire_t *w = wire_open("http");
     send_head(w, text("Content-Encoding: gzip\r\nContent-Length: %zu\r\nContent-MD5: m\r\n"
                       "Digest: d\r\nContent-Digest: c\r\nRepr-Digest: r\r\nX-Other: o\r\n",
@@ -188,7 +141,8 @@ E2E(body_coding, digests_of_other_bytes_go)
 E2E(body_coding, members_are_joined)
 {
     origin_t *o = start("client_body_decompress on;");
-    str_t two = pool_concat(harness_pool, pack("gzip", STR("one, ")), pack("gzip", STR("two")));
+    str_t two = pool_concat(harness_pool, coding_pack("gzip", STR("one, ")),
+                            coding_pack("gzip", STR("two")));
     cr_assert_eq(post("gzip", two)->status, 200);
     cr_assert(str_eq(origin_body(o, 0), STR("one, two")));
 }
@@ -196,7 +150,7 @@ E2E(body_coding, members_are_joined)
 E2E(body_coding, nothing_can_be_packed_too)
 {
     origin_t *o = start("client_body_decompress on;");
-    cr_assert_eq(post("gzip", pack("gzip", STR("")))->status, 200);
+    cr_assert_eq(post("gzip", coding_pack("gzip", STR("")))->status, 200);
     assert_arrives(o, 0, STR(""), true);
     cr_assert_eq(post_chunked("gzip", STR(""))->status, 200);
     assert_arrives(o, 1, STR(""), true);
@@ -228,7 +182,7 @@ E2E(body_coding, the_refusal_may_have_a_page)
 static void are_refused(const char *directives)
 {
     origin_t *o = start(text("client_body_decompress on; %s", directives));
-    str_t packed = pack("gzip", words(1000));
+    str_t packed = coding_pack("gzip", words(1000));
     cr_assert_eq(post("gzip", STR("this is no gzip at all"))->status, 400);
     subject_log_await("client sent a body that is not in its content coding");
     cr_assert_eq(post("gzip", str_sub(packed, 0, packed.n - 1))->status, 400);
@@ -252,9 +206,9 @@ E2E(body_coding, broken_bodies_are_refused_as_they_come)
 E2E(body_coding, sizes_are_those_of_plain_content)
 {
     origin_t *o = start("client_body_decompress on; client_max_body_size 10k;");
-    cr_assert_eq(post("gzip", pack("gzip", words(10 * 1024)))->status, 200);
-    cr_assert_eq(post("gzip", pack("gzip", words(10 * 1024 + 1)))->status, 413);
-    cr_assert_eq(post_chunked("gzip", pack("gzip", words(200 * 1024)))->status, 413);
+    cr_assert_eq(post("gzip", coding_pack("gzip", words(10 * 1024)))->status, 200);
+    cr_assert_eq(post("gzip", coding_pack("gzip", words(10 * 1024 + 1)))->status, 413);
+    cr_assert_eq(post_chunked("gzip", coding_pack("gzip", words(200 * 1024)))->status, 413);
     subject_log_await("client intended to send too large body");
     cr_assert_eq(post("gzip", pattern(11 * 1024))->status, 413);
     cr_assert_eq(origin_requests(o), 1);
@@ -265,9 +219,9 @@ E2E(body_coding, bombs_are_refused)
     origin_t *o = start("client_body_decompress on; client_max_body_size 0;");
     char *zeros = pool_bytes(harness_pool, 8 << 20);
     memset(zeros, 0, 8 << 20);
-    cr_assert_eq(post("gzip", pack("gzip", str_make(zeros, 8 << 20)))->status, 413);
+    cr_assert_eq(post("gzip", coding_pack("gzip", str_make(zeros, 8 << 20)))->status, 413);
     subject_log_await("client sent a body that grows beyond measure");
-    cr_assert_eq(post("gzip", pack("gzip", str_make(zeros, 1 << 20)))->status, 200);
+    cr_assert_eq(post("gzip", coding_pack("gzip", str_make(zeros, 1 << 20)))->status, 200);
     cr_assert_eq(origin_body(o, 0).n, 1 << 20);
 }
 
@@ -277,14 +231,14 @@ E2E(body_coding, a_ratio_can_be_allowed)
                         " client_body_decompress_ratio 2000;");
     char *zeros = pool_bytes(harness_pool, 8 << 20);
     memset(zeros, 0, 8 << 20);
-    cr_assert_eq(post("gzip", pack("gzip", str_make(zeros, 8 << 20)))->status, 200);
+    cr_assert_eq(post("gzip", coding_pack("gzip", str_make(zeros, 8 << 20)))->status, 200);
     cr_assert_eq(origin_body(o, 0).n, 8 << 20);
 }
 
 E2E(body_coding, clients_that_leave_midway_cost_nothing)
 {
     origin_t *o = start("client_body_decompress on; proxy_request_compress gzip;");
-    str_t packed = pack("gzip", words(300 * 1000));
+    str_t packed = coding_pack("gzip", words(300 * 1000));
     for (int i = 0; i < 10; i++) {
         wire_t *w = wire_open("http");
         send_head(w, text("Content-Encoding: gzip\r\nContent-Length: %zu\r\n", packed.n));
@@ -299,20 +253,6 @@ E2E(body_coding, clients_that_leave_midway_cost_nothing)
 }
 
 /* --- packed --- */
-
-static str_t unpack(str_t packed)
-{
-    char *out = pool_bytes(harness_pool, ROOM);
-    z_stream z = {.next_in = (Bytef *)(uintptr_t)packed.p,
-                  .avail_in = (uInt)packed.n,
-                  .next_out = (Bytef *)out,
-                  .avail_out = ROOM};
-    cr_assert_eq(inflateInit2(&z, 15 + 16), Z_OK);
-    cr_assert_eq(inflate(&z, Z_FINISH), Z_STREAM_END);
-    size_t n = (size_t)z.total_out;
-    inflateEnd(&z);
-    return str_make(out, n);
-}
 
 static void post_plain(const char *fields, str_t body, int status)
 {
@@ -334,7 +274,7 @@ static void goes_packed(const char *directives, size_t n, bool counted)
     assert_text(origin_field(o, 0, "Content-Encoding"), "gzip");
     cr_assert_not(origin_field(o, 0, "Content-MD5"));
     cr_assert_lt(origin_body(o, 0).n, n / 2);
-    cr_assert(str_eq(unpack(origin_body(o, 0)), words(n)));
+    cr_assert(str_eq(coding_unpack_whole("gzip", origin_body(o, 0)), words(n)));
     cr_assert_eq(!!origin_field(o, 0, "Content-Length"), counted);
 }
 
@@ -356,9 +296,9 @@ E2E(body_coding, origins_get_it_packed_as_it_comes)
 E2E(body_coding, origins_get_it_packed_in_another_coding)
 {
     origin_t *o = start("client_body_decompress on; proxy_request_compress gzip;");
-    cr_assert_eq(post("deflate", pack("deflate", words(5000)))->status, 200);
+    cr_assert_eq(post("deflate", coding_pack("deflate", words(5000)))->status, 200);
     assert_text(origin_field(o, 0, "Content-Encoding"), "gzip");
-    cr_assert(str_eq(unpack(origin_body(o, 0)), words(5000)));
+    cr_assert(str_eq(coding_unpack_whole("gzip", origin_body(o, 0)), words(5000)));
 }
 
 E2E(body_coding, not_everything_is_packed)
@@ -384,7 +324,8 @@ E2E(body_coding, sizes_are_those_that_clients_send)
     post_plain(JSON, words(10 * 1024), 200);
     post_plain(JSON, words(10 * 1024 + 1), 413);
     wire_t *w = wire_open("http");
-    wire_send(w, "POST /x HTTP/1.1\r\nHost: h\r\n" JSON "Transfer-Encoding: chunked\r\n\r\n5000\r\n");
+    wire_send(w, "POST /x HTTP/1.1\r\nHost: h\r\n" JSON "Transfer-Encoding: chunked\r\n\r\n"
+                 "5000\r\n");
     wire_send_n(w, words(0x5000));
     wire_send(w, "\r\n0\r\n\r\n");
     cr_assert_eq(wire_reply_to(w, "POST")->status, 413);
@@ -396,7 +337,8 @@ E2E(body_coding, origins_may_like_others)
 {
     origin_t *o = origin_start("origin", origin_say, OK);
     subject_http("", "client_body_decompress on; server { listen 127.0.0.1:@http@;"
-                     " location /br { proxy_request_compress br; proxy_pass http://127.0.0.1:@plain@; }"
+                     " location /br { proxy_request_compress br;"
+                     "  proxy_pass http://127.0.0.1:@plain@; }"
                      " location /zstd { proxy_request_compress zstd;"
                      "  proxy_pass http://127.0.0.1:@plain@; } }"
                      " server { listen 127.0.0.1:@plain@; client_body_decompress on;"
@@ -416,7 +358,7 @@ E2E(body_coding, origins_may_like_others)
 E2E(body_coding, curl_uploads)
 {
     origin_t *o = start("client_body_decompress on;");
-    str_t packed = pack("gzip", words(100 * 1000));
+    str_t packed = coding_pack("gzip", words(100 * 1000));
     CURL *c = fetch_new("http://127.0.0.1:@http@/x");
     struct curl_slist *fields = curl_slist_append(NULL, "Content-Encoding: gzip");
     fields = curl_slist_append(fields, "Expect: 100-continue");

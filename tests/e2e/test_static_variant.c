@@ -23,18 +23,7 @@ static void start(const char *server)
 
 static reply_t *ask(const char *method, const char *path, const char *fields)
 {
-    wire_t *w = wire_open("http");
-    wire_send(w, text("%s %s HTTP/1.1\r\nHost: h\r\n%s\r\n", method, path, fields));
-    reply_t *r = wire_reply_to(w, method);
-    wire_close(w);
-    return r;
-}
-
-static void assert_field(const reply_t *r, const char *name, const char *value)
-{
-    const char *got = wire_field(r, name);
-    cr_assert(value ? got && strcmp(got, value) == 0 : !got, "%s: %s instead of %s\n%s", name,
-              got ? got : "(none)", value ? value : "(none)", r->head);
+    return wire_request("http", method, path, fields);
 }
 
 static reply_t *get(const char *path, const char *accept)
@@ -47,7 +36,7 @@ static void assert_get(const char *path, const char *accept, const char *coding,
     reply_t *r = get(path, accept);
     cr_assert_eq(r->status, 200, "%s for %s: %d", path, accept ? accept : "(none)", r->status);
     assert_text(r->body.p, body);
-    assert_field(r, "Content-Encoding", coding);
+    wire_assert_field(r, "Content-Encoding", coding);
 }
 
 E2E(static_variants, are_chosen_by_the_client)
@@ -72,7 +61,7 @@ E2E(static_variants, are_chosen_by_the_client)
     start(ALL_ON);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         assert_get("/a.css", cases[i].accept, cases[i].coding, cases[i].body);
-        assert_field(get("/a.css", cases[i].accept), "Vary", "Accept-Encoding");
+        wire_assert_field(get("/a.css", cases[i].accept), "Vary", "Accept-Encoding");
     }
 }
 
@@ -81,7 +70,7 @@ E2E(static_variants, that_are_not_there_are_passed_over)
     start(ALL_ON);
     mkdir(file_path("www/plain.css.br"), 0755);
     assert_get("/plain.css", "gzip, br", NULL, "alone");
-    assert_field(get("/plain.css", "gzip, br"), "Vary", NULL);
+    wire_assert_field(get("/plain.css", "gzip, br"), "Vary", NULL);
     assert_get("/only.css", "br, gzip", "gzip", "only gzip");
     cr_assert_eq(get("/only.css", "br")->status, 404);
     cr_assert_eq(get("/none.css", "gzip")->status, 404);
@@ -104,7 +93,7 @@ E2E(static_variants, are_off_unless_switched_on)
           " location /zst/ { alias www/; zstd_static on; }");
     static const char all[] = "gzip, br, zstd";
     assert_get("/a.css", all, NULL, "plain");
-    assert_field(get("/a.css", all), "Vary", NULL);
+    wire_assert_field(get("/a.css", all), "Vary", NULL);
     assert_get("/gz/a.css", all, "gzip", "as gzip");
     assert_get("/br/a.css", all, "br", "as brotli");
     assert_get("/zst/a.css", all, "zstd", "as zstd");
@@ -115,21 +104,21 @@ E2E(static_variants, may_be_for_everybody)
     start("gzip_static always; location /both/ { alias www/; brotli_static on; }");
     assert_get("/a.css", NULL, "gzip", "as gzip");
     assert_get("/a.css", "gzip;q=0", "gzip", "as gzip");
-    assert_field(get("/a.css", NULL), "Vary", NULL);
+    wire_assert_field(get("/a.css", NULL), "Vary", NULL);
     assert_get("/plain.css", NULL, NULL, "alone");
     assert_get("/both/a.css", NULL, "gzip", "as gzip");
     assert_get("/both/a.css", "br", "br", "as brotli");
-    assert_field(get("/both/a.css", NULL), "Vary", "Accept-Encoding");
-    assert_field(get("/both/a.css", "br"), "Vary", "Accept-Encoding");
+    wire_assert_field(get("/both/a.css", NULL), "Vary", "Accept-Encoding");
+    wire_assert_field(get("/both/a.css", "br"), "Vary", "Accept-Encoding");
 }
 
 E2E(static_variants, are_described_as_what_they_are)
 {
     start(ALL_ON);
     reply_t *plain = get("/a.css", NULL), *packed = get("/a.css", "gzip");
-    assert_field(packed, "Content-Type", "text/css");
-    assert_field(packed, "Content-Length", "7");
-    assert_field(packed, "Accept-Ranges", "bytes");
+    wire_assert_field(packed, "Content-Type", "text/css");
+    wire_assert_field(packed, "Content-Length", "7");
+    wire_assert_field(packed, "Accept-Ranges", "bytes");
     const char *etag = wire_field(packed, "ETag");
     cr_assert(etag && etag[0] == '"' && strstr(etag, "-gzip\""), "%s", etag);
     cr_assert(strcmp(etag, wire_field(plain, "ETag")) != 0);
@@ -138,7 +127,7 @@ E2E(static_variants, are_described_as_what_they_are)
     static const char *const names[] = {"Content-Type", "Content-Length", "Accept-Ranges", "ETag",
                                         "Content-Encoding", "Vary", "Last-Modified"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        assert_field(head, names[i], wire_field(packed, names[i]));
+        wire_assert_field(head, names[i], wire_field(packed, names[i]));
     cr_assert_eq(head->body.n, 0);
     cr_assert_eq(ask("POST", "/a.css", "Accept-Encoding: gzip\r\nContent-Length: 0\r\n")->status,
                  405);
@@ -149,11 +138,12 @@ E2E(static_variants, have_conditions_of_their_own)
     start(ALL_ON);
     const char *plain = wire_field(get("/a.css", NULL), "ETag");
     const char *packed = wire_field(get("/a.css", "gzip"), "ETag");
-    reply_t *r = ask("GET", "/a.css", text("Accept-Encoding: gzip\r\nIf-None-Match: %s\r\n", packed));
+    reply_t *r = ask("GET", "/a.css",
+                     text("Accept-Encoding: gzip\r\nIf-None-Match: %s\r\n", packed));
     cr_assert_eq(r->status, 304);
-    assert_field(r, "ETag", packed);
-    assert_field(r, "Vary", "Accept-Encoding");
-    assert_field(r, "Content-Encoding", NULL);
+    wire_assert_field(r, "ETag", packed);
+    wire_assert_field(r, "Vary", "Accept-Encoding");
+    wire_assert_field(r, "Content-Encoding", NULL);
     r = ask("GET", "/a.css", text("Accept-Encoding: gzip\r\nIf-None-Match: %s\r\n", plain));
     cr_assert_eq(r->status, 200);
     r = ask("GET", "/a.css", text("Accept-Encoding: gzip\r\nIf-Match: %s\r\n", plain));
@@ -169,16 +159,16 @@ E2E(static_variants, have_parts_of_their_own)
     reply_t *r = ask("GET", "/a.css", "Accept-Encoding: gzip\r\nRange: bytes=3-\r\n");
     cr_assert_eq(r->status, 206);
     assert_text(r->body.p, "gzip");
-    assert_field(r, "Content-Encoding", "gzip");
-    assert_field(r, "Content-Range", "bytes 3-6/7");
-    assert_field(r, "Vary", "Accept-Encoding");
+    wire_assert_field(r, "Content-Encoding", "gzip");
+    wire_assert_field(r, "Content-Range", "bytes 3-6/7");
+    wire_assert_field(r, "Vary", "Accept-Encoding");
     /* Who holds a part of the plain one must not be given a part of the other. */
     r = ask("GET", "/a.css",
             text("Accept-Encoding: gzip\r\nRange: bytes=3-\r\nIf-Range: %s\r\n", plain));
     cr_assert_eq(r->status, 200);
     r = ask("GET", "/a.css", "Accept-Encoding: gzip\r\nRange: bytes=9-\r\n");
     cr_assert_eq(r->status, 416);
-    assert_field(r, "Content-Range", "bytes */7");
+    wire_assert_field(r, "Content-Range", "bytes */7");
 }
 
 static void put_packed(const char *name, const char *content)
@@ -192,8 +182,8 @@ E2E(static_variants, go_with_gzip_and_gunzip)
     start("gzip_static always; gunzip on; gzip on; gzip_min_length 0;");
     put_packed("www/a.css.gz", "what was packed");
     assert_get("/a.css", "gzip;q=0", NULL, "what was packed");
-    assert_field(get("/a.css", "gzip;q=0"), "Vary", "Accept-Encoding");
-    assert_field(get("/a.css", "gzip"), "Content-Encoding", "gzip"); /* once */
-    assert_field(get("/a.css", "gzip"), "Vary", "Accept-Encoding");
-    assert_field(get("/plain.css", "gzip"), "Content-Encoding", "gzip");
+    wire_assert_field(get("/a.css", "gzip;q=0"), "Vary", "Accept-Encoding");
+    wire_assert_field(get("/a.css", "gzip"), "Content-Encoding", "gzip"); /* once */
+    wire_assert_field(get("/a.css", "gzip"), "Vary", "Accept-Encoding");
+    wire_assert_field(get("/plain.css", "gzip"), "Content-Encoding", "gzip");
 }

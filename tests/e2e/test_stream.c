@@ -1,8 +1,8 @@
 /* Answers that are told as they go reach the client as they come, without being told to. */
 #include <stdatomic.h>
 #include <stdio.h>
-#include <zlib.h>
 
+#include "tests/e2e/coding.h"
 #include "tests/e2e/frames.h"
 #include "tests/e2e/origin.h"
 #include "tests/e2e/peer.h"
@@ -45,19 +45,6 @@ static void tell(visit_t *v)
 
 /* --- a client that looks what has come --- */
 
-/* Reads until the text has come. */
-static const char *read_to(wire_t *w, const char *end)
-{
-    char *seen = pool_zalloc(harness_pool, 4096);
-    size_t n = 0;
-    while (!strstr(seen, end)) {
-        cr_assert(n < 4000 && wire_readable(w, PATIENCE_MS), "no \"%s\" in:\n%s", end, seen);
-        str_t byte = wire_bytes(w, 1);
-        seen[n++] = byte.p[0];
-    }
-    return seen;
-}
-
 static void start(const char *location)
 {
     subject_http("", text("server { listen 127.0.0.1:@http@; location / { %s"
@@ -72,13 +59,13 @@ static void assert_streams(const script_t *s)
     start("");
     wire_t *w = wire_open("http");
     wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    const char *head = read_to(w, "\r\n\r\n");
+    const char *head = wire_through(w, "\r\n\r\n");
     assert_has(head, "HTTP/1.1 200");
     for (int i = 1; i <= EVENTS; i++) {
         cr_assert(!wire_readable(w, 20));
         told = i;
-        read_to(w, text("data: %d\n\n", i));
-        if (strstr(head, "chunked")) read_to(w, "\r\n");
+        wire_through(w, text("data: %d\n\n", i));
+        if (strstr(head, "chunked")) wire_through(w, "\r\n");
     }
 }
 
@@ -121,8 +108,8 @@ E2E(stream, to_an_old_client)
     wire_t *w = wire_open("http");
     wire_send(w, "GET / HTTP/1.0\r\n\r\n");
     origin_head(o, 0);
-    read_to(w, "\r\n\r\n");
-    for (told = 1; told <= EVENTS; told++) read_to(w, text("data: %d\n\n", told));
+    wire_through(w, "\r\n\r\n");
+    for (told = 1; told <= EVENTS; told++) wire_through(w, text("data: %d\n\n", told));
     cr_assert(wire_closed(w));
 }
 
@@ -154,48 +141,19 @@ E2E(stream, events_over_http2)
 
 /* --- compressed --- */
 
-/* What the bytes of a gzip stream that have come so far stand for. */
-typedef struct unpacked {
-    z_stream z;
-    char text[4096];
-} unpacked_t;
-
-static void unpack(unpacked_t *u, str_t in)
-{
-    u->z.next_in = (unsigned char *)(uintptr_t)in.p;
-    u->z.avail_in = (unsigned)in.n;
-    u->z.next_out = (unsigned char *)u->text + u->z.total_out;
-    u->z.avail_out = (unsigned)(sizeof(u->text) - 1 - u->z.total_out);
-    int r = inflate(&u->z, Z_SYNC_FLUSH);
-    cr_assert(r == Z_OK || r == Z_STREAM_END || r == Z_BUF_ERROR);
-    u->text[u->z.total_out] = '\0';
-}
-
-static str_t read_chunk(wire_t *w)
-{
-    uint64_t n;
-    const char *size = read_to(w, "\r\n");
-    cr_assert(str_hex_to_u64(str_make(size, strlen(size) - 2), &n));
-    str_t chunk = wire_bytes(w, n);
-    read_to(w, "\r\n");
-    return chunk;
-}
-
 static void assert_streams_compressed(const script_t *s)
 {
-    unpacked_t *u = POOL_NEW(harness_pool, unpacked_t);
-    cr_assert_eq(inflateInit2(&u->z, 16 + MAX_WBITS), Z_OK);
+    str_t packed = STR("");
     told = 0;
     origin_start("origin", tell, s);
     start("gzip on; gzip_types *; gzip_min_length 0;");
     wire_t *w = wire_open("http");
     wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n");
-    assert_has(read_to(w, "\r\n\r\n"), "Content-Encoding: gzip\r\n");
+    assert_has(wire_through(w, "\r\n\r\n"), "Content-Encoding: gzip\r\n");
     for (int i = 1; i <= EVENTS; i++) {
         told = i;
-        while (!strstr(u->text, text("data: %d\n\n", i))) unpack(u, read_chunk(w));
+        coding_await(w, "gzip", &packed, text("data: %d\n\n", i));
     }
-    inflateEnd(&u->z);
 }
 
 E2E(stream, events_through_gzip)
@@ -233,10 +191,10 @@ E2E(stream, events_of_node)
     for (int i = 0; i < CLIENTS; i++) {
         w[i] = wire_open("http");
         wire_send(w[i], "GET /events HTTP/1.1\r\nHost: h\r\n\r\n");
-        assert_has(read_to(w[i], "\r\n\r\n"), "text/event-stream");
+        assert_has(wire_through(w[i], "\r\n\r\n"), "text/event-stream");
     }
     for (int n = 1; n <= 3; n++) {
         assert_text(wire_get("http", "/next")->body.p, text("%d", CLIENTS));
-        for (int i = 0; i < CLIENTS; i++) read_to(w[i], text("data: %d\n\n", n));
+        for (int i = 0; i < CLIENTS; i++) wire_through(w[i], text("data: %d\n\n", n));
     }
 }

@@ -158,6 +158,24 @@ str_t wire_bytes(wire_t *w, size_t n)
     return take(w, n);
 }
 
+/* Up to and with the first `mark`; an empty str when the connection ends before. */
+static str_t take_through(wire_t *w, str_t mark)
+{
+    for (;;) {
+        str_t have = str_make(w->in, w->n);
+        size_t at = w->n ? str_search(have, mark) : 0;
+        if (w->n && at < have.n) return take(w, at + mark.n);
+        if (!more(w)) return STR("");
+    }
+}
+
+const char *wire_through(wire_t *w, const char *mark)
+{
+    str_t s = take_through(w, str_of(mark));
+    cr_assert(s.n, "no \"%s\" in:\n%.*s", mark, (int)w->n, w->n ? w->in : "");
+    return pool_cstr(harness_pool, s);
+}
+
 str_t wire_rest(wire_t *w)
 {
     while (more(w)) continue;
@@ -181,17 +199,6 @@ bool wire_readable(wire_t *w, int ms)
 }
 
 /* --- replies --- */
-
-/* Up to and with the first `mark`; an empty str when the connection ends before. */
-static str_t take_through(wire_t *w, str_t mark)
-{
-    for (;;) {
-        str_t have = str_make(w->in, w->n);
-        size_t at = w->n ? str_search(have, mark) : 0;
-        if (w->n && at < have.n) return take(w, at + mark.n);
-        if (!more(w)) return STR("");
-    }
-}
 
 static bool is_token(str_t s)
 {
@@ -245,6 +252,13 @@ const char *wire_field(const reply_t *r, const char *name)
         found = found ? text("%s, " STR_FMT, found, STR_ARG(v)) : text(STR_FMT, STR_ARG(v));
     }
     return found;
+}
+
+void wire_assert_field(const reply_t *r, const char *name, const char *value)
+{
+    const char *got = wire_field(r, name);
+    cr_assert(value ? got && strcmp(got, value) == 0 : !got, "%s: %s instead of %s\n%s", name,
+              got ? got : "(none)", value ? value : "(none)", r->head);
 }
 
 static void read_head(wire_t *w, reply_t *r)
@@ -375,4 +389,14 @@ reply_t *wire_get(const char *port_name, const char *path)
 {
     return wire_ask(port_name,
                     text("GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path));
+}
+
+reply_t *wire_request(const char *port_name, const char *method, const char *path,
+                      const char *fields)
+{
+    wire_t *w = wire_open(port_name);
+    wire_send(w, text("%s %s HTTP/1.1\r\nHost: h\r\n%s\r\n", method, path, fields));
+    reply_t *r = wire_reply_to(w, method);
+    wire_close(w);
+    return r;
 }

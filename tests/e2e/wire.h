@@ -45,8 +45,9 @@ reply_t *wire_try_reply(wire_t *w, const char *method);
 reply_t *wire_reply(wire_t *w);
 reply_t *wire_reply_to(wire_t *w, const char *method);
 
-/* Exactly n bytes; everything up to the end. */
+/* Exactly n bytes; everything through the first such mark; everything up to the end. */
 str_t wire_bytes(wire_t *w, size_t n);
+const char *wire_through(wire_t *w, const char *mark);
 str_t wire_rest(wire_t *w);
 
 /* Whether nothing more comes and the peer has closed. Waits for it. */
@@ -65,8 +66,11 @@ void wire_reset(wire_t *w); /* closes with a reset */
 /* A connection of its own for one request. */
 reply_t *wire_ask(const char *port_name, const char *request);
 reply_t *wire_get(const char *port_name, const char *path);
+reply_t *wire_request(const char *port_name, const char *method, const char *path,
+                      const char *fields); /* lines, each with CRLF */
 
 /* The value of a field in a reply's head ("a, b" when it is there several times), or NULL. */
 const char *wire_field(const reply_t *r, const char *name);
+void wire_assert_field(const reply_t *r, const char *name, const char *value); /* NULL: none */
 
 #endif
