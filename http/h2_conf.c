@@ -20,8 +20,8 @@ static bool set_obsolete(conf_t *cf, const conf_row_t *row, void *conf, const tr
 static const conf_row_t rows[] = {
     CONF_NUMBER("http2_max_concurrent_streams", SITES, CONF, max_streams, "128", 1, 100000,
                 "requests that a connection of HTTP/2 may have at once"),
-    CONF_SIZE("http2_recv_buffer_size", CONF_HTTP, CONF, recv_buffer, "256k", 16384, 16 * 1024 * 1024,
-              "how much is read at once from a connection of HTTP/2"),
+    CONF_SIZE("http2_recv_buffer_size", CONF_HTTP, CONF, recv_buffer, "256k", 16384,
+              16 * 1024 * 1024, "how much is read at once from a connection of HTTP/2"),
     CONF_SIZE("http2_chunk_size", SITES | CONF_LOCATION, CONF, chunk, "8k", 1, 16384,
               "the largest piece of a reply's body in one frame"),
     CONF_SIZE("http2_body_preread_size", SITES, CONF, preread, "64k", 1, 16 * 1024 * 1024,

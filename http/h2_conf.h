@@ -7,10 +7,10 @@
 #include <stddef.h>
 
 typedef struct h2_conf {
-    unsigned max_streams;   /* at once on one connection */
-    size_t recv_buffer;     /* bytes read at once */
-    size_t chunk;           /* of a body in one DATA frame */
-    size_t preread;         /* window of a stream: how much of a body is taken before it is wanted */
+    unsigned max_streams; /* at once on one connection */
+    size_t recv_buffer;   /* bytes read at once */
+    size_t chunk;         /* of a body in one DATA frame */
+    size_t preread;       /* window of a stream: how much of a body is taken before it is wanted */
 } h2_conf_t;
 
 extern unsigned h2_index;

@@ -42,8 +42,8 @@ static int allow_data(h2_t *h2, const nghttp2_frame_hd *hd, size_t n)
 }
 
 /*
- * RFC 9113 5.1: no head may come once both sides have ended the stream, or a later one was opened in
- * its place. Behind a reset of ours it may still be on its way. (DATA nghttp2 drops by itself.)
+ * RFC 9113 5.1: no head may come once both sides have ended the stream, or a later one was opened
+ * in its place. Behind a reset of ours it may still be on its way. (DATA nghttp2 drops by itself.)
  */
 static bool is_over(nghttp2_session *session, const h2_t *h2, int32_t id)
 {

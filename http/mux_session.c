@@ -27,6 +27,11 @@ static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void 
     mux_session_t *m = arg;
     mux_stream_t *s = stream_of(ng, hd->stream_id);
     if (s) s->received += hd->length + FRAME_HEAD;
+    if (hd->type == NGHTTP2_PRIORITY && hd->stream_id == 0) { /* nghttp2 passes over it */
+        m->why = "PRIORITY without stream";
+        nghttp2_session_terminate_session(ng, NGHTTP2_PROTOCOL_ERROR);
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
     bool serves = s && (hd->type == NGHTTP2_HEADERS || (hd->type == NGHTTP2_DATA && hd->length));
     m->idle_frames = serves ? 0 : m->idle_frames + 1;
     if (m->idle_frames <= MUX_IDLE_FRAMES_MOST) return 0;

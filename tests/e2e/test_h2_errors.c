@@ -27,7 +27,8 @@ static const char *const malformed[] = {
     O "te: trailers, gzip\n",
     /* 8.3: pseudo-fields */
     ":method: GET\n:scheme: http\nx: y\n:path: /o\n:authority: h\n", O ":path: /o\n",
-    O ":method: GET\n", O ":scheme: http\n", O ":authority: h\n", O ":status: 200\n", O ":other: 1\n",
+    O ":method: GET\n", O ":scheme: http\n", O ":authority: h\n",
+    O ":status: 200\n", O ":other: 1\n",
     ":scheme: http\n:path: /o\n:authority: h\n", ":method: GET\n:path: /o\n:authority: h\n",
     ":method: GET\n:scheme: http\n:authority: h\n", ":method: GET\n:scheme: http\n:path: /o\n",
     ":method: GET\n:scheme: http\n:path: \n:authority: h\n",
@@ -126,7 +127,8 @@ E2E(h2_errors, heads_that_are_too_large_are_refused_as_with_http_1)
     frames_head(f, 1, FRAMES_END_STREAM, text(O "x-a: %s\n", kilo));
     cr_assert_eq(frames_answer(f, 1)->status, 431);
     frames_head(f, 3, FRAMES_END_STREAM,
-                text(O "x-a: %s\nx-b: %s\nx-c: %s\nx-d: %s\nx-e: %s\n", half, half, half, half, half));
+                text(O "x-a: %s\nx-b: %s\nx-c: %s\nx-d: %s\nx-e: %s\n", half, half, half, half,
+                     half));
     cr_assert_eq(frames_answer(f, 3)->status, 431);
     frames_head(f, 5, FRAMES_END_STREAM,
                 text(":method: GET\n:scheme: http\n:path: /o%s\n:authority: h\n", kilo));
@@ -193,8 +195,8 @@ static const wrong_t wrongs[] = {
      CODE_FRAME_SIZE_ERROR, CODE_PROTOCOL_ERROR},
     {"6.2 HEADERS with padding and priority that do not fit", FRAME_HEADERS, 45, 3,
      STR_INIT("\3\0\0\0\0\0\x82"), CODE_PROTOCOL_ERROR, CODE_FRAME_SIZE_ERROR},
-    {"4.3 a block that cannot be decoded", FRAME_HEADERS, 5, 3, STR_INIT("\xff\xff\xff\xff\xff\xff"),
-     CODE_COMPRESSION_ERROR, 0},
+    {"4.3 a block that cannot be decoded", FRAME_HEADERS, 5, 3,
+     STR_INIT("\xff\xff\xff\xff\xff\xff"), CODE_COMPRESSION_ERROR, 0},
     {"4.3 an index beyond the table", FRAME_HEADERS, 5, 3, STR_INIT("\xfe"), CODE_COMPRESSION_ERROR,
      0},
     {"4.3 the index 0", FRAME_HEADERS, 5, 3, STR_INIT("\x80"), CODE_COMPRESSION_ERROR, 0},
@@ -206,8 +208,8 @@ static const wrong_t wrongs[] = {
      CODE_COMPRESSION_ERROR, 0},
     {"6.3 PRIORITY without stream", FRAME_PRIORITY, 0, 0, STR_INIT("\0\0\0\0\0"),
      CODE_PROTOCOL_ERROR, 0},
-    {"6.3 PRIORITY of a wrong size", FRAME_PRIORITY, 0, 1, STR_INIT("\0\0\0"), CODE_FRAME_SIZE_ERROR,
-     0},
+    {"6.3 PRIORITY of a wrong size", FRAME_PRIORITY, 0, 1, STR_INIT("\0\0\0"),
+     CODE_FRAME_SIZE_ERROR, 0},
     {"6.3 PRIORITY that is too long", FRAME_PRIORITY, 0, 1, STR_INIT("\0\0\0\0\0\0"),
      CODE_FRAME_SIZE_ERROR, 0},
     {"6.4 RST_STREAM without stream", FRAME_RST_STREAM, 0, 0, STR_INIT("\0\0\0\0"),
@@ -215,8 +217,8 @@ static const wrong_t wrongs[] = {
     {"6.4 RST_STREAM of a wrong size", FRAME_RST_STREAM, 0, 1, STR_INIT("\0\0\0"),
      CODE_FRAME_SIZE_ERROR, 0},
     {"6.5 SETTINGS of a stream", FRAME_SETTINGS, 0, 1, STR_INIT(""), CODE_PROTOCOL_ERROR, 0},
-    {"6.5 SETTINGS of a wrong size", FRAME_SETTINGS, 0, 0, STR_INIT("\0\3\0"), CODE_FRAME_SIZE_ERROR,
-     0},
+    {"6.5 SETTINGS of a wrong size", FRAME_SETTINGS, 0, 0, STR_INIT("\0\3\0"),
+     CODE_FRAME_SIZE_ERROR, 0},
     {"6.5 an acknowledgement with content", FRAME_SETTINGS, 1, 0, STR_INIT("\0\3\0\0\0\1"),
      CODE_FRAME_SIZE_ERROR, 0},
     {"6.5.2 ENABLE_PUSH 2", FRAME_SETTINGS, 0, 0, STR_INIT("\0\2\0\0\0\2"), CODE_PROTOCOL_ERROR, 0},
@@ -238,7 +240,8 @@ static const wrong_t wrongs[] = {
      CODE_PROTOCOL_ERROR, 0},
     {"6.7 PING of a stream", FRAME_PING, 0, 1, STR_INIT(ZEROS8), CODE_PROTOCOL_ERROR, 0},
     {"6.7 PING of a wrong size", FRAME_PING, 0, 0, STR_INIT("1234567"), CODE_FRAME_SIZE_ERROR, 0},
-    {"6.7 PING that is too long", FRAME_PING, 1, 0, STR_INIT("123456789"), CODE_FRAME_SIZE_ERROR, 0},
+    {"6.7 PING that is too long", FRAME_PING, 1, 0, STR_INIT("123456789"), CODE_FRAME_SIZE_ERROR,
+     0},
     {"6.8 GOAWAY of a stream", FRAME_GOAWAY, 0, 1, STR_INIT(ZEROS8), CODE_PROTOCOL_ERROR, 0},
     {"6.8 GOAWAY of a wrong size", FRAME_GOAWAY, 0, 0, STR_INIT("1234"), CODE_FRAME_SIZE_ERROR, 0},
     {"6.9 WINDOW_UPDATE by nothing", FRAME_WINDOW_UPDATE, 0, 0, STR_INIT("\0\0\0\0"),

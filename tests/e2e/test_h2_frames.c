@@ -337,7 +337,8 @@ E2E(h2_frames, a_host_may_stand_in_for_the_authority)
 {
     origin_t *o = start();
     frames_t *f = frames_open("http");
-    frames_head(f, 1, FRAMES_END_STREAM, ":method: GET\n:scheme: http\n:path: /o/1\nhost: a.test\n");
+    frames_head(f, 1, FRAMES_END_STREAM,
+                ":method: GET\n:scheme: http\n:path: /o/1\nhost: a.test\n");
     cr_assert_eq(frames_answer(f, 1)->status, 200);
     frames_head(f, 3, FRAMES_END_STREAM, HEAD("GET", "/o/2") "host: H\n"); /* the same */
     cr_assert_eq(frames_answer(f, 3)->status, 200);
