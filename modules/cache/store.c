@@ -64,7 +64,7 @@ unsigned store_purge_key(store_t *s, const store_key_t *key, bool soft)
     if (soft) return store_index_variants(s->shared->index, key->hash);
     unsigned n = 0;
     while (store_index_thin(s->shared->index, key->hash, NO_SUCH_VARY, 0, &gone)) {
-        store_zone_clear(s, &gone, true);
+        store_zone_clear(s, &gone);
         n++;
     }
     s->counts->purged += n;

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MODE_FILE = 0600, MODE_DIR = 0700, HEX_KEY = 32, HEX_VARIANT = 16 };
+enum { MODE_FILE = 0600, MODE_DIR = 0700, HEX_KEY = 32, HEX_ID = 16 };
 
 int store_dir_open(store_dir_t *d)
 {
@@ -48,7 +48,8 @@ void store_file_name(const store_dir_t *d, const store_file_t *f, char *out)
     out += HEX_KEY;
     if (f->variant) *out++ = '.';
     if (f->variant) out = put_hex(out, f->variant);
-    *out = 0;
+    *out++ = '-';
+    *put_hex(out, f->id) = 0;
 }
 
 /* In lower case only, as they are written. */
@@ -61,13 +62,16 @@ static bool get_hex(str_t s, uint64_t *out)
 
 bool store_file_parse(str_t name, store_file_t *out)
 {
-    bool plain = name.n == HEX_KEY, variant = name.n == HEX_KEY + 1 + HEX_VARIANT;
+    size_t dash = str_find(name, 0, '-');
+    str_t first = str_sub(name, 0, dash), id = str_sub(name, dash + 1, name.n);
+    bool plain = first.n == HEX_KEY, variant = first.n == HEX_KEY + 1 + HEX_ID;
     out->variant = 0;
-    if (!plain && !(variant && name.p[HEX_KEY] == '.')) return false;
-    if (!get_hex(str_sub(name, 0, 16), &out->key[0]) ||
-        !get_hex(str_sub(name, 16, HEX_KEY), &out->key[1]))
+    if (!plain && !(variant && first.p[HEX_KEY] == '.')) return false;
+    if (!get_hex(str_sub(first, 0, 16), &out->key[0]) ||
+        !get_hex(str_sub(first, 16, HEX_KEY), &out->key[1]) || id.n != HEX_ID ||
+        !get_hex(id, &out->id))
         return false;
-    return plain || (get_hex(str_sub(name, HEX_KEY + 1, name.n), &out->variant) && out->variant);
+    return plain || (get_hex(str_sub(first, HEX_KEY + 1, first.n), &out->variant) && out->variant);
 }
 
 static void temp_name(uint64_t id, char *out)
@@ -87,7 +91,7 @@ int store_file_open(const store_dir_t *d, const store_file_t *f, bool update)
 {
     char name[STORE_FILE_NAME];
     store_file_name(d, f, name);
-    return opened(openat(d->fd, name, (update ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW));
+    return opened(openat(d->fd, name, (update ? O_WRONLY : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW));
 }
 
 int store_file_unlink(const store_dir_t *d, const store_file_t *f)
@@ -127,10 +131,10 @@ static void make_directories(const store_dir_t *d, char *name)
     }
 }
 
-int store_file_publish(const store_dir_t *d, uint64_t id, const store_file_t *f)
+int store_file_publish(const store_dir_t *d, const store_file_t *f)
 {
     char from[STORE_FILE_NAME], to[STORE_FILE_NAME];
-    temp_name(id, from);
+    temp_name(f->id, from);
     store_file_name(d, f, to);
     if (renameat(d->fd, from, d->fd, to) == 0) return 0;
     if (errno != ENOENT) return -errno;

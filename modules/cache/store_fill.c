@@ -288,6 +288,21 @@ uint16_t store_fills_vary(store_t *s, const uint64_t key[2])
     return vary;
 }
 
+uint32_t store_fills_oldest(store_t *s, uint32_t now)
+{
+    store_fills_t *f = s->shared->fills;
+    for (unsigned i = 0; i < SHARDS; i++) {
+        lock(s, &f->shards[i]); /* who takes a row now has seen the clock at `now` */
+        for (uint32_t n = 0; n < f->per_shard; n++) {
+            const store_row_t *row = &f->shards[i].rows[n];
+            bool old = row->state != STORE_ROW_FREE && row->born < now;
+            if (old && store_lane_lives(row->owner)) now = row->born;
+        }
+        shm_unlock(&f->shards[i].lock);
+    }
+    return now;
+}
+
 bool store_fills_id(store_t *s, uint64_t id)
 {
     const store_fills_t *f = s->shared->fills;

@@ -50,6 +50,9 @@ uint16_t store_fills_vary(store_t *s, const uint64_t key[2]);
 /* Whether a living process fills the temporary file with that id. */
 bool store_fills_id(store_t *s, uint64_t id);
 
+/* The purge clock when the oldest fetch that goes on was begun, or `now` when that is earlier. */
+uint32_t store_fills_oldest(store_t *s, uint32_t now);
+
 /*
  * store_read of an object that is being filled: the bytes there are, more than `at` of them; 0: the
  * fill has ended; or an error. Suspends.

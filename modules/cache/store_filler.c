@@ -267,17 +267,18 @@ static bool was_purged(const store_fill_t *f)
 static int publish(store_fill_t *f)
 {
     store_t *s = f->store;
-    store_file_t name = {{f->key.hash[0], f->key.hash[1]}, f->record.variant};
     store_entry_t e = entry_of(f), gone;
+    store_file_t name = store_zone_file(&e);
     store_put_t out;
-    int err = store_file_publish(&s->dir, f->record.id, &name);
+    int err = store_file_publish(&s->dir, &name);
     if (err) return err;
-    store_index_put(s->shared->index, &e, &out);
-    store_zone_clear(s, &out.replaced, false); /* its file is this one now */
+    bool put = store_index_put(s->shared->index, &e, &out) != STORE_NO_ENTRY;
+    if (!put) store_zone_clear(s, &e);
+    if (out.replaced.id != e.id) store_zone_clear(s, &out.replaced);
     store_zone_evicted(s, &out.evicted);
-    while (store_index_thin(s->shared->index, e.key, e.vary, VARIANTS_MOST, &gone))
-        store_zone_clear(s, &gone, true);
-    return 0;
+    while (put && store_index_thin(s->shared->index, e.key, e.vary, VARIANTS_MOST, &gone))
+        store_zone_clear(s, &gone);
+    return put ? 0 : -ESTALE;
 }
 
 static int judge(const store_fill_t *f)
@@ -285,14 +286,15 @@ static int judge(const store_fill_t *f)
     if (f->err) return f->err;
     if (!f->texts) return -EINVAL;
     if (f->length >= 0 && f->total != (uint64_t)f->length) return -EPIPE;
-    return was_purged(f) ? -ESTALE : 0;
+    return 0;
 }
 
 int store_fill_commit(store_fill_t *f)
 {
     int err = judge(f);
     if (!err && (err = write_whole(f)) != 0) failed(f, err);
-    if (!err && (err = publish(f)) != 0) failed(f, err);
+    if (!err && was_purged(f)) err = -ESTALE; /* those who read along have all of it */
+    if (!err && (err = publish(f)) != 0 && err != -ESTALE) failed(f, err);
     if (err) {
         store_fill_abandon(f);
         return err;
@@ -334,7 +336,9 @@ static int renew(store_fill_t *f, const store_object_t *o, str_t head)
 
 int store_fill_refresh(store_fill_t *f, store_object_t *o, str_t head)
 {
-    int err = renew(f, o, head);
+    int err;
+    do err = renew(f, o, head);
+    while (err == -EAGAIN);
     if (!err) STORE_COUNT(f->store, refreshed);
     else store_remove(o);
     end(f);

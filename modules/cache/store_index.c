@@ -40,7 +40,13 @@ static bool copy_whole(store_entry_t *out, const store_entry_t *e)
 
 bool store_index_copy(store_index_t *ix, uint32_t at, store_entry_t *copy)
 {
-    return copy_whole(copy, &ix->entries[at]) && copy->kind != STORE_KIND_FREE;
+    store_shard_t *s = &ix->shards[at / ix->per_shard];
+    if (!copy_whole(copy, &ix->entries[at])) { /* whoever changes it is at work or dead */
+        store_shard_lock(ix, s);
+        copy_whole(copy, &ix->entries[at]);
+        shm_unlock(&s->lock);
+    }
+    return copy->kind != STORE_KIND_FREE;
 }
 
 typedef struct wanted {
@@ -122,7 +128,13 @@ static uint32_t locked_find(store_index_t *ix, store_shard_t *s, const wanted_t 
     return i;
 }
 
-uint32_t store_index_put(store_index_t *ix, const store_entry_t *e, store_put_t *out)
+static bool may_replace(const store_entry_t *there, const store_entry_t *e, bool found)
+{
+    return found ? there->flags & STORE_UNVERIFIED && there->id < e->id : there->id <= e->id;
+}
+
+/* found: e was found among the files. */
+static uint32_t put(store_index_t *ix, const store_entry_t *e, bool found, store_put_t *out)
 {
     store_shard_t *s = store_shard_of(ix, e->key);
     wanted_t w = {.key = e->key, .variant = e->variant};
@@ -131,26 +143,26 @@ uint32_t store_index_put(store_index_t *ix, const store_entry_t *e, store_put_t 
     uint32_t i = locked_find(ix, s, &w);
     if (i == none) {
         i = store_shard_add(ix, s, e, &out->evicted);
-    } else {
+    } else if (may_replace(&ix->entries[i], e, found)) {
         out->replaced = ix->entries[i];
         store_shard_assign(&ix->entries[i], e);
         s->bytes -= store_entry_bytes(&out->replaced);
+    } else {
+        i = none;
     }
     if (i != none) s->bytes += store_entry_bytes(e);
     store_shard_close(s);
     return i;
 }
 
-uint32_t store_index_add(store_index_t *ix, const store_entry_t *e, store_entry_t *evicted)
+uint32_t store_index_put(store_index_t *ix, const store_entry_t *e, store_put_t *out)
 {
-    store_shard_t *s = store_shard_of(ix, e->key);
-    wanted_t w = {.key = e->key, .variant = e->variant};
-    evicted->kind = STORE_KIND_FREE;
-    store_shard_open(ix, s);
-    uint32_t i = locked_find(ix, s, &w) == none ? store_shard_add(ix, s, e, evicted) : none;
-    if (i != none) s->bytes += store_entry_bytes(e);
-    store_shard_close(s);
-    return i;
+    return put(ix, e, false, out);
+}
+
+uint32_t store_index_add(store_index_t *ix, const store_entry_t *e, store_put_t *out)
+{
+    return put(ix, e, true, out);
 }
 
 /* Locks the shard of the entry if that still has the id. */

@@ -37,21 +37,22 @@ uint32_t store_index_any(store_index_t *ix, const uint64_t key[2], store_entry_t
 /* The entry itself, for the fields that the generation does not cover. */
 store_entry_t *store_index_at(store_index_t *ix, uint32_t at);
 
-/* A copy of one piece; false: it is free or being changed. */
+/* A copy of one piece; false: it is free. */
 bool store_index_copy(store_index_t *ix, uint32_t at, store_entry_t *copy);
 
 /*
  * Stores e (all that the generation covers counts, and `used`) in the place of what has its key and
  * variant. *out: what was replaced, what had to go for want of room (kind STORE_KIND_FREE:
- * nothing). The place, or STORE_NO_ENTRY.
+ * nothing). The place, or STORE_NO_ENTRY: there is no room, or a later body (id) is stored there.
  */
 typedef struct store_put {
     store_entry_t replaced, evicted;
 } store_put_t;
 uint32_t store_index_put(store_index_t *ix, const store_entry_t *e, store_put_t *out);
 
-/* The same, but only when nothing is stored under key and variant. STORE_NO_ENTRY: something is. */
-uint32_t store_index_add(store_index_t *ix, const store_entry_t *e, store_entry_t *evicted);
+/* The same for what was found among the files: nothing but an earlier body that was found there as
+   well, and has not been looked at since (STORE_UNVERIFIED), is replaced. */
+uint32_t store_index_add(store_index_t *ix, const store_entry_t *e, store_put_t *out);
 
 /* Gives the entry a new head: e's stored, version, flags. False: it is not that one any more. */
 bool store_index_renew(store_index_t *ix, uint32_t at, const store_entry_t *e);

@@ -17,6 +17,7 @@ enum { FIRST = 4096, DEPTH_MOST = STORE_FILE_LEVELS };
 typedef struct loader {
     store_t *s;
     store_load_t *out;
+    bool first;
     buf_t *buf;
     unsigned batch;      /* files since the last pause */
     uint64_t started_us; /* of the batch */
@@ -25,10 +26,11 @@ typedef struct loader {
 
 /* --- one file --- */
 
-static bool is_absent(loader_t *l, const store_file_t *f)
+static bool is_known(loader_t *l, const store_file_t *f)
 {
     store_entry_t e;
-    return store_index_find(l->s->shared->index, f->key, f->variant, &e) == STORE_NO_ENTRY;
+    return store_index_find(l->s->shared->index, f->key, f->variant, &e) != STORE_NO_ENTRY &&
+           e.id == f->id;
 }
 
 /* The record in the first bytes of the file; more of them are read when it is a large one. */
@@ -49,7 +51,7 @@ static bool is_whole(const store_record_t *r, const store_file_t *f, int fd)
     uint64_t wide[2];
     store_key_t key = store_key(r->key);
     memcpy(wide, key.hash, sizeof(wide));
-    return r->complete && wide[0] == f->key[0] && wide[1] == f->key[1] &&
+    return r->complete && r->id == f->id && wide[0] == f->key[0] && wide[1] == f->key[1] &&
            r->variant == f->variant && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
            (uint64_t)st.st_size >= 2 * (uint64_t)r->room + r->length;
 }
@@ -77,7 +79,7 @@ static bool take(loader_t *l, const store_file_t *f, int fd)
     store_record_t r;
     bool second;
     store_t *s = l->s;
-    store_entry_t gone;
+    store_put_t out;
     if (!read_record(l, fd, &r, &second) || !is_whole(&r, f, fd)) return false;
     store_verdict_t verdict = verdict_of(s, &r, f);
     uint16_t vary = store_zone_vary(s, r.vary);
@@ -97,12 +99,22 @@ static bool take(loader_t *l, const store_file_t *f, int fd)
                         (verdict == STORE_SOFT || r.stale ? STORE_STALE : 0) |
                         (r.tags.n ? STORE_TAGGED : 0));
     store_zone_seen_id(s, r.id);
-    uint32_t at = store_index_add(s->shared->index, &e, &gone);
-    if (at == STORE_NO_ENTRY) return true;
-    store_zone_evicted(s, &gone);
-    if (has_gone(fd)) store_index_drop(s->shared->index, at, r.id, &gone);
+    uint32_t at = store_index_add(s->shared->index, &e, &out);
+    if (at == STORE_NO_ENTRY) return false;
+    store_zone_clear(s, &out.replaced);
+    store_zone_evicted(s, &out.evicted);
+    if (has_gone(fd)) store_index_drop(s->shared->index, at, r.id, &out.replaced);
     else l->out->loaded++;
     return true;
+}
+
+/* Makes an entry of it. False: it is not worth keeping. */
+static bool adopt(loader_t *l, const store_file_t *f)
+{
+    int fd = store_file_open(&l->s->dir, f, false);
+    bool good = fd == -EMFILE || fd == -ENFILE || fd == -ENOENT || (fd >= 0 && take(l, f, fd));
+    if (fd >= 0) close(fd);
+    return good;
 }
 
 static void look_at(loader_t *l, str_t name)
@@ -111,11 +123,9 @@ static void look_at(loader_t *l, str_t name)
     if (!store_file_parse(name, &f)) return;
     l->out->files++;
     l->batch++;
-    if (!is_absent(l, &f)) return;
-    int fd = store_file_open(&l->s->dir, &f, false);
-    bool good = fd == -EMFILE || fd == -ENFILE || (fd >= 0 && take(l, &f, fd));
-    if (fd >= 0) close(fd);
-    if (good || fd == -ENOENT || !is_absent(l, &f)) return;
+    if (is_known(l, &f) || (l->first && adopt(l, &f))) return;
+    /* Who has just made it tells the index before it says that it has done. */
+    if (store_fills_id(l->s, f.id) || is_known(l, &f)) return;
     store_file_unlink(&l->s->dir, &f);
     l->out->dropped++;
 }
@@ -180,9 +190,9 @@ static void walk(loader_t *l, int parent, const char *name, unsigned depth)
     if (d) closedir(d);
 }
 
-int store_loader_run(store_t *s, store_load_t *out)
+int store_loader_run(store_t *s, bool first, store_load_t *out)
 {
-    loader_t l = {.s = s, .out = out, .started_us = clock_us_now()};
+    loader_t l = {.s = s, .out = out, .first = first, .started_us = clock_us_now()};
     *out = (store_load_t){0};
     store_purge_load(s->shared->purge, s->dir.fd);
     l.buf = buf_take(2 * STORE_RECORD_MOST);

@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/io/fiber.h"
+#include "modules/cache/store_fill.h"
 #include "modules/cache/store_lane.h"
 #include "modules/cache/store_loader.h"
 #include "modules/cache/store_renew.h"
@@ -47,7 +48,7 @@ static bool drop(store_t *s, uint32_t at, uint64_t id)
 {
     store_entry_t gone;
     if (!store_index_drop(s->shared->index, at, id, &gone)) return false;
-    store_zone_clear(s, &gone, true);
+    store_zone_clear(s, &gone);
     return true;
 }
 
@@ -91,7 +92,7 @@ static int sweep(manager_t *m)
 static bool read_record(store_t *s, const store_entry_t *e, pool_t *pool, store_record_t *r)
 {
     uint32_t room = e->body_at / 2;
-    store_file_t name = {{e->key[0], e->key[1]}, e->variant};
+    store_file_t name = store_zone_file(e);
     int fd = store_file_open(&s->dir, &name, false);
     if (fd < 0) return false;
     char *bytes = pool_bytes(pool, room);
@@ -101,39 +102,61 @@ static bool read_record(store_t *s, const store_entry_t *e, pool_t *pool, store_
 }
 
 /* The file remembers it when the purge is forgotten; one that cannot goes. */
-static void make_stale(store_t *s, uint32_t at, const store_entry_t *e, store_record_t *r)
+static int make_stale(store_t *s, uint32_t at, const store_entry_t *e, store_record_t *r)
 {
     r->stale = true;
     int err = store_renew(s, at, e, r);
-    if (err && err != -ESTALE) drop(s, at, e->id);
+    if (err && err != -ESTALE && err != -EAGAIN) drop(s, at, e->id);
+    return err;
 }
 
-/* Reads what the object is held against: as a request would. */
-static void judge(store_t *s, uint32_t at, const store_entry_t *e, pool_t *pool)
+/* What becomes of an object that is held against the purges as a request would do it. One that
+   cannot be read does not outlive a purge that will be forgotten. */
+static store_verdict_t verdict_of(store_t *s, const store_entry_t *e, pool_t *pool,
+                                  store_record_t *r)
 {
-    store_record_t r;
-    if (!read_record(s, e, pool, &r)) return; /* the next request finds out what it is */
+    if (!read_record(s, e, pool, r)) return STORE_VOID;
     store_suspect_t suspect = {.born = e->born,
                                .key_hash = e->key[0],
-                               .key = r.key,
-                               .tags = r.tags.p,
-                               .tag_count = store_record_tags(&r)};
-    store_verdict_t verdict = store_purge_check(s->shared->purge, &suspect);
-    if (verdict == STORE_SOFT && !r.stale) make_stale(s, at, e, &r);
-    if (verdict == STORE_VOID && drop(s, at, e->id)) STORE_COUNT(s, purged);
+                               .key = r->key,
+                               .tags = r->tags.p,
+                               .tag_count = store_record_tags(r)};
+    return store_purge_check(s->shared->purge, &suspect);
+}
+
+/* -EAGAIN: it has been renewed meanwhile. */
+static int judge(store_t *s, uint32_t at, const store_entry_t *e, pool_t *pool)
+{
+    store_record_t r;
+    store_entry_t now;
+    store_verdict_t verdict = verdict_of(s, e, pool, &r);
+    if (verdict == STORE_SOFT && !r.stale) return make_stale(s, at, e, &r);
+    if (verdict != STORE_VOID) return 0;
+    if (!store_index_copy(s->shared->index, at, &now) || now.id != e->id) return 0;
+    if (now.version != e->version) return -EAGAIN;
+    if (drop(s, at, e->id)) STORE_COUNT(s, purged);
+    return 0;
 }
 
 /* One that is neither tagged nor older than a prefix is known by its key alone. */
+static bool must_judge(store_t *s, const store_entry_t *e, uint32_t clock)
+{
+    if (e->kind != STORE_KIND_OBJECT) return false;
+    if (e->checked >= clock && !(e->flags & STORE_STALE)) return false;
+    store_suspect_t suspect = {.born = e->born, .key_hash = e->key[0]};
+    if (e->flags & STORE_TAGGED || store_purge_prefixed(s->shared->purge, e->born)) return true;
+    return store_purge_check(s->shared->purge, &suspect) != STORE_GOOD;
+}
+
 static void judge_entry(store_t *s, uint32_t at, uint32_t clock, pool_t *pool, unsigned *reads)
 {
     store_entry_t e;
-    if (!store_index_copy(s->shared->index, at, &e) || e.kind != STORE_KIND_OBJECT) return;
-    if (e.checked >= clock && !(e.flags & STORE_STALE)) return;
-    store_suspect_t suspect = {.born = e.born, .key_hash = e.key[0]};
-    bool open_question = e.flags & STORE_TAGGED || store_purge_prefixed(s->shared->purge, e.born);
-    if (store_purge_check(s->shared->purge, &suspect) == STORE_GOOD && !open_question) return;
-    judge(s, at, &e, pool);
-    (*reads)++;
+    int err = -EAGAIN;
+    while (err == -EAGAIN && store_index_copy(s->shared->index, at, &e) &&
+           must_judge(s, &e, clock)) {
+        err = judge(s, at, &e, pool);
+        (*reads)++;
+    }
 }
 
 static bool must_settle(const manager_t *m, uint32_t clock)
@@ -147,6 +170,7 @@ static int settle(manager_t *m)
     store_t *s = m->s;
     uint32_t clock = store_purge_clock(s->shared->purge);
     if (!must_settle(m, clock)) return 0;
+    uint32_t oldest = store_fills_oldest(s, clock); /* what is being stored may still be older */
     uint32_t all = store_index_capacity(s->shared->index);
     pool_t *pool = pool_create();
     int err = 0;
@@ -163,8 +187,8 @@ static int settle(manager_t *m)
     }
     pool_destroy(pool);
     if (err) return err;
-    store_purge_settled(s->shared->purge, s->dir.fd, clock);
-    m->settled = clock;
+    store_purge_settled(s->shared->purge, s->dir.fd, oldest);
+    m->settled = oldest;
     m->settle_at = clock_ms() + SETTLE_MS;
     return 0;
 }
@@ -260,11 +284,11 @@ static int load(manager_t *m, bool first)
     store_load_t got;
     uint64_t started = clock_us_now();
     if (first) __atomic_store_n(&s->shared->load, STORE_LOAD_RUNNING, __ATOMIC_RELAXED);
-    int err = store_loader_run(s, &got);
+    int err = store_loader_run(s, first, &got);
     if (err) return err;
     uint64_t ms = (clock_us_now() - started) / 1000;
     __atomic_store_n(&s->shared->load, STORE_LOAD_DONE, __ATOMIC_RELEASE);
-    s->counts->broken += got.dropped;
+    if (first) s->counts->broken += got.dropped;
     m->load_at = clock_ms() + ms * LOAD_SHARE;
     if (first || got.loaded || got.dropped) tell_load(s, &got, ms);
     return 0;
@@ -310,7 +334,7 @@ int store_manager_turn(store_t *s)
 {
     static manager_t m;
     if (m.s != s) m = (manager_t){.s = s};
-    m.settle_at = 0;
+    m.settle_at = m.load_at = m.company = 0;
     return turn(&m);
 }
 

@@ -28,16 +28,16 @@ static opened_t broken(store_t *s, uint32_t at, const store_entry_t *e, const ch
     STORE_COUNT(s, broken);
     LOG(&log_main, LOG_ERR, 0, "cache \"%s\": %s, the file %016llx%016llx is dropped",
         s->options.path.p, what, (unsigned long long)e->key[0], (unsigned long long)e->key[1]);
-    store_zone_clear(s, &gone, true);
+    store_zone_clear(s, &gone);
     return NOTHING;
 }
 
-/* The entry goes, the file is somebody else's. */
+/* Somebody has removed the file: the entry goes, too. */
 static opened_t give_up(store_t *s, uint32_t at, const store_entry_t *e)
 {
     store_entry_t gone;
     if (!store_index_drop(s->shared->index, at, e->id, &gone)) return CHANGED;
-    store_zone_clear(s, &gone, false);
+    store_zone_clear(s, &gone);
     return NOTHING;
 }
 
@@ -93,7 +93,7 @@ static opened_t judge(store_object_t *o, uint32_t at, const store_entry_t *e,
     store_close(o);
     if (!store_index_drop(s->shared->index, at, e->id, &gone)) return CHANGED;
     STORE_COUNT(s, purged);
-    store_zone_clear(s, &gone, true);
+    store_zone_clear(s, &gone);
     return NOTHING;
 }
 
@@ -184,10 +184,6 @@ static bool verify_body(const store_object_t *o, const store_record_t *r)
     return at == r->length && check == r->body_check;
 }
 
-/* A filler has put its file there and is about to tell the index. Or the file of what is stored was
-   taken for that of what went before it, or somebody has removed it. */
-static const char replaced[] = "it has been replaced", missing[] = "it is not there";
-
 /* What is wrong with the file; NULL: nothing. */
 static const char *examine(store_object_t *o, const store_entry_t *e, pool_t *pool,
                            store_record_t *r)
@@ -199,7 +195,6 @@ static const char *examine(store_object_t *o, const store_entry_t *e, pool_t *po
     o->record = str_make(bytes, n > 0 ? (size_t)n : 0);
     o->file_at = e->body_at;
     if (!store_record_get(o->record, r)) return "a record is torn";
-    if (r->id != e->id) return replaced;
     if (!is_record_of(r, e) || r->room != room) return "it is not what was stored";
     if (fstat(o->fd, &st) < 0 || (uint64_t)st.st_size < e->body_at + e->length)
         return "the body is truncated";
@@ -219,19 +214,17 @@ static opened_t open_file(store_object_t *o, uint32_t at, const store_entry_t *e
                           store_record_t *r)
 {
     store_t *s = o->store;
-    store_file_t name = {{e->key[0], e->key[1]}, e->variant};
+    store_file_t name = store_zone_file(e);
     o->fd = store_file_open(&s->dir, &name, false);
     if (o->fd == -EMFILE || o->fd == -ENFILE) return NOTHING; /* not the file's fault */
-    const char *wrong = o->fd == -ENOENT ? missing
-                        : o->fd < 0      ? "it cannot be opened"
-                                         : examine(o, e, pool, r);
+    bool missing = o->fd == -ENOENT;
+    const char *wrong = o->fd < 0 ? "it cannot be opened" : examine(o, e, pool, r);
     if (!wrong && e->flags & STORE_UNVERIFIED)
         store_index_flag(s->shared->index, at, e->id, 0, STORE_UNVERIFIED);
     if (!wrong) return OPENED;
     store_close(o);
     if (has_changed(s, at, e)) return CHANGED;
-    bool nothing_wrong = wrong == replaced || wrong == missing;
-    return nothing_wrong ? give_up(s, at, e) : broken(s, at, e, wrong);
+    return missing ? give_up(s, at, e) : broken(s, at, e, wrong);
 }
 
 /* --- opening --- */
@@ -303,7 +296,7 @@ void store_remove(store_object_t *o)
     store_t *s = o->store;
     store_entry_t gone;
     if (o->id && !o->fill && store_index_drop(s->shared->index, o->entry, o->id, &gone))
-        store_zone_clear(s, &gone, true);
+        store_zone_clear(s, &gone);
 }
 
 /* --- reading along --- */

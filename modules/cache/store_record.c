@@ -18,9 +18,7 @@ typedef struct wire {
     uint64_t reserved;
 } wire_t;
 
-_Static_assert(sizeof(wire_t) == STORE_RECORD_FIXED &&
-                   offsetof(wire_t, id) == STORE_RECORD_ID_AT,
-               "the fixed part of a record");
+_Static_assert(sizeof(wire_t) == STORE_RECORD_FIXED, "the fixed part of a record");
 
 enum { CHECKED_FROM = offsetof(wire_t, size) };
 

@@ -14,7 +14,6 @@
 
 enum {
     STORE_RECORD_FIXED = 88,       /* bytes before the texts */
-    STORE_RECORD_ID_AT = 16,       /* where the id is in them */
     STORE_RECORD_ROUND = 512,      /* rooms are multiples of it */
     STORE_RECORD_MOST = 128 * 1024, /* bytes of one */
 };

@@ -2,47 +2,26 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "core/base/panic.h"
 
-/* Whether the file is that of the body still: its present record says so. */
-static bool is_file_of(int fd, const store_entry_t *e, uint32_t room)
+/* Into the room that the entry says is not in use. */
+static int write_record(int fd, const store_entry_t *e, const store_record_t *r)
 {
-    char fixed[STORE_RECORD_FIXED];
-    uint64_t id;
-    off_t at = e->flags & STORE_SECOND ? (off_t)room : 0;
-    if (store_file_read(fd, fixed, sizeof(fixed), at) != sizeof(fixed)) return false;
-    memcpy(&id, fixed + STORE_RECORD_ID_AT, sizeof(id));
-    return id == e->id;
-}
-
-static int write_record(store_t *s, const store_entry_t *e, const store_record_t *r)
-{
-    store_file_t name = {{e->key[0], e->key[1]}, e->variant};
-    int fd = store_file_open(&s->dir, &name, true);
-    if (fd < 0) return fd;
-    int err = is_file_of(fd, e, r->room) ? 0 : -ESTALE;
-    char *bytes = err ? NULL : malloc(r->size);
-    if (!err && !bytes) panic("out of memory: a record of the cache");
-    if (!err) {
-        struct iovec iov = {bytes, r->size};
-        store_record_put(bytes, r);
-        err = store_file_write(fd, &iov, 1, e->flags & STORE_SECOND ? 0 : (off_t)r->room);
-    }
+    char *bytes = malloc(r->size);
+    if (!bytes) panic("out of memory: a record of the cache");
+    struct iovec iov = {bytes, r->size};
+    store_record_put(bytes, r);
+    int err = store_file_write(fd, &iov, 1, e->flags & STORE_SECOND ? 0 : (off_t)r->room);
     free(bytes);
-    close(fd);
     return err;
 }
 
-int store_renew(store_t *s, uint32_t at, const store_entry_t *e, store_record_t *r)
+static int tell(store_t *s, uint32_t at, const store_entry_t *e, const store_record_t *r)
 {
     store_entry_t next = *e;
-    r->version = (uint8_t)(e->version + 1);
-    r->size = store_record_size(r);
-    if (!r->size || r->size > r->room) return -EFBIG;
-    int err = write_record(s, e, r);
-    if (err) return err;
     next.stored = r->stored;
     next.born = r->born;
     next.version = r->version;
@@ -51,4 +30,29 @@ int store_renew(store_t *s, uint32_t at, const store_entry_t *e, store_record_t 
     if (!store_index_renew(s->shared->index, at, &next)) return -ESTALE;
     if (s->memory) store_memory_drop(s->memory, e->memory, e->id);
     return 0;
+}
+
+/* The file is locked: nobody else renews it, so that what the index says stays as it is. */
+static int renew_locked(store_t *s, int fd, uint32_t at, const store_entry_t *e,
+                        const store_record_t *r)
+{
+    store_entry_t now;
+    if (!store_index_copy(s->shared->index, at, &now)) return -EAGAIN;
+    if (now.id != e->id) return -ESTALE;
+    if (now.version != e->version) return -EAGAIN;
+    int err = write_record(fd, &now, r);
+    return err ? err : tell(s, at, &now, r);
+}
+
+int store_renew(store_t *s, uint32_t at, const store_entry_t *e, store_record_t *r)
+{
+    store_file_t name = store_zone_file(e);
+    r->version = (uint8_t)(e->version + 1);
+    r->size = store_record_size(r);
+    if (!r->size || r->size > r->room) return -EFBIG;
+    int fd = store_file_open(&s->dir, &name, true);
+    if (fd < 0) return fd;
+    int err = flock(fd, LOCK_EX) < 0 ? -errno : renew_locked(s, fd, at, e, r);
+    close(fd);
+    return err;
 }

@@ -1,6 +1,5 @@
 #include "modules/cache/store_zone.h"
 
-
 #include "core/base/clock.h"
 #include "core/base/hash.h"
 #include "core/base/log.h"
@@ -117,16 +116,16 @@ bool store_zone_is_full(store_t *s)
 
 /* --- what has gone --- */
 
-void store_zone_clear(store_t *s, const store_entry_t *gone, bool file)
+void store_zone_clear(store_t *s, const store_entry_t *gone)
 {
     if (gone->kind != STORE_KIND_OBJECT) return;
     if (gone->memory && s->memory) store_memory_drop(s->memory, gone->memory, gone->id);
-    store_file_t f = {{gone->key[0], gone->key[1]}, gone->variant};
-    if (file) store_file_unlink(&s->dir, &f);
+    store_file_t f = store_zone_file(gone);
+    store_file_unlink(&s->dir, &f);
 }
 
 void store_zone_evicted(store_t *s, const store_entry_t *gone)
 {
-    store_zone_clear(s, gone, true);
+    store_zone_clear(s, gone);
     if (gone->kind == STORE_KIND_OBJECT) STORE_COUNT(s, evicted);
 }

@@ -86,8 +86,14 @@ bool store_zone_is_full(store_t *s);
 /* The hash of a variant's text; 0 of "". */
 uint64_t store_zone_variant(str_t variant);
 
+/* The name of an object's file. */
+static inline store_file_t store_zone_file(const store_entry_t *e)
+{
+    return (store_file_t){{e->key[0], e->key[1]}, e->variant, e->id};
+}
+
 /* What of an entry that has gone is still there: its memory, its file. */
-void store_zone_clear(store_t *s, const store_entry_t *gone, bool file);
+void store_zone_clear(store_t *s, const store_entry_t *gone);
 
 /* The same for an entry that had to go for want of room (STORE_KIND_FREE: none had). */
 void store_zone_evicted(store_t *s, const store_entry_t *gone);

@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <ftw.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -203,8 +204,15 @@ str_t shelf_bytes(shelf_t *t, size_t n)
 const char *shelf_file(shelf_t *t, const char *key, const char *variant)
 {
     char name[STORE_FILE_NAME];
+    glob_t found;
     store_key_t k = store_key(str_of(key));
-    store_file_t f = {{k.hash[0], k.hash[1]}, store_zone_variant(str_of(variant))};
+    store_file_t f = {{k.hash[0], k.hash[1]}, store_zone_variant(str_of(variant)), 0};
     store_file_name(&t->s->dir, &f, name);
-    return pool_printf(t->pool, "%s/%s", t->path, name).p;
+    const char *none = pool_printf(t->pool, "%s/%s", t->path, name).p;
+    *strrchr(name, '-') = 0;
+    if (glob(pool_printf(t->pool, "%s/%s-*", t->path, name).p, 0, NULL, &found) != 0) return none;
+    cr_assert_eq(found.gl_pathc, 1, "%zu files of %s", found.gl_pathc, key);
+    const char *path = pool_str(t->pool, str_of(found.gl_pathv[0])).p;
+    globfree(&found);
+    return path;
 }

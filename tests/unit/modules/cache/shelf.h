@@ -44,7 +44,7 @@ str_t shelf_read(shelf_t *t, store_object_t *o);
 /* n bytes that tell where they are. */
 str_t shelf_bytes(shelf_t *t, size_t n);
 
-/* The path of the file of a key (and variant). */
+/* The path of the file of a key (and variant), or of none when there is none. */
 const char *shelf_file(shelf_t *t, const char *key, const char *variant);
 
 #endif

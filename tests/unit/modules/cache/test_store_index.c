@@ -64,6 +64,14 @@ static uint32_t put(store_index_t *ix, uint64_t number, uint64_t id)
     return store_index_put(ix, &e, &out);
 }
 
+static uint32_t add(store_index_t *ix, uint64_t number, uint64_t id)
+{
+    store_put_t out;
+    store_entry_t e = object(number, id);
+    e.flags = STORE_UNVERIFIED;
+    return store_index_add(ix, &e, &out);
+}
+
 static uint32_t find(store_index_t *ix, uint64_t number, store_entry_t *copy)
 {
     store_entry_t o = object(number, 0);
@@ -86,6 +94,25 @@ Test(store_index, finds_what_was_put)
     cr_expect_eq(find(z.ix, 1, &e), STORE_NO_ENTRY);
     cr_expect_eq(store_index_stats(z.ix).entries, 0);
     cr_expect_eq(store_index_stats(z.ix).bytes, 0);
+    drop(&z);
+}
+
+Test(store_index, what_came_later_stays)
+{
+    zone_t z = make(64 * SLAB_PAGE);
+    store_entry_t e;
+    uint32_t at = put(z.ix, 1, 10);
+    cr_expect_eq(put(z.ix, 1, 9), STORE_NO_ENTRY);
+    cr_expect_eq(add(z.ix, 1, 11), STORE_NO_ENTRY, "a file in the place of what was stored");
+    cr_expect_eq(find(z.ix, 1, &e), at);
+    cr_expect_eq(e.id, 10);
+    at = add(z.ix, 2, 10);
+    cr_expect_eq(add(z.ix, 2, 10), STORE_NO_ENTRY);
+    cr_expect_eq(add(z.ix, 2, 9), STORE_NO_ENTRY);
+    cr_expect_eq(add(z.ix, 2, 12), at, "two files of one key");
+    cr_expect_eq(find(z.ix, 2, &e), at);
+    cr_expect_eq(e.id, 12);
+    cr_expect_eq(store_index_stats(z.ix).entries, 2);
     drop(&z);
 }
 
@@ -305,7 +332,10 @@ static bool operate(store_index_t *ix, uint64_t *seed)
     store_entry_t e, gone;
     uint64_t random = mix((*seed)++), number = random % NUMBERS_USED;
     unsigned what = random >> 32 & 15;
-    if (what < 5) return put(ix, number, random) != STORE_NO_ENTRY;
+    if (what < 5) { /* or a later one stays */
+        put(ix, number, random);
+        return true;
+    }
     if (what == 15) {
         store_index_evict(ix, (unsigned)(random >> 40) % store_index_shards(ix), &gone);
         return true;
