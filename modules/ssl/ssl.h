@@ -34,6 +34,7 @@ typedef struct ssl_made {
     ssl_staples_shown_t staples;   /* what is shown with them */
     const http_conf_t *http;       /* of the first server that shares it */
     const char *groups;
+    size_t record; /* the largest sent */
     unsigned char rules[SSL_MAX_SID_CTX_LENGTH]; /* sessions of other rules are not taken up */
     ssl_ticket_keys_t ticket_keys; /* from files; none: the ring's */
     bool done;    /* made, or failed and said so */

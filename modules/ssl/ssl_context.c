@@ -79,11 +79,18 @@ static bool set_algorithms(conf_t *cf, const ssl_conf_t *c)
     return SSL_CTX_set_ciphersuites(ctx, SSL_CONTEXT_SUITES) && set_groups(cf, c);
 }
 
+static bool names_groups(const ssl_command_t *command)
+{
+    return strcasecmp(command->name, "Groups") == 0 || strcasecmp(command->name, "Curves") == 0;
+}
+
 static bool run_commands(conf_t *cf, const ssl_conf_t *c)
 {
-    VEC_EACH(const ssl_command_t, command, &c->commands)
+    VEC_EACH(const ssl_command_t, command, &c->commands) {
         if (!tls_ctx_command(c->made->ctx, command->name, command->value))
             return wrong(cf, command->node, "ssl_conf_command failed for", command->name);
+        if (names_groups(command)) c->made->groups = command->value;
+    }
     return true;
 }
 
@@ -108,10 +115,11 @@ static bool tell_sessions_apart(conf_t *cf, const ssl_conf_t *c)
     return ok || wrong(cf, NULL, "cannot use", "SHA-256");
 }
 
-static void set_record_size(SSL_CTX *ctx, size_t size)
+static void set_record_size(const ssl_conf_t *c)
 {
-    size_t most = SSL3_RT_MAX_PLAIN_LENGTH, least = 512;
-    SSL_CTX_set_max_send_fragment(ctx, (long)(size > most ? most : size < least ? least : size));
+    size_t most = SSL3_RT_MAX_PLAIN_LENGTH, least = 512, size = c->buffer_size;
+    c->made->record = size > most ? most : size < least ? least : size;
+    SSL_CTX_set_max_send_fragment(c->made->ctx, (long)c->made->record);
 }
 
 /* --- the whole --- */
@@ -127,9 +135,8 @@ static bool make(conf_t *cf, const ssl_conf_t *c)
     if (!ctx) return wrong(cf, NULL, "cannot speak TLS to", "clients");
     pool_defer(cf->pool, free_ctx, ctx);
     c->made->ctx = ctx;
-    set_record_size(ctx, c->buffer_size);
+    set_record_size(c);
     ssl_hello_watch(ctx);
-    ssl_dynamic_watch(ctx);
     return show_certificates(cf, c) && show_asked_for(cf, c) && set_algorithms(cf, c) &&
            ssl_verify_prepare(cf, c) && ssl_stapling_prepare(cf, c) && ssl_early_prepare(cf, c) &&
            tell_sessions_apart(cf, c) && ssl_session_prepare(cf, c) && run_commands(cf, c);

@@ -68,27 +68,17 @@ static bool show(SSL *ssl, const ssl_conf_t *c, unsigned i, request_t *r)
 
 /* --- in a handshake --- */
 
-/* 1: go on; 0: the handshake fails. The request is nobody's: what variables are asked of. */
-static int on_certificate(SSL *ssl, void *arg)
+/* The request is nobody's: what variables are asked of. */
+bool ssl_dynamic_show(SSL *ssl, conn_t *conn, const ssl_conf_t *c)
 {
-    conn_t *conn = LIST_OF(tls_stream(ssl), conn_t, stream);
-    const ssl_conf_t *c = ssl_conf(conn->named);
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     bool ok = !name || ssl_dynamic_is_harmless(str_of(name));
-    (void)arg;
-    if (!c->made->ctx) c = ssl_conf(conn_site(conn)->fallback);
-    if (!c->made->dynamic) return 1;
     request_t *r = request_new(conn, NULL);
     request_set_server(r, conn->named);
     for (unsigned i = 0; ok && i < c->certificates.n; i++)
         ok = !ssl_dynamic_is(c, i) || show(ssl, c, i, r);
     request_end(r);
     return ok;
-}
-
-void ssl_dynamic_watch(SSL_CTX *ctx)
-{
-    SSL_CTX_set_cert_cb(ctx, on_certificate, NULL);
 }
 
 /* --- ssl_certificate_cache --- */

@@ -13,8 +13,8 @@
 /* Whether certificate number i of the struct, or its key, has variables. */
 bool ssl_dynamic_is(const ssl_conf_t *c, unsigned i);
 
-/* Connections of the ctx read the certificates of their server's paths. */
-void ssl_dynamic_watch(SSL_CTX *ctx);
+/* The connection shows the certificates with variables that c names. False: the handshake fails. */
+bool ssl_dynamic_show(SSL *ssl, conn_t *conn, const ssl_conf_t *c);
 
 /* Set function of ssl_certificate_cache off | max=N [inactive=TIME] [valid=TIME]. */
 bool ssl_dynamic_set_cache(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node);

@@ -4,6 +4,8 @@
 #include "http/http.h"
 #include "modules/ssl/acme_answer.h"
 #include "modules/ssl/ssl_adopt.h"
+#include "modules/ssl/ssl_dynamic.h"
+#include "modules/ssl/ssl_session.h"
 
 static conn_t *conn_of(const SSL *ssl)
 {
@@ -70,6 +72,17 @@ static int on_hello(SSL *ssl, int *alert, void *arg)
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
+/* 1: go on; 0: the handshake fails. */
+static int on_certificate(SSL *ssl, void *arg)
+{
+    conn_t *conn = conn_of(ssl);
+    const ssl_conf_t *c = ssl_conf(conn->named);
+    (void)arg;
+    if (!c->made->ctx) c = ssl_conf(conn_site(conn)->fallback);
+    ssl_session_limit(ssl, c);
+    return !c->made->dynamic || ssl_dynamic_show(ssl, conn, c);
+}
+
 /* --- the protocol above --- */
 
 static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n,
@@ -91,5 +104,6 @@ static int on_alpn(SSL *ssl, const unsigned char **out, unsigned char *n,
 void ssl_hello_watch(SSL_CTX *ctx)
 {
     SSL_CTX_set_client_hello_cb(ctx, on_hello, NULL);
+    SSL_CTX_set_cert_cb(ctx, on_certificate, NULL);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
 }

@@ -164,13 +164,19 @@ bool ssl_session_prepare(conf_t *cf, const ssl_conf_t *c)
     SSL_CTX_set_app_data(ctx, c);
     SSL_CTX_set_session_cache_mode(ctx, cache_mode(c));
     if (c->session_builtin) SSL_CTX_sess_set_cache_size(ctx, (long)c->session_builtin);
-    SSL_CTX_set_timeout(ctx, (long)(c->session_timeout / 1000));
     SSL_CTX_sess_set_new_cb(ctx, on_new);
     SSL_CTX_sess_set_get_cb(ctx, on_get);
     SSL_CTX_sess_set_remove_cb(ctx, on_remove);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket);
     if (!c->tickets) SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
     return read_keys(cf, c);
+}
+
+void ssl_session_limit(SSL *ssl, const ssl_conf_t *c)
+{
+    SSL_SESSION *session = SSL_get_session(ssl);
+    if (session && !SSL_session_reused(ssl))
+        SSL_SESSION_set_timeout(session, (long)(c->session_timeout / 1000));
 }
 
 bool ssl_session_share_keys(conf_t *cf, ssl_store_t *store, msec_t timeout)

@@ -16,6 +16,9 @@ bool ssl_session_share_keys(conf_t *cf, ssl_store_t *store, msec_t timeout);
 /* Makes c->made->ctx keep sessions and seal tickets. False: said. */
 bool ssl_session_prepare(conf_t *cf, const ssl_conf_t *c);
 
+/* A session that has just begun holds as long as c says. */
+void ssl_session_limit(SSL *ssl, const ssl_conf_t *c);
+
 /* Set functions of their rows. */
 bool ssl_session_set_cache(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node);
 
