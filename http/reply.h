@@ -47,6 +47,7 @@ typedef struct reply {
     bool counted;
     bool close;               /* close the connection after it */
     bool error_page;          /* being served by error_page */
+    bool recoded;             /* its content coding is decided: nobody packs it on the way */
 } reply_t;
 
 /* Sets status and empties the headers (a fresh start while nothing was started). What was said of

@@ -2,11 +2,16 @@
 
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "modules/cache/cache_pack_large.h"
 
-/* What packing may keep others waiting for; larger bodies are packed as they are sent, and beside
-   that once for those who come later. */
-enum { LARGEST = 256 * 1024 };
+enum {
+    LARGEST = 256 * 1024, /* what packing may keep others waiting for; larger bodies are packed by
+                             the side, for those who come later */
+    PATIENCE_MS = 250,    /* for a body that is being fetched to be whole */
+    MAKING_MS = 1000,     /* for another worker that packs it at present */
+    ROUNDS = 3,
+};
 
 /* Behind the variant's text stands the coding, parted by what no field holds. */
 static str_t variant_of(const cache_use_t *u, coding_t coding)
@@ -27,7 +32,6 @@ static bool find(cache_use_t *u, str_t variant)
     pool_t *pool = u->r->pool;
     if (store_open(u->conf->store, &u->key, variant, pool, &u->packed) != STORE_HIT) return false;
     if (!entry_read(pool, u->packed.head, &e) || e.base != u->object.id) {
-        store_remove(&u->packed);
         store_close(&u->packed);
         return false;
     }
@@ -60,50 +64,91 @@ static bool read_plain(cache_use_t *u, buf_t *b, str_t *content)
     return true;
 }
 
-/* Keeps it for the next one, if nobody else is at it. */
-static void keep(cache_use_t *u, str_t variant, str_t packed)
+/* --- making it --- */
+
+static bool begin(cache_use_t *u, str_t variant, store_fill_t *fill)
 {
-    store_t *s = u->conf->store;
     pool_t *pool = u->r->pool;
-    store_fill_t *fill = NULL;
-    store_object_t *other = POOL_NEW(pool, store_object_t);
     entry_t e = {.decide = u->entry.decide, .base = u->object.id};
-    store_turn_t turn = store_join(s, &u->key, variant, 0, pool, &u->packed, other, &fill);
-    if (turn == STORE_FOLLOWS) store_close(other);
-    if (turn != STORE_FILLER) return;
     header_list_init(&e.headers, pool);
-    store_response_t response = {.head = entry_write(pool, &e), .vary = store_vary(s, &u->key),
-                                 .variant = variant, .length = (int64_t)packed.n};
-    if (store_fill_head(fill, &response) < 0 || store_fill_body(fill, packed) < 0)
-        store_fill_abandon(fill);
-    else
-        store_fill_commit(fill);
+    store_response_t response = {.head = entry_write(pool, &e),
+                                 .vary = store_vary(u->conf->store, &u->key),
+                                 .variant = variant,
+                                 .length = -1};
+    return store_fill_head(fill, &response) == 0;
 }
 
-static buf_t *make(cache_use_t *u, coding_t coding, str_t variant)
+/* The turn has been taken, and ends here. NULL: it cannot be packed and kept. */
+static buf_t *make(cache_use_t *u, coding_t coding, str_t variant, store_fill_t *fill)
 {
     str_t content;
     buf_t *plain = buf_take((size_t)u->object.length), *packed = NULL;
-    if (read_plain(u, plain, &content)) packed = hooks_table.packer->pack(u->r, coding, content);
+    if (begin(u, variant, fill) && read_plain(u, plain, &content)) {
+        store_packed(u->conf->store);
+        packed = hooks_table.packer->pack(u->r, coding, content);
+    }
     buf_return(plain);
-    if (packed) keep(u, variant, buf_str(packed));
+    if (packed && store_fill_body(fill, buf_str(packed)) == 0) store_fill_commit(fill);
+    else store_fill_abandon(fill);
     return packed;
+}
+
+/* What there is, or what this request makes, of all that want it in all workers. False: another one
+   is at it, or it could not be kept and would be made again and again. */
+static bool find_or_make(cache_use_t *u, coding_t coding, str_t variant, buf_t **body)
+{
+    pool_t *pool = u->r->pool;
+    store_t *s = u->conf->store;
+    store_turn_t turn = STORE_RETRY;
+    for (int i = 0; i < ROUNDS && turn == STORE_RETRY; i++) {
+        store_fill_t *fill = NULL;
+        store_object_t *other = POOL_NEW(pool, store_object_t);
+        if (find(u, variant)) return true;
+        turn = store_join(s, &u->key, variant, MAKING_MS, pool, &u->packed, other, &fill);
+        if (turn == STORE_FILLER) return (*body = make(u, coding, variant, fill)) != NULL;
+        if (turn == STORE_FOLLOWS) store_close(other);
+    }
+    return false;
+}
+
+/* A small body that another request has fetched is whole soon, and then packed once for all who
+   have waited for it. */
+static bool await_whole(store_object_t *o)
+{
+    uint64_t at = 0, until = clock_ms() + PATIENCE_MS;
+    while (o->filling && at <= LARGEST && o->length <= LARGEST) {
+        piece_t piece;
+        uint64_t now = clock_ms();
+        ssize_t got = store_read(o, at, LARGEST + 1, until > now ? until - now : 0, &piece);
+        if (got <= 0) break;
+        at += (uint64_t)got;
+    }
+    return !o->filling;
+}
+
+static bool obtain(cache_use_t *u, coding_t coding, buf_t **body)
+{
+    str_t variant = variant_of(u, coding);
+    const store_object_t *o = &u->object;
+    if (!await_whole(&u->object)) return false;
+    if (o->length <= LARGEST) return find_or_make(u, coding, variant, body);
+    if (find(u, variant)) return true;
+    cache_pack_large(u, coding, variant);
+    return false;
 }
 
 bool cache_pack(cache_use_t *u, buf_t **body)
 {
     const hooks_packer_t *packer = hooks_table.packer;
-    const store_object_t *o = &u->object;
+    reply_t *reply = &u->r->reply;
     *body = NULL;
-    if (!packer || o->filling || o->length <= 0) return false;
-    u->r->reply.length = o->length;
+    bool missed = u->fetched && u->object.filling; /* it is packed as any other that comes by */
+    if (!packer || missed || u->object.length == 0) return false;
+    reply->length = u->object.length;
     coding_t coding = packer->coding(u->r);
     if (coding == CODING_IDENTITY) return false;
-    str_t variant = variant_of(u, coding);
-    bool there = find(u, variant);
-    if (!there && o->length > LARGEST) cache_pack_large(u, coding, variant);
-    else if (!there) *body = make(u, coding, variant);
-    if (!u->has_packed && !*body) return false;
+    reply->recoded = true;
+    if (!obtain(u, coding, body)) return false;
     packer->head(u->r, coding);
     return true;
 }

@@ -86,7 +86,9 @@ static bool begin_fill(errand_t *e)
                                  .vary = store_vary(e->store, &e->key),
                                  .variant = e->variant,
                                  .length = -1};
-    return store_fill_head(e->fill, &response) == 0;
+    if (store_fill_head(e->fill, &response) < 0) return false;
+    store_packed(e->store);
+    return true;
 }
 
 static void end(errand_t *e)

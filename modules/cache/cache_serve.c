@@ -101,7 +101,7 @@ static verdict_t send_object(cache_use_t *u, store_object_t *o)
 static verdict_t send_whole(cache_use_t *u)
 {
     buf_t *body;
-    if (u->r->reply.status != 200 || !cache_pack(u, &body)) return send_object(u, &u->object);
+    if (!cache_pack(u, &body)) return send_object(u, &u->object);
     if (!body) return send_object(u, &u->packed);
     piece_t piece = PIECE_MEMORY(buf_str(body));
     verdict_t v = reply_send(u->r, &piece, 1);

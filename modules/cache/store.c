@@ -96,6 +96,11 @@ void store_answered(store_t *s, store_answer_t how, bool coalesced)
     s->counts->coalesced += coalesced;
 }
 
+void store_packed(store_t *s)
+{
+    if (s->entered) s->counts->packed++;
+}
+
 static void add_counts(store_t *s, store_counts_t *sum)
 {
     enum { COUNTS = sizeof(*sum) / sizeof(uint64_t) };

@@ -225,6 +225,9 @@ typedef enum store_answer {
     STORE_ANSWERS
 } store_answer_t;
 
+/* Counts a body that is packed in another coding. */
+void store_packed(store_t *s);
+
 /* Counts a request that is being answered. coalesced: by what another one fetched. */
 void store_answered(store_t *s, store_answer_t how, bool coalesced);
 
@@ -233,6 +236,7 @@ typedef struct store_stats {
     uint64_t opened, opened_memory; /* objects; those among them that were in memory */
     uint64_t absent, passes;
     uint64_t waited, followed;  /* for another's fetch; read along */
+    uint64_t packed;            /* bodies, once for each coding */
     uint64_t stored, refreshed, abandoned;
     uint64_t evicted, inactive; /* for want of room; not asked for since `inactive` */
     uint64_t purged, broken;    /* files that were torn, truncated, foreign */

@@ -17,6 +17,7 @@ static void write_counts(report_t *r, const store_stats_t *s)
     report_count(r, "passes", s->passes);
     report_count(r, "waited", s->waited);
     report_count(r, "followed", s->followed);
+    report_count(r, "packed", s->packed);
     report_count(r, "stored", s->stored);
     report_count(r, "refreshed", s->refreshed);
     report_count(r, "abandoned", s->abandoned);

@@ -34,7 +34,7 @@ typedef struct store_options {
 /* What a process counts, one writer each: store_stats_t up to `broken`. */
 typedef struct store_counts {
     uint64_t answers[STORE_ANSWERS], coalesced, opened, opened_memory, absent, passes, waited,
-        followed, stored, refreshed, abandoned, evicted, inactive, purged, broken;
+        followed, packed, stored, refreshed, abandoned, evicted, inactive, purged, broken;
 } store_counts_t;
 
 typedef struct store_varies store_varies_t;

@@ -63,7 +63,8 @@ static int head(request_t *r)
     if (packs) pack = policy_compress(r, c);
     if (c->gunzip) unpack = policy_decompress(r, c);
     if ((pack.varies || unpack.varies) && c->vary) recode_vary(&r->reply);
-    if (pack.coding && !(c->breach_guard && breach_threatens(r))) compress(r, c, pack.coding);
+    if (pack.coding && !r->reply.recoded && !(c->breach_guard && breach_threatens(r)))
+        compress(r, c, pack.coding);
     if (unpack.coding) gunzip_start(r, unpack.coding, c->gunzip_ratio);
     return 0;
 }

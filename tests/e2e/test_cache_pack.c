@@ -1,4 +1,4 @@
-/* Bodies that are too long to be packed while a client waits: packed once, by the side. */
+/* Bodies of the cache are packed once: long ones by the side, short ones by who asks first. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -7,42 +7,79 @@
 #include "tests/e2e/subject.h"
 #include "tests/e2e/wire.h"
 
-enum { LENGTH = 700 * 1000 };
+enum { LENGTH = 700 * 1000, SHORT = 40 * 1000 };
 
 static char body[LENGTH + 1];
 
+/* "/short" has less; "/slow" comes in two halves, the second when the gate is open; "/missing" is a
+   404. */
 static void serve(visit_t *v)
 {
     while (visit_request(v)) {
-        visit_send(v, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nETag: \"x\"\r\n"
-                      "Cache-Control: max-age=600\r\nContent-Length: 700000\r\n\r\n");
-        visit_send_n(v, body, LENGTH);
+        bool slow = visit_target_is(v, "/slow"), missing = visit_target_is(v, "/missing");
+        size_t n = slow || missing || visit_target_is(v, "/short") ? SHORT : LENGTH;
+        char head[256];
+        snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nETag: \"x\"\r\n"
+                 "Cache-Control: max-age=600\r\nContent-Length: %zu\r\n\r\n",
+                 missing ? "404 Not Found" : "200 OK", n);
+        visit_send(v, head);
+        visit_send_n(v, body, n / 2);
+        if (slow) visit_gate(v);
+        visit_send_n(v, body + n / 2, n - n / 2);
     }
 }
 
-static void start(const char *memory)
+static origin_t *start(const char *memory)
 {
     for (int i = 0; i < LENGTH; i++) body[i] = (char)('a' + i % 7 + i / 1000 % 19);
-    origin_start("origin", serve, NULL);
+    origin_t *o = origin_start("origin", serve, NULL);
     subject_http("worker_processes 2;",
                  text("proxy_cache_path cache keys_zone=z:1m memory=%s; gzip on; gzip_min_length 1;"
                       "gzip_types text/plain; brotli on; brotli_types text/plain;"
+                      "log_format packs \"$upstream_cache_status $gzip_ratio$brotli_ratio;\";"
                       "server { listen 127.0.0.1:@http@; location /status { status; }"
-                      "location / { proxy_pass http://127.0.0.1:@origin@; proxy_cache z; } }",
+                      "location / { proxy_pass http://127.0.0.1:@origin@; proxy_cache z;"
+                      "access_log @dir@/packs.log packs; } }",
                       memory));
+    return o;
+}
+
+static uint64_t figure(const char *name)
+{
+    const char *json = wire_get("http", "/status")->body.p, *at = strstr(json, "\"cache\":{\"z\":");
+    if (at) at = strstr(at, text("\"%s\":", name));
+    cr_assert(at, "no %s in %s", name, json);
+    return strtoull(at + strlen(name) + 3, NULL, 10);
 }
 
 static uint64_t stored(void)
 {
-    const char *json = wire_get("http", "/status")->body.p, *at = strstr(json, "\"stored\":");
-    return at ? strtoull(at + 9, NULL, 10) : 0;
+    return figure("stored");
+}
+
+static unsigned lines(const char *part)
+{
+    const char *log = file_read("packs.log");
+    unsigned n = 0;
+    while ((log = strstr(log, part))) n++, log++;
+    return n;
+}
+
+/* All of them have been answered from the cache, none was packed on its way. */
+static void expect_hits(unsigned n)
+{
+    cr_assert(EVENTUALLY(lines("HIT ") == n), "%s", file_read("packs.log"));
+    cr_expect_eq(lines("HIT --;"), n, "%s", file_read("packs.log"));
 }
 
 static const char *get(const char *coding)
 {
     CURL *c = fetch_new("http://127.0.0.1:@http@/a");
+    struct curl_slist *host = curl_slist_append(NULL, "Host: h");
+    curl_easy_setopt(c, CURLOPT_HTTPHEADER, host);
     curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, coding);
     fetched_t *f = fetch(c);
+    curl_slist_free_all(host);
     cr_assert_eq(f->code, CURLE_OK);
     assert_has(f->head, text("Content-Encoding: %s\r\n", coding));
     assert_has(f->head, "Vary: Accept-Encoding\r\n");
@@ -51,22 +88,47 @@ static const char *get(const char *coding)
     return f->head;
 }
 
+static reply_t *ask_for(const char *path, const char *coding)
+{
+    return wire_ask("http", text("GET %s HTTP/1.1\r\nHost: h\r\nAccept-Encoding: %s\r\n"
+                                 "Connection: close\r\n\r\n", path, coding));
+}
+
+/* It enters the cache. */
+static void fill(const char *path)
+{
+    uint64_t before = stored();
+    ask_for(path, "identity");
+    cr_assert(EVENTUALLY(stored() == before + 1));
+}
+
+/* Somebody who would like it packed and gets it as it stands. */
+static void get_plain(const char *path)
+{
+    reply_t *r = ask_for(path, "gzip");
+    assert_has(r->head, "Vary: Accept-Encoding\r\n");
+    assert_lacks(r->head, "Content-Encoding");
+    assert_has(r->head, "ETag: \"x\"\r\n");
+    cr_assert(r->body.n == LENGTH && memcmp(r->body.p, body, LENGTH) == 0, "%zu", r->body.n);
+}
+
 static void expect_packed_once(const char *memory)
 {
     start(memory);
-    fetch_get("http://127.0.0.1:@http@/a");
-    cr_assert_eq(stored(), 1);
-    assert_has(get("gzip"), "Transfer-Encoding: chunked\r\n"); /* as it is sent */
+    fill("/a");
+    get_plain("/a");
     cr_assert(EVENTUALLY(stored() == 2));
     for (int i = 0; i < 4; i++) {
         const char *head = get("gzip");
         assert_has(head, "Content-Length: "); /* as it stands in the cache */
         assert_lacks(head, "Transfer-Encoding");
     }
-    get("br");
+    ask_for("/a", "br");
     cr_assert(EVENTUALLY(stored() == 3));
     assert_has(get("br"), "Content-Length: ");
     cr_expect_eq(stored(), 3);
+    cr_expect_eq(figure("packed"), 2);
+    expect_hits(7);
 }
 
 E2E(cache_pack, a_long_body_is_packed_once_from_memory)
@@ -82,13 +144,93 @@ E2E(cache_pack, a_long_body_is_packed_once_from_its_file)
 E2E(cache_pack, what_was_packed_of_another_body_is_not_sent)
 {
     start("16m");
-    fetch_get("http://127.0.0.1:@http@/a");
-    get("gzip");
+    fill("/a");
+    get_plain("/a");
     cr_assert(EVENTUALLY(stored() == 2));
     subject_ctl("purge z all");
     for (int i = 0; i < LENGTH; i++) body[i] = (char)('A' + i % 7 + i / 1000 % 19);
-    fetch_get("http://127.0.0.1:@http@/a");
-    get("gzip");
+    fill("/a");
+    get_plain("/a");
     cr_assert(EVENTUALLY(stored() == 4));
     assert_has(get("gzip"), "Content-Length: ");
+}
+
+/* --- many at a time --- */
+
+enum { MANY = 40 };
+
+static void ask(wire_t **waiting, const char *path)
+{
+    for (int i = 0; i < MANY; i++) {
+        waiting[i] = wire_open("http");
+        wire_send(waiting[i], text("GET %s HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n"
+                                   "Connection: close\r\n\r\n", path));
+    }
+}
+
+/* How many of them came packed. */
+static unsigned take(wire_t **waiting)
+{
+    unsigned packed = 0;
+    for (int i = 0; i < MANY; i++) {
+        reply_t *r = wire_reply(waiting[i]);
+        packed += strstr(r->head, "Content-Encoding: gzip") != NULL;
+        wire_close(waiting[i]);
+    }
+    return packed;
+}
+
+E2E(cache_pack, many_who_ask_at_once_for_a_long_body_make_one)
+{
+    wire_t *waiting[MANY];
+    start("16m");
+    fill("/a");
+    ask(waiting, "/a");
+    take(waiting);
+    cr_assert(EVENTUALLY(stored() == 2));
+    cr_expect_eq(figure("packed"), 1);
+    ask(waiting, "/a");
+    cr_expect_eq(take(waiting), MANY);
+    cr_expect_eq(figure("packed"), 1);
+    expect_hits(2 * MANY);
+}
+
+E2E(cache_pack, many_who_ask_at_once_for_a_short_body_make_one)
+{
+    wire_t *waiting[MANY];
+    start("16m");
+    fill("/short");
+    ask(waiting, "/short");
+    cr_expect_eq(take(waiting), MANY);
+    cr_expect_eq(figure("packed"), 1);
+    expect_hits(MANY);
+}
+
+/* Who comes while another one's fetch is still on its way. */
+E2E(cache_pack, many_who_wait_for_one_fetch_make_one)
+{
+    wire_t *waiting[MANY];
+    origin_t *o = start("16m");
+    wire_t *first = wire_open("http");
+    wire_send(first, "GET /slow HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n");
+    origin_head(o, 0);
+    ask(waiting, "/slow");
+    cr_assert(EVENTUALLY(figure("followed") == MANY + 1));
+    origin_open_gate(o);
+    take(waiting);
+    wire_reply(first);
+    cr_expect_eq(origin_requests(o), 1);
+    cr_expect_leq(figure("packed"), 1); /* none, where the second half has been long in coming */
+    expect_hits(MANY);
+}
+
+E2E(cache_pack, errors_are_packed_once_too)
+{
+    wire_t *waiting[MANY];
+    start("16m");
+    fill("/missing");
+    ask(waiting, "/missing");
+    cr_expect_eq(take(waiting), MANY);
+    cr_expect_eq(figure("packed"), 1);
+    expect_hits(MANY);
 }
