@@ -206,12 +206,13 @@ static verdict_t follow(cache_use_t *u, const store_object_t *o)
 }
 
 /* The turn to fetch, and what to do when somebody else has it. */
-static verdict_t take_turn(cache_use_t *u, uint64_t wait_ms, bool background, bool *again)
+static verdict_t take_turn(cache_use_t *u, uint64_t timeout_ms, bool background, bool *again)
 {
     store_object_t *o = POOL_NEW(u->r->pool, store_object_t);
     store_fill_t *fill = NULL;
+    store_wait_t wait = {timeout_ms, u->conf->lock_age};
     u->r->sink->watch(u->r, true);
-    store_turn_t turn = store_join(u->conf->store, &u->key, u->variant, wait_ms, u->r->pool,
+    store_turn_t turn = store_join(u->conf->store, &u->key, u->variant, &wait, u->r->pool,
                                    &u->object, o, &fill);
     u->r->sink->watch(u->r, false);
     switch (turn) {

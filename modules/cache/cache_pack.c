@@ -99,12 +99,13 @@ static bool find_or_make(cache_use_t *u, coding_t coding, str_t variant, buf_t *
 {
     pool_t *pool = u->r->pool;
     store_t *s = u->conf->store;
+    store_wait_t wait = {MAKING_MS, UINT64_MAX};
     store_turn_t turn = STORE_RETRY;
     for (int i = 0; i < ROUNDS && turn == STORE_RETRY; i++) {
         store_fill_t *fill = NULL;
         store_object_t *other = POOL_NEW(pool, store_object_t);
         if (find(u, variant)) return true;
-        turn = store_join(s, &u->key, variant, MAKING_MS, pool, &u->packed, other, &fill);
+        turn = store_join(s, &u->key, variant, &wait, pool, &u->packed, other, &fill);
         if (turn == STORE_FILLER) return (*body = make(u, coding, variant, fill)) != NULL;
         if (turn == STORE_FOLLOWS) store_close(other);
     }

@@ -73,7 +73,7 @@ static bool open_both(errand_t *e)
         e->object.id != e->base)
         return false;
     store_turn_t turn =
-        store_join(e->store, &e->key, e->variant, 0, e->pool, NULL, &other, &e->fill);
+        store_join(e->store, &e->key, e->variant, NULL, e->pool, NULL, &other, &e->fill);
     if (turn == STORE_FOLLOWS) store_close(&other);
     return turn == STORE_FILLER;
 }

@@ -61,7 +61,7 @@ static void write_marks(store_t *s, const store_key_t *key, pool_t *pool, str_t 
 {
     store_fill_t *fill = NULL;
     store_object_t *o = POOL_NEW(pool, store_object_t);
-    store_turn_t turn = store_join(s, key, STR(""), 0, pool, seen, o, &fill);
+    store_turn_t turn = store_join(s, key, STR(""), NULL, pool, seen, o, &fill);
     store_response_t response = {.head = head, .tags = &whole, .tag_count = 1};
     if (turn == STORE_FOLLOWS) store_close(o);
     if (turn != STORE_FILLER) return;

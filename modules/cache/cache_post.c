@@ -101,7 +101,7 @@ static store_fill_t *take_turn(cache_use_t *u)
     store_object_t *other = POOL_NEW(pool, store_object_t);
     u->variant = cache_key_variant(u->r, store_vary(s, &u->key));
     if (store_open(s, &u->key, u->variant, pool, &u->object) == STORE_HIT) store_close(&u->object);
-    store_turn_t turn = store_join(s, &u->key, u->variant, 0, pool, &u->object, other, &fill);
+    store_turn_t turn = store_join(s, &u->key, u->variant, NULL, pool, &u->object, other, &fill);
     if (turn == STORE_FOLLOWS) store_close(other);
     return turn == STORE_FILLER ? fill : NULL;
 }

@@ -27,7 +27,7 @@
  *     case STORE_PASS: lately not storable: fetch alone, for nobody
  *     case STORE_MISS: fetch:
  *     }
- *     switch (store_join(s, &key, variant, timeout, pool, &seen, &o, &fill)) {
+ *     switch (store_join(s, &key, variant, &wait, pool, &seen, &o, &fill)) {
  *     case STORE_FILLER:  fetch from the origin; end it with exactly one of the store_fill_ calls
  *     case STORE_FOLLOWS: somebody else fetches and the head is there: serve o as above, store_read
  *                         waits for what is not there yet
@@ -136,19 +136,27 @@ typedef enum store_turn {
     STORE_FOLLOWS, /* *o is open */
     STORE_RETRY,
     STORE_ALONE,
-    STORE_BUSY,    /* timeout_ms is over (0: did not wait) */
+    STORE_BUSY,    /* the time to wait is over */
     STORE_GONE,    /* the wait was cancelled: fiber_cancelled has the reason */
 } store_turn_t;
+
+/* For how long others may keep a request waiting. */
+typedef struct store_wait {
+    uint64_t timeout_ms; /* 0: it does not wait */
+    uint64_t age_ms;     /* a fetch that has brought nothing for so long has had its turn */
+} store_wait_t;
 
 /*
  * Asks for the turn to fetch key and variant. There is one filler at a time over all workers; when
  * it dies with its process one of those who wait gets the turn. Those who wait are woken by events.
+ * After age_ms without a byte one more gets the turn beside it, and the same holds for that one;
+ * what the origin began to answer last is what is stored in the end. wait NULL: does not wait.
  * seen: what store_open made of it (it is closed by the caller, and stays as it was after the
  * close): what is stored has changed since: RETRY. Suspends.
  */
-store_turn_t store_join(store_t *s, const store_key_t *key, str_t variant, uint64_t timeout_ms,
-                        pool_t *pool, const store_object_t *seen, store_object_t *o,
-                        store_fill_t **fill);
+store_turn_t store_join(store_t *s, const store_key_t *key, str_t variant,
+                        const store_wait_t *wait, pool_t *pool, const store_object_t *seen,
+                        store_object_t *o, store_fill_t **fill);
 
 typedef struct store_response {
     str_t head;

@@ -110,8 +110,17 @@ static bool answers(const store_row_t *row, const uint64_t key[2], uint64_t vari
             (row->state >= STORE_ROW_HEADED && row->variant == variant));
 }
 
+/* Whether nothing has come for so long that one more may try. From then on all wait for that one. */
+static bool is_late(store_row_t *row, uint64_t age_ms)
+{
+    uint64_t now = clock_ms(), since = __atomic_load_n(&row->since, __ATOMIC_RELAXED);
+    if (now > since && now - since >= age_ms) row->late = true;
+    return row->late;
+}
+
 /* The row of who fetches it, or one that is free, or NULL. */
-static store_row_t *find_row(store_t *s, shard_t *shard, const uint64_t key[2], uint64_t variant)
+static store_row_t *find_row(store_t *s, shard_t *shard, const uint64_t key[2], uint64_t variant,
+                             uint64_t age_ms)
 {
     store_row_t *free = NULL;
     uint32_t others = shard->used; /* rows in use that have not been looked at */
@@ -119,7 +128,7 @@ static store_row_t *find_row(store_t *s, shard_t *shard, const uint64_t key[2], 
         store_row_t *row = &shard->rows[i];
         others -= row->state != STORE_ROW_FREE;
         if (row->state != STORE_ROW_FREE && !store_lane_lives(row->owner)) bury(s, shard, row);
-        if (answers(row, key, variant) && !is_void(s, row)) return row;
+        if (answers(row, key, variant) && !is_void(s, row) && !is_late(row, age_ms)) return row;
         if (row->state == STORE_ROW_FREE && !free) free = row;
     }
     return free;
@@ -134,6 +143,8 @@ static void claim(store_t *s, shard_t *shard, store_row_t *row, const uint64_t k
     row->variant = row->id = row->bytes = 0;
     row->owner = store_lane_me();
     row->born = store_purge_clock(s->shared->purge);
+    row->since = clock_ms();
+    row->late = false;
     __atomic_store_n(&row->turn, row->turn + 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&shard->used, shard->used + 1, __ATOMIC_RELAXED);
     __atomic_store_n(&row->state, STORE_ROW_ASKING, __ATOMIC_SEQ_CST);
@@ -158,6 +169,11 @@ void store_fills_more(store_row_t *row, uint64_t bytes)
 {
     __atomic_store_n(&row->bytes, bytes, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&row->waiting, __ATOMIC_SEQ_CST)) tell(row);
+}
+
+void store_fills_alive(store_row_t *row)
+{
+    __atomic_store_n(&row->since, clock_ms(), __ATOMIC_RELAXED);
 }
 
 void store_fills_end(store_t *s, store_row_t *row)
@@ -237,11 +253,11 @@ int64_t store_fills_follow(const store_object_t *o, uint64_t at, uint64_t timeou
 /* --- asking for the turn --- */
 
 store_look_t store_fills_look(store_t *s, const uint64_t key[2], uint64_t variant,
-                              store_row_t **row, store_row_t *as)
+                              uint64_t age_ms, store_row_t **row, store_row_t *as)
 {
     shard_t *shard = shard_of(s, key);
     lock(s, shard);
-    *row = find_row(s, shard, key, variant);
+    *row = find_row(s, shard, key, variant, age_ms);
     store_look_t got = !*row                            ? STORE_LOOK_NONE
                        : (*row)->state == STORE_ROW_FREE ? STORE_LOOK_TAKEN
                                                          : STORE_LOOK_SOMEBODY;

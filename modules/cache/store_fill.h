@@ -28,6 +28,7 @@ typedef struct store_row {
     uint64_t owner;    /* store_lane */
     uint64_t key[2];
     uint64_t asked;    /* the variant that was asked for */
+    uint64_t since;    /* clock_ms when it was taken, or the origin said something last */
     /* From HEADED on. */
     uint64_t variant;  /* what it turned out to be */
     uint64_t id;
@@ -35,6 +36,7 @@ typedef struct store_row {
     uint64_t bytes;    /* of the body, in the file */
     uint32_t room;     /* of its record */
     uint16_t vary;
+    bool late;         /* for too long: it is no reason to wait any more */
 } store_row_t;
 
 /* NULL: no room. zone: bytes of all of it, for the size of the table. */
@@ -59,10 +61,11 @@ uint32_t store_fills_oldest(store_t *s, uint32_t now);
  */
 int64_t store_fills_follow(const store_object_t *o, uint64_t at, uint64_t timeout_ms);
 
-/* Takes a row for the caller if nobody has one for it; else *as is what the row looked like. */
+/* Takes a row for the caller if nobody has one for it that has brought something in age_ms; else *as
+   is what the row looked like. */
 typedef enum store_look { STORE_LOOK_TAKEN, STORE_LOOK_NONE, STORE_LOOK_SOMEBODY } store_look_t;
 store_look_t store_fills_look(store_t *s, const uint64_t key[2], uint64_t variant,
-                              store_row_t **row, store_row_t *as);
+                              uint64_t age_ms, store_row_t **row, store_row_t *as);
 
 /* Waits until the row is another than *as. 0, -ETIMEDOUT, or the reason of a cancellation.
    Suspends. */
@@ -78,6 +81,7 @@ uint32_t store_fills_number(const store_t *s, const store_row_t *row);
    counts), and tells those who wait. */
 void store_fills_change(store_t *s, store_row_t *row, const store_row_t *next);
 void store_fills_more(store_row_t *row, uint64_t bytes);
+void store_fills_alive(store_row_t *row); /* the origin has said something */
 void store_fills_end(store_t *s, store_row_t *row);
 
 #endif

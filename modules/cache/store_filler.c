@@ -145,6 +145,7 @@ static int flush(store_fill_t *f, str_t more);
 
 int store_fill_head(store_fill_t *f, const store_response_t *r)
 {
+    store_fills_alive(f->row);
     if (store_zone_is_full(f->store)) return f->err = -ENOSPC;
     f->vary = store_zone_vary(f->store, r->vary);
     if (f->vary == STORE_VARY_FULL || too_large(f->store, r->length) || !make_record(f, r))
@@ -202,6 +203,7 @@ int store_fill_body(store_fill_t *f, str_t data)
 {
     if (f->err) return f->err;
     ASSERT(f->texts);
+    store_fills_alive(f->row);
     f->total += data.n;
     if (f->length >= 0 && f->total > (uint64_t)f->length) return f->err = -EFBIG;
     if (too_large(f->store, (int64_t)f->total)) return f->err = -EFBIG;

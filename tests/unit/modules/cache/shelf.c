@@ -1,6 +1,7 @@
 #include "shelf.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <ftw.h>
 #include <glob.h>
 #include <stdio.h>
@@ -155,8 +156,9 @@ int shelf_put(shelf_t *t, const char *key, const char *head, str_t body)
     store_key_t k = store_key(str_of(key));
     store_object_t o;
     store_fill_t *fill;
+    store_wait_t wait = {1000, UINT64_MAX};
     store_response_t r = {.head = str_of(head), .length = (int64_t)body.n};
-    store_turn_t turn = store_join(t->s, &k, STR(""), 1000, t->pool, NULL, &o, &fill);
+    store_turn_t turn = store_join(t->s, &k, STR(""), &wait, t->pool, NULL, &o, &fill);
     cr_assert_eq(turn, STORE_FILLER, "turn %d", turn);
     cr_assert_eq(store_fill_head(fill, &r), 0);
     cr_assert_eq(store_fill_body(fill, body), 0);
@@ -215,4 +217,23 @@ const char *shelf_file(shelf_t *t, const char *key, const char *variant)
     const char *path = pool_str(t->pool, str_of(found.gl_pathv[0])).p;
     globfree(&found);
     return path;
+}
+
+static unsigned count_files(pool_t *pool, const char *path)
+{
+    unsigned n = 0;
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (e->d_name[0] == '.') continue;
+        const char *inner = pool_printf(pool, "%s/%s", path, e->d_name).p;
+        if (e->d_type == DT_DIR) n += count_files(pool, inner);
+        else n += strcmp(e->d_name, "purges") != 0;
+    }
+    if (d) closedir(d);
+    return n;
+}
+
+unsigned shelf_files(shelf_t *t)
+{
+    return count_files(t->pool, t->path);
 }

@@ -47,4 +47,7 @@ str_t shelf_bytes(shelf_t *t, size_t n);
 /* The path of the file of a key (and variant), or of none when there is none. */
 const char *shelf_file(shelf_t *t, const char *key, const char *variant);
 
+/* How many files there are, temporary ones as well. */
+unsigned shelf_files(shelf_t *t);
+
 #endif

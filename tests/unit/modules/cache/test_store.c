@@ -77,7 +77,8 @@ static store_turn_t join(const char *key, const char *variant, uint64_t timeout,
                          store_fill_t **fill)
 {
     store_key_t k = store_key(str_of(key));
-    return store_join(shelf.s, &k, str_of(variant), timeout, shelf.pool, NULL, o, fill);
+    store_wait_t wait = {timeout, UINT64_MAX};
+    return store_join(shelf.s, &k, str_of(variant), &wait, shelf.pool, NULL, o, fill);
 }
 
 static int put_variant(const char *key, const char *vary, const char *variant, str_t body)
@@ -275,7 +276,7 @@ static int refresh(const char *key, const char *head)
     store_fill_t *fill;
     store_key_t k = store_key(str_of(key));
     cr_assert_eq(store_open(shelf.s, &k, STR(""), shelf.pool, &o), STORE_HIT);
-    cr_assert_eq(store_join(shelf.s, &k, STR(""), 0, shelf.pool, &o, &other, &fill), STORE_FILLER);
+    cr_assert_eq(store_join(shelf.s, &k, STR(""), NULL, shelf.pool, &o, &other, &fill), STORE_FILLER);
     int err = store_fill_refresh(fill, &o, str_of(head));
     store_close(&o);
     return err;
@@ -319,11 +320,11 @@ STORE_TEST(who_has_seen_what_is_no_longer_stored_looks_again)
     store_key_t k = store_key(STR("a"));
     cr_assert_eq(store_open(shelf.s, &k, STR(""), shelf.pool, &seen), STORE_MISS);
     shelf_put(&shelf, "a", "", STR("1"));
-    cr_expect_eq(store_join(shelf.s, &k, STR(""), 0, shelf.pool, &seen, &o, &fill), STORE_RETRY);
+    cr_expect_eq(store_join(shelf.s, &k, STR(""), NULL, shelf.pool, &seen, &o, &fill), STORE_RETRY);
     cr_assert_eq(store_open(shelf.s, &k, STR(""), shelf.pool, &seen), STORE_HIT);
     store_close(&seen);
     cr_assert_eq(refresh("a", "new"), 0);
-    cr_expect_eq(store_join(shelf.s, &k, STR(""), 0, shelf.pool, &seen, &o, &fill), STORE_RETRY);
+    cr_expect_eq(store_join(shelf.s, &k, STR(""), NULL, shelf.pool, &seen, &o, &fill), STORE_RETRY);
 }
 
 STORE_TEST(an_object_that_is_read_stays_as_it_is_while_others_come_and_go)

@@ -67,7 +67,7 @@ static void refresh(const char *key, const char *head)
     store_fill_t *fill;
     store_key_t k = store_key(str_of(key));
     cr_assert_eq(store_open(shelf.s, &k, STR(""), shelf.pool, &o), STORE_HIT);
-    cr_assert_eq(store_join(shelf.s, &k, STR(""), 0, shelf.pool, &o, &other, &fill), STORE_FILLER);
+    cr_assert_eq(store_join(shelf.s, &k, STR(""), NULL, shelf.pool, &o, &other, &fill), STORE_FILLER);
     cr_assert_eq(store_fill_refresh(fill, &o, str_of(head)), 0);
     store_close(&o);
 }
@@ -269,7 +269,7 @@ FILES_TEST(what_nobody_asks_for_goes)
     shelf.s->options.inactive = 10000;
     shelf_put(&shelf, "a", "", STR("a"));
     shelf_put(&shelf, "b", "", STR("b"));
-    store_join(shelf.s, &k, STR(""), 0, shelf.pool, NULL, &o, &fill);
+    store_join(shelf.s, &k, STR(""), NULL, shelf.pool, NULL, &o, &fill);
     store_fill_pass(fill, 5);
     for (int i = 0; i < 4; i++) {
         age(4);
@@ -301,7 +301,7 @@ FILES_TEST(max_size_is_kept)
     store_object_t o;
     store_key_t k = store_key(STR("x"));
     store_response_t r = {.length = 320 * 1024 + 1};
-    store_join(shelf.s, &k, STR(""), 0, shelf.pool, NULL, &o, &fill);
+    store_join(shelf.s, &k, STR(""), NULL, shelf.pool, NULL, &o, &fill);
     cr_expect_eq(store_fill_head(fill, &r), -EFBIG);
     store_fill_abandon(fill);
 }
@@ -335,7 +335,7 @@ static int try_put(const char *key, str_t body)
     store_fill_t *fill;
     store_key_t k = store_key(str_of(key));
     store_response_t r = {.length = (int64_t)body.n};
-    if (store_join(shelf.s, &k, STR(""), 0, shelf.pool, NULL, &o, &fill) != STORE_FILLER) return 1;
+    if (store_join(shelf.s, &k, STR(""), NULL, shelf.pool, NULL, &o, &fill) != STORE_FILLER) return 1;
     int err = store_fill_head(fill, &r);
     if (!err) err = store_fill_body(fill, body);
     if (!err) return store_fill_commit(fill);
@@ -381,7 +381,7 @@ FILES_TEST(what_was_purged_is_swept_away)
     str_t tag = STR("red");
     store_key_t k = store_key(STR("tagged"));
     store_response_t r = {.length = 1, .tags = &tag, .tag_count = 1};
-    store_join(shelf.s, &k, STR(""), 0, shelf.pool, NULL, &o, &fill);
+    store_join(shelf.s, &k, STR(""), NULL, shelf.pool, NULL, &o, &fill);
     store_fill_head(fill, &r);
     store_fill_body(fill, STR("x"));
     store_fill_commit(fill);

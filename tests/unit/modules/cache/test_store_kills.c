@@ -1,6 +1,5 @@
 /* Processes of a store that are killed, at moments of our choice and at any. */
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,7 +43,8 @@ static void await_step(unsigned id, uint64_t step)
 static store_turn_t join(shelf_t *t, const char *key, store_object_t *o, store_fill_t **fill)
 {
     store_key_t k = store_key(str_of(key));
-    return store_join(t->s, &k, STR(""), 20000, t->pool, NULL, o, fill);
+    store_wait_t wait = {20000, UINT64_MAX};
+    return store_join(t->s, &k, STR(""), &wait, t->pool, NULL, o, fill);
 }
 
 /* --- a filler that dies --- */
@@ -206,11 +206,12 @@ static bool operate(shelf_t *t, uint64_t random)
     store_key_t k = store_key(pool_printf(t->pool, "key%u", key));
     store_object_t seen, o;
     store_fill_t *fill;
+    store_wait_t wait = {50, random & 2048 ? 1 : UINT64_MAX};
     if (random % 61 == 0) purge_some(t, &k, random >> 16);
     bool hit = store_open(t->s, &k, STR(""), t->pool, &seen) == STORE_HIT;
     bool stale = hit && (seen.stale || random % 19 == 0);
     if (hit && !stale) return read_one(t, &seen, key, true);
-    store_turn_t turn = store_join(t->s, &k, STR(""), 50, t->pool, &seen, &o, &fill);
+    store_turn_t turn = store_join(t->s, &k, STR(""), &wait, t->pool, &seen, &o, &fill);
     bool good = true;
     if (turn == STORE_FOLLOWS) good = read_one(t, &o, key, false);
     if (turn == STORE_FILLER && stale && random & 1024) store_fill_refresh(fill, &seen, STR("new"));
@@ -240,24 +241,10 @@ static void kill_one(pid_t pid, unsigned id, uint64_t steps)
     cr_assert(WIFSIGNALED(status), "a process read bytes that nobody stored");
 }
 
-static unsigned count_files(const char *path)
-{
-    unsigned n = 0;
-    DIR *d = opendir(path);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        if (e->d_name[0] == '.') continue;
-        const char *inner = pool_printf(shelf.pool, "%s/%s", path, e->d_name).p;
-        if (e->d_type == DT_DIR) n += count_files(inner);
-        else n += strcmp(e->d_name, "purges") != 0;
-    }
-    if (d) closedir(d);
-    return n;
-}
-
 /* Every object has its file, and there is no other. */
 static void expect_one_file_each(void)
 {
-    unsigned objects = 0, files = count_files(shelf.path);
+    unsigned objects = 0, files = shelf_files(&shelf);
     for (uint32_t i = 0; i < store_index_capacity(shelf.s->shared->index); i++) {
         store_entry_t e;
         if (!store_index_copy(shelf.s->shared->index, i, &e) || e.kind != STORE_KIND_OBJECT)

@@ -58,7 +58,7 @@ static int refresh_for_ever(shelf_t *t, unsigned id)
         if (store_open(t->s, &k, STR(""), t->pool, &o) == STORE_HIT) {
             if (!is_head(o.head)) return 1;
             board->read++;
-            store_turn_t turn = store_join(t->s, &k, STR(""), 0, t->pool, &o, &other, &fill);
+            store_turn_t turn = store_join(t->s, &k, STR(""), NULL, t->pool, &o, &other, &fill);
             if (turn == STORE_FILLER && store_fill_refresh(fill, &o, make_head(t->pool, i)) == 0)
                 __atomic_add_fetch(&board->refreshed, 1, __ATOMIC_RELAXED);
             store_close(&o);
