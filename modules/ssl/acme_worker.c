@@ -36,7 +36,7 @@ static void on_bell(bell_ear_t *ear)
 int acme_worker_start(const acme_all_t *of)
 {
     static bell_ear_t ear = {.heard = on_bell};
-    if (!of || !of->zone) return 0;
+    if (!of || !of->zone || all) return 0;
     all = of;
     seen = POOL_ARRAY(of->pool, unsigned, of->certificates.n);
     acme_answer_from(acme_board(of->zone));

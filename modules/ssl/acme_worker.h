@@ -7,7 +7,7 @@
 
 #include "modules/ssl/acme.h"
 
-/* 0, or what keeps the worker from starting. */
+/* 0, or what keeps the process from starting. Does nothing when it has been started already. */
 int acme_worker_start(const acme_all_t *all);
 void acme_worker_stop(void);
 

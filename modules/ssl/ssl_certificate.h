@@ -53,6 +53,7 @@ typedef struct ssl_store {
     zone_t *strikes; /* of ssl_early.c; NULL: nobody takes early data */
     zone_t *staples; /* what responders said; NULL: none is asked */
     VEC(ssl_staple_t *) fetched; /* of them */
+    const struct acme_all *acme; /* some of these are of its certificates; NULL: none is */
     zone_t *asked; /* of ssl_watch.c: how often it was asked to look */
     uint32_t answered;
     str_t directory; /* what paths are relative to */

@@ -5,11 +5,13 @@
 #include "core/base/base64.h"
 #include "core/base/clock.h"
 #include "core/base/strbuf.h"
+#include "core/process/bell.h"
 #include "core/process/generation.h"
 #include "http/client.h"
 #include "http/http.h"
 #include "http/resolve.h"
 #include "http/uri.h"
+#include "modules/ssl/acme_worker.h"
 
 enum {
     LANES = 8,             /* certificates asked about at a time */
@@ -166,6 +168,9 @@ static void judge(exchange_t *x)
         ssl_staples_put(all, s->place, STR(""), (ssl_staple_times_t){.until = 0});
 }
 
+static const char no_issuer[] = "its issuer is not known";
+static const char no_responder[] = "it names no OCSP responder";
+
 static const char *renew(const ssl_staple_t *s)
 {
     exchange_t x = {.of = s, .pool = pool_create(), .until = clock_ms() + 3 * STEP_MS};
@@ -174,13 +179,25 @@ static const char *renew(const ssl_staple_t *s)
     str_t url = s->responder.n ? s->responder : ssl_ocsp_responder(x.pool, of.cert);
     str_t question = of.issuer ? ssl_ocsp_question(x.pool, &of) : STR("");
     X509_free(of.issuer);
-    if (!question.n) fail(&x, "its issuer is not known");
+    if (!question.n) fail(&x, no_issuer);
+    else if (!url.n) fail(&x, no_responder);
     else if (ask(&x, url, question)) {
         if (s->of->edition == edition) judge(&x);
         else fail(&x, "the certificate has been replaced meanwhile");
     }
     pool_destroy(x.pool);
     return x.wrong;
+}
+
+/* Some authorities have no responder, and the stopgap has no issuer: no fault of anybody's. */
+static bool is_excused(ssl_staple_t *s, const char *wrong)
+{
+    if (!s->of->asked_for || (wrong != no_issuer && wrong != no_responder)) return false;
+    if (wrong == no_responder && s->excused != s->edition)
+        LOG(&log_main, LOG_NOTICE, 0, "\"ssl_stapling\" ignored for certificate \"%s\": %s",
+            s->of->file.path, wrong);
+    s->excused = s->edition;
+    return true;
 }
 
 /* Asks when it is time; when it will be again. */
@@ -191,6 +208,7 @@ static time_t look_after(ssl_staple_t *s)
     time_t at = ssl_staples_times(all, s->place).ask_at;
     if (at > clock_unix()) return at;
     const char *wrong = renew(s);
+    if (is_excused(s, wrong)) return clock_unix() + REST_MOST;
     s->failures = wrong ? s->failures + 1 : 0;
     if (!wrong) return ssl_staples_times(all, s->place).ask_at;
     if (fiber_cancelled(fiber_self())) return 0;
@@ -231,15 +249,29 @@ static void run(void *arg)
     resolve_settle();
 }
 
+static void on_bell(bell_ear_t *ear)
+{
+    (void)ear;
+    ssl_staple_fetch_wake();
+}
+
+/* Certificates that come by ACME are taken up here as workers do. */
+static int follow_acme(const acme_all_t *all)
+{
+    static bell_ear_t ear = {.heard = on_bell};
+    int err = all ? acme_worker_start(all) : 0;
+    return all && !err ? bell_listen(&ear) : err;
+}
+
 static int start(void *arg)
 {
-    for (unsigned i = 0; i < LANES; i++) {
-        lanes[i] = (lane_t){.store = arg, .number = i};
-        if (i >= lanes[i].store->fetched.n) break;
+    ssl_store_t *store = arg;
+    for (unsigned i = 0; i < LANES && i < store->fetched.n; i++) {
+        lanes[i] = (lane_t){.store = store, .number = i};
         lanes[i].fiber = fiber_start(run, &lanes[i]);
         if (!lanes[i].fiber) return -ENOMEM;
     }
-    return 0;
+    return follow_acme(store->acme);
 }
 
 static void stop(void *arg)

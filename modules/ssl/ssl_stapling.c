@@ -5,6 +5,7 @@
 
 #include "core/base/clock.h"
 #include "core/io/tls.h"
+#include "modules/ssl/acme.h"
 
 enum { LOOK_MS = 60000 };
 
@@ -179,23 +180,43 @@ static bool ignore(conf_t *cf, const ssl_staple_t *s, const char *hint, const ch
 }
 
 /* Of several servers that show the certificate the first says how its responder is asked. */
+static ssl_staple_t *want_staple(conf_t *cf, const ssl_conf_t *c, const ssl_certificate_t *of)
+{
+    if (of->staple) return of->staple;
+    ssl_staple_t *s = new_staple(cf, c, of);
+    s->responder = c->responder;
+    return load_anchors(cf, c, s) ? s : NULL;
+}
+
+static bool ask_about(conf_t *cf, const ssl_conf_t *c, ssl_certificate_t *of, ssl_staple_t *s)
+{
+    if (!of->staple) *VEC_PUSH(cf->pool, &c->store->fetched) = s;
+    of->staple = s;
+    *VEC_PUSH(cf->pool, &c->made->staples) = s;
+    return true;
+}
+
 static bool staple_from_responder(conf_t *cf, const ssl_conf_t *c, ssl_certificate_t *of)
 {
-    ssl_staple_t *s = of->staple ? of->staple : new_staple(cf, c, of);
-    if (!of->staple && !load_anchors(cf, c, s)) return false;
+    ssl_staple_t *s = want_staple(cf, c, of);
+    if (!s) return false;
     ssl_ocsp_subject_t subject = ssl_stapling_subject(s);
     X509_free(subject.issuer);
     if (!subject.issuer)
         return ignore(cf, s, "append it to the file of the certificate",
                       "issuer certificate not found for");
-    s->responder = of->staple ? s->responder : c->responder;
     if (!s->responder.n && !ssl_ocsp_responder(cf->pool, subject.cert).n)
         return ignore(cf, s, "ssl_stapling_responder http://...;",
                       "no OCSP responder URL in the");
-    if (!of->staple) *VEC_PUSH(cf->pool, &c->store->fetched) = s;
-    of->staple = s;
-    *VEC_PUSH(cf->pool, &c->made->staples) = s;
-    return true;
+    return ask_about(cf, c, of, s);
+}
+
+/* Whom to ask about it is seen when there is one. */
+static bool staple_asked_for(conf_t *cf, const ssl_conf_t *c)
+{
+    ssl_staple_t *s = want_staple(cf, c, c->acme->shown);
+    c->store->acme = c->acme->all;
+    return s && ask_about(cf, c, c->acme->shown, s);
 }
 
 static void warn_of_required(conf_t *cf, const ssl_conf_t *c)
@@ -218,6 +239,7 @@ bool ssl_stapling_prepare(conf_t *cf, const ssl_conf_t *c)
     else
         VEC_EACH(ssl_certificate_t *const, it, &c->made->shown)
             ok = staple_from_responder(cf, c, *it) && ok;
+    if (c->acme) ok = staple_asked_for(cf, c) && ok;
     if (!c->made->staples.n) return ok;
     SSL_CTX_set_tlsext_status_cb(c->made->ctx, on_status);
     SSL_CTX_set_tlsext_status_arg(c->made->ctx, &c->made->staples);

@@ -4,7 +4,7 @@
  *
  * It comes from a file that another program renews, and that a worker looks at once a minute
  * (ssl_stapling_file; for the server's first certificate alone); or from the certificate's
- * responder, which one process asks (ssl_staple_fetch.h). What has run out is never shown. Called
+ * responder, which one process asks (ssl_staple_fetch.h), also of certificates that come by ACME. What has run out is never shown. Called
  * back in a handshake; nothing suspends.
  */
 #ifndef MODULES_SSL_SSL_STAPLING_H
@@ -27,6 +27,7 @@ struct ssl_staple {
     int place;                     /* in the zone */
     uint64_t version, look_at;     /* of what was copied from there; clock_ms of the next look */
     unsigned failures;             /* of the responder, in a row */
+    unsigned excused;              /* the edition that nobody can be asked about, which was said */
     unsigned char *der;            /* NULL: there is none at present */
     size_t n;
     time_t until;
