@@ -80,6 +80,35 @@ E2E(cache_doubt, a_304_renews_the_variant_it_is_about)
     assert_text(wire_field(r, "X-B"), "old");
 }
 
+/* RFC 9111 3.1, 3.2: neither its length nor what its Connection names is the stored response's. */
+E2E(cache_doubt, a_304_brings_no_length_and_nothing_of_its_connection)
+{
+    start("");
+    obedient_get("/", STALE "|X-A: old|X-B: old|Body: 0123456789");
+    reply_t *r = obedient_get("/", "Say-Status: 304|" FRESH "|ETag: \"x\"|Content-Length: 3|"
+                              "Connection: X-A|X-A: new|X-B: new");
+    for (int i = 0; i < 2; i++, r = obedient_get("/", "")) {
+        assert_cache(r, i ? "HIT" : "REVALIDATED", "0123456789");
+        assert_text(wire_field(r, "Content-Length"), "10");
+        assert_text(wire_field(r, "X-A"), "old");
+        assert_text(wire_field(r, "X-B"), "new");
+    }
+}
+
+/* RFC 9111 4.3.4: about something that is not stored, so that the origin is asked anew. */
+E2E(cache_doubt, a_304_with_another_etag_updates_nothing)
+{
+    start("");
+    obedient_get("/", STALE "|X-A: old");
+    wire_t *w = wire_open("http");
+    wire_send(w, text("GET / HTTP/1.1\r\nHost: h\r\n%s\r\n",
+                      obedient_fields("Say-Status: 304|" FRESH "|ETag: \"y\"|X-A: new")));
+    wire_try_reply(w, "GET");
+    reply_t *r = obedient_get("/", "Say-Status: 304|" FRESH "|ETag: \"x\"");
+    assert_cache(r, "REVALIDATED", "1");
+    assert_text(wire_field(r, "X-A"), "old");
+}
+
 /* RFC 9111 5.2.2.7 with fields. */
 E2E(cache_doubt, private_fields_are_not_kept)
 {
@@ -98,6 +127,79 @@ E2E(cache_doubt, answers_only_if_cached)
     cr_assert_eq(origin_requests(o), 0);
     obedient_get("/", FRESH);
     assert_cache(obedient_get("/", "Cache-Control: only-if-cached"), "HIT", "1");
+}
+
+/* --- what is hard to read --- */
+
+/* Two requests: is the second answered with what came for the first? */
+E2E(cache_doubt, odd_fields)
+{
+    static const struct {
+        const char *rfc, *first, *second, *body;
+    } rows[] = {
+        {"9111 4.2.1 no Date", "Say: Expires: Fri, 01 Jan 2038 00:00:00 GMT|Date: ", "", "1"},
+        {"9111 4.2.1 bad Date", "Say: Expires: Fri, 01 Jan 2038 00:00:00 GMT|Date: foo", "", "1"},
+        {"9111 4.2.1 Date to come", "Say: Expires: Fri, 01 Jan 2100 00:00:10 GMT|"
+         "Date: Fri, 01 Jan 2100 00:00:00 GMT", "", "1"},
+        {"9111 4.2.1 Date to come", "Say: Expires: Fri, 01 Jan 2100 00:00:00 GMT|"
+         "Date: Fri, 01 Jan 2100 00:00:10 GMT", "", "2"},
+        {"9111 5.1 white space", FRESH "|Age:  ,\t5 , 99", "", "1"},
+        {"9111 5.1 lines", FRESH "|Age: 99|Age: 0", "", "2"},
+        {"9111 5.1 lines", FRESH "|Age: 0|Age: 99", "", "1"},
+        {"9110 5.6.1", "Say: Cache-Control: ,, max-age=60 ,", "", "1"},
+        {"9111 5.2 lines", "Say: Cache-Control: public|Cache-Control:|Cache-Control: max-age=60",
+         "", "1"},
+        {"9111 4.2.1 first", "Say: Cache-Control: max-age=0, max-age=60", "", "2"},
+        {"9110 5.6.4", "Say: Cache-Control: a=\"b\\\", no-store, c\", max-age=60", "", "1"},
+        {"9110 5.6.4 open", "Say: Cache-Control: max-age=60, a=\"b, no-store", "", "1"},
+        {"9111 1.2.2", "Say: Cache-Control: max-age=99999999999999999999", "", "1"},
+        {"9111 4.2.1 invalid", "Say: Cache-Control: max-age=-60", "", "2"},
+        {"9111 4.2.1 invalid", "Say: Cache-Control: max-age=1e3", "", "2"},
+        {"9111 5.2.2.10", "Say: Cache-Control: max-age=60, s-maxage=0, must-revalidate", "", "2"},
+        {"8941 3.2 lines", FRESH "|CDN-Cache-Control: max-age=60|CDN-Cache-Control: max-age=0", "",
+         "2"},
+        {"8941 4.2 lines", FRESH "|CDN-Cache-Control: no-store|CDN-Cache-Control: =", "", "1"},
+        {"9111 4.1 lines", FRESH "|Vary: X-A|Vary: ,|Vary: ,*", "", "2"},
+        {"9111 4.1 lines", "X-A: 1|X-A: 2|" FRESH "|Vary: x-a", "X-A: 1,2", "1"},
+        {"9110 12.5.4", "Accept-Language: de, en;q=0.5|" FRESH "|Vary: Accept-Language",
+         "Accept-Language: EN;q=0.5,de;q=1", "1"},
+        {"9111 3.5", "Authorization: a|Say: Cache-Control: max-age=60, must-revalidate", "", "1"},
+        {"9111 3.5", "Authorization: a|Say: Cache-Control: s-maxage=60", "", "1"},
+        {"9110 14.4", "Say-Status: 206|" FRESH "|Content-Range: bytes 5-1/9", "", "2"},
+    };
+    start("");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *path = text("/%zu", i);
+        assert_text(obedient_get(path, rows[i].first)->body.p, "1");
+        reply_t *r = obedient_get(path, rows[i].second);
+        cr_expect_str_eq(r->body.p, rows[i].body, "RFC %s: %s; %s:\n%s", rows[i].rfc,
+                         rows[i].first, rows[i].second, r->head);
+    }
+}
+
+/* RFC 9111 5.1, RFC 9110 6.6.1: without a directive, though Date of what is fetched is our own. */
+E2E(cache_doubt, age_and_the_stored_date_are_sent)
+{
+    start("");
+    obedient_get("/", FRESH "|Date: Thu, 01 Jan 2037 00:00:00 GMT");
+    reply_t *r = obedient_get("/", "");
+    assert_text(wire_field(r, "Date"), "Thu, 01 Jan 2037 00:00:00 GMT");
+    cr_assert_not_null(wire_field(r, "Age"));
+}
+
+/* RFC 9111 4.2.4: who does not answer in time is lost, too. */
+E2E(cache_doubt, stands_in_for_an_origin_that_is_silent)
+{
+    origin_t *o = start("proxy_cache_key $arg_k; } location /short/ {"
+                        "proxy_pass http://127.0.0.1:@origin@; proxy_cache z;"
+                        "add_header X-Cache $upstream_cache_status always;"
+                        "proxy_cache_key $arg_k; proxy_read_timeout 100ms;");
+    subject_tolerate("timed out");
+    obedient_get("/?k=a", STALE);
+    obedient_get("/?k=b", "Say: Cache-Control: max-age=0, must-revalidate|ETag: \"x\"");
+    assert_cache(obedient_get("/short/?k=a", "Wait: 1"), "STALE", "1");
+    cr_assert_eq(obedient_get("/short/?k=b", "Wait: 1")->status, 504);
+    origin_open_gate(o);
 }
 
 /* --- on the wire --- */
