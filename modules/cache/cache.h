@@ -47,12 +47,13 @@ typedef struct cache_use {
     store_object_t object;     /* what was found; open until the request ends */
     struct post *post;         /* of cache_post: what may be kept of the answer; NULL: nothing */
     struct slice *slice;       /* of cache_slice: the parts of the reply; NULL: there are none */
+    store_object_t seen;       /* what had been found before anybody was asked; closed */
     bool found;                /* there is one */
     store_object_t packed;     /* its body in another coding, for this client */
     bool has_packed;           /* it is open */
     entry_t entry;             /* of it */
     reuse_decision_t decision;
-    bool fresh;                /* somebody has just fetched: what is as new as `began` serves as it is */
+    bool fresh;                /* somebody has just fetched: another one than `seen` serves as it is */
     bool fetched;              /* it was this request's own fetch */
     bool may_be_stale;         /* it may be sent though the origin ought to have been asked */
     bool noted;                /* Cache-Status has been said */
@@ -60,7 +61,6 @@ typedef struct cache_use {
     bool kept;                 /* the reply is from the store, or on its way into it */
     bool passed;               /* answers are not storable, whoever asks */
     bool in_one;               /* has been tried in parts: it is answered as a whole */
-    time_t began;              /* seconds since 1970 */
     cache_outcome_t outcome;
     status_field_t field;      /* for Cache-Status */
     const char *status;        /* $upstream_cache_status; NULL: not yet known */

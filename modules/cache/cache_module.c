@@ -27,17 +27,33 @@ static const str_t cache_name = STR_INIT("proxyd");
 static bool is_for_us(const cache_conf_t *c, const request_t *r)
 {
     const header_list_t *headers = &r->head.headers;
-    bool post = r->method_id == METHOD_POST, head = r->method_id == METHOD_HEAD && c->convert_head;
-    if (r->method_id != METHOD_GET && !head && !post) return false;
+    bool post = r->method_id == METHOD_POST;
+    if (r->method_id != METHOD_GET && r->method_id != METHOD_HEAD && !post) return false;
     if (post ? !(c->methods & 1u << METHOD_POST) : body_present(r)) return false;
-    if (header_get(headers, HEADER_UPGRADE)) return false;
-    return !c->max_range_offset_set || cache_slice_from(r) <= c->max_range_offset;
+    return !header_get(headers, HEADER_UPGRADE);
+}
+
+/* proxy_cache_max_range_offset: of what is not stored such a range is the origin's. As in nginx the
+   end of something, too, lies behind any offset. */
+static bool is_beyond(const cache_use_t *u)
+{
+    const cache_conf_t *c = u->conf;
+    if (!c->max_range_offset_set || u->part.n) return false;
+    bool end = str_istarts(header_value(&u->r->head.headers, HEADER_RANGE), STR("bytes=-"));
+    return end || cache_slice_from(u->r) >= c->max_range_offset;
 }
 
 /* Made by a cache, to fill it or for a part. */
 static bool is_own(const request_t *r)
 {
     return r->inner && !r->elsewhere;
+}
+
+/* What goes to the origin as it is, and comes back unstored. */
+static bool is_not_fetched(const cache_use_t *u)
+{
+    bool head = u->r->method_id == METHOD_HEAD && !u->conf->convert_head;
+    return head || is_beyond(u);
 }
 
 static void close_object(void *arg)
@@ -55,7 +71,6 @@ static cache_use_t *begin(const cache_conf_t *c, request_t *r)
     str_t key = cache_key_text(c, r);
     u->r = r;
     u->conf = c;
-    u->began = clock_unix();
     u->field = (status_field_t){.cache = cache_name, .fwd = STATUS_FIELD_MISS};
     cache_control_request(r->pool, &r->head.headers, &u->cc);
     r->cache = u;
@@ -102,6 +117,7 @@ static store_found_t look_up(cache_use_t *u)
     u->variant = cache_key_variant(u->r, store_vary(s, &u->key));
     store_found_t found = store_open(s, &u->key, u->variant, u->r->pool, &u->object);
     u->found = found == STORE_HIT;
+    if (!u->fresh) u->seen = u->object;
     if (u->found && read_entry(u) && u->object.stale) end_freshness(&u->entry);
     u->may_be_stale = may_be_stale(u);
     u->decision =
@@ -109,6 +125,12 @@ static store_found_t look_up(cache_use_t *u)
     if (u->decision.fwd == STATUS_FIELD_URI_MISS && u->variant.n)
         u->decision.fwd = STATUS_FIELD_VARY_MISS;
     return found;
+}
+
+/* What was found has come since the request did. While somebody fetches the old one is there still. */
+static bool is_new(const cache_use_t *u)
+{
+    return u->found && u->fresh && !store_is_same(&u->object, &u->seen);
 }
 
 /* --- answers --- */
@@ -158,6 +180,7 @@ static const char *status_of(const cache_use_t *u)
 static verdict_t ended(cache_use_t *u, verdict_t v)
 {
     bool lost = v.kind == VERDICT_REFUSE && stale_when_lost(u, v.status);
+    if (!u->status) u->status = status_of(u);
     if ((u->outcome == CACHE_FAILED || lost) && u->found) {
         u->status = "STALE";
         return serve(u, "STALE");
@@ -248,7 +271,7 @@ static bool is_for_parts(const cache_use_t *u)
 {
     const cache_conf_t *c = u->conf;
     if (u->part.n || u->in_one || u->found || c->slice || c->max_range_offset_set ||
-        u->r->method_id == METHOD_POST)
+        u->r->method_id == METHOD_POST || is_not_fetched(u))
         return false;
     return cache_slice_from(u->r) >= CACHE_SLICE_SIZE || cache_parts_suffice(u);
 }
@@ -256,7 +279,8 @@ static bool is_for_parts(const cache_use_t *u)
 /* By `slice`, unless the whole is there (of an origin that gives no ranges). */
 static bool is_cut(cache_use_t *u)
 {
-    if (!u->conf->slice || u->part.n || u->r->method_id == METHOD_POST) return false;
+    if (!u->conf->slice || u->part.n || u->r->method_id == METHOD_POST || is_not_fetched(u))
+        return false;
     look_up(u);
     return !u->found;
 }
@@ -272,6 +296,7 @@ static verdict_t in_slices(cache_use_t *u, uint64_t size, bool picky, bool *agai
 static verdict_t ask_origin(cache_use_t *u, bool *again)
 {
     const cache_conf_t *c = u->conf;
+    if (is_not_fetched(u)) return u->status = status_of(u), alone(u);
     bool updating = c->use_stale & CACHE_STALE_UPDATING && u->may_be_stale && !u->fresh;
     if (!u->fresh) u->field.fwd = u->decision.fwd;
     bool counted = c->min_uses > 1 && !u->fresh;
@@ -292,7 +317,7 @@ static verdict_t look_and_answer(cache_use_t *u, bool *again)
         return alone(u);
     }
     if (is_for_parts(u)) return in_slices(u, CACHE_SLICE_SIZE, true, again);
-    if (u->found && u->fresh && u->object.stored >= u->began) return serve(u, "HIT");
+    if (is_new(u)) return serve(u, "HIT");
     switch (u->decision.action) {
     case REUSE_HIT: return serve_hit(u, u->decision.left > 0 ? "HIT" : "STALE");
     case REUSE_STALE_WHILE_REVALIDATE: return update_in_background(u, "STALE");
@@ -302,17 +327,21 @@ static verdict_t look_and_answer(cache_use_t *u, bool *again)
     }
 }
 
+/* Whatever there is: it is fetched anew. */
 static verdict_t bypass(cache_use_t *u)
 {
-    bool again = false;
     u->status = "BYPASS";
     u->field.fwd = STATUS_FIELD_BYPASS;
-    look_up(u);
-    close_object(u); /* whatever there is: it is fetched anew */
-    verdict_t v = take_turn(u, 0, false, &again);
-    if (!again) return v;
-    look_up(u);
-    return u->found ? serve(u, "BYPASS") : take_turn(u, u->conf->lock_timeout, false, &again);
+    if (is_not_fetched(u)) return alone(u);
+    for (int i = 0; i < ROUNDS_MAX; i++) {
+        bool again = false;
+        look_up(u);
+        if (is_new(u)) return serve(u, "BYPASS");
+        close_object(u);
+        verdict_t v = take_turn(u, i ? u->conf->lock_timeout : 0, false, &again);
+        if (!again) return v;
+    }
+    return alone(u);
 }
 
 static verdict_t answer(cache_use_t *u)

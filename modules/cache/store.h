@@ -116,6 +116,10 @@ store_found_t store_open(store_t *s, const store_key_t *key, str_t variant, pool
                          store_object_t *o);
 void store_close(store_object_t *o);
 
+/* Whether both were found as one and the same: neither replaced nor refreshed in between. Either may
+   be closed, or not have been found at all. */
+bool store_is_same(const store_object_t *a, const store_object_t *b);
+
 /*
  * The body from `at` on, at most `most` bytes: a piece that is good until the next call or the
  * close. Its length; 0 at the end; -EIO when the filler has failed or the file is broken;

@@ -291,6 +291,11 @@ void store_close(store_object_t *o)
     o->record = o->head = STR("");
 }
 
+bool store_is_same(const store_object_t *a, const store_object_t *b)
+{
+    return a->id == b->id && a->version == b->version;
+}
+
 void store_remove(store_object_t *o)
 {
     store_t *s = o->store;

@@ -228,6 +228,40 @@ E2E(cache_doubt, interim_responses_are_passed_on_and_not_kept)
     cr_assert_eq(origin_requests(o), 1);
 }
 
+static void in_two_halves(visit_t *v)
+{
+    while (visit_request(v)) {
+        bool second = strstr(visit_head(v), "X-Second: 1") != NULL;
+        visit_send(v, "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n");
+        visit_send(v, second ? "Content-Length: 6\r\n\r\nnew" : "Content-Length: 3\r\n\r\nold");
+        if (!second) continue;
+        visit_gate(v);
+        visit_send(v, "est");
+    }
+}
+
+/* RFC 9111 5.2.1.4: not even while the new one is on its way, within the second of the old one. */
+E2E(cache_doubt, who_asks_for_it_anew_never_gets_the_old_one)
+{
+    static const char *const fields[] = {"Cache-Control: no-cache", "X-Bypass: 1"};
+    origin_t *o = start_with(in_two_halves, "proxy_cache_bypass $http_x_bypass;");
+    wire_t *w[2];
+    for (size_t i = 0; i < 2; i++) {
+        assert_cache(obedient_get(text("/%zu", i), ""), "MISS", "old");
+        w[i] = wire_open("http");
+        wire_send(w[i], text("GET /%zu HTTP/1.1\r\nHost: h\r\nX-Second: 1\r\n%s\r\n\r\n", i,
+                             fields[i]));
+        wire_through(w[i], "\r\n\r\n");
+        str_t first = wire_bytes(w[i], 3);
+        cr_assert(str_eq(first, STR("new")), "%s: " STR_FMT, fields[i], STR_ARG(first));
+    }
+    origin_open_gate(o);
+    for (size_t i = 0; i < 2; i++) {
+        cr_assert(str_eq(wire_bytes(w[i], 3), STR("est")));
+        cr_assert(EVENTUALLY(strcmp(obedient_get(text("/%zu", i), "")->body.p, "newest") == 0));
+    }
+}
+
 static void generous(visit_t *v)
 {
     if (visit_request(v))
@@ -336,15 +370,47 @@ E2E(cache_doubt, without_lock_nobody_waits)
     assert_text(wire_reply(first)->body.p, "2");
 }
 
-/* HEAD goes through as it is, and neither uses nor fills the cache. */
+/* HEAD goes through as it is and is not stored; what GET has left answers it. */
 E2E(cache_doubt, convert_head_off)
 {
     origin_t *o = start("proxy_cache_convert_head off;");
-    obedient_ask("HEAD", "/", FRESH);
+    assert_text(wire_field(obedient_ask("HEAD", "/", FRESH), "X-Cache"), "MISS");
     cr_assert(strncmp(origin_head(o, 0), "HEAD /", 6) == 0);
     assert_cache(obedient_get("/", FRESH), "MISS", "2");
-    obedient_ask("HEAD", "/", "");
-    cr_assert_eq(origin_requests(o), 3);
+    assert_text(wire_field(obedient_ask("HEAD", "/", ""), "X-Cache"), "HIT");
+    cr_assert_eq(origin_requests(o), 2);
+    obedient_get("/stale", STALE);
+    assert_text(wire_field(obedient_ask("HEAD", "/stale", ""), "X-Cache"), "EXPIRED");
+    cr_assert(strncmp(origin_head(o, 3), "HEAD /", 6) == 0);
+}
+
+/* As in nginx: from the offset on, and of the end, but not of what is stored. */
+E2E(cache_doubt, max_range_offset)
+{
+    static const struct {
+        const char *range, *goes_on; /* NULL: the whole is fetched */
+    } rows[] = {{"bytes=4-5", "bytes=4-5"}, {"bytes=5-", "bytes=5-"}, {"bytes=-3", "bytes=-3"},
+                {"bytes=3-5", NULL}};
+    origin_t *o = start("proxy_cache_max_range_offset 4;");
+    for (unsigned i = 0; i < 4; i++) {
+        const char *ask = text("Range: %s|" FRESH "|Body: 0123456789", rows[i].range);
+        reply_t *r = obedient_get("/", ask);
+        assert_text(wire_field(r, "X-Cache"), "MISS");
+        const char *range = origin_field(o, i, "Range");
+        cr_expect_eq(range == NULL, rows[i].goes_on == NULL, "%s", rows[i].range);
+        if (rows[i].goes_on) assert_text(range, rows[i].goes_on);
+    }
+    assert_cache(obedient_get("/", "Range: bytes=7-"), "HIT", "789");
+}
+
+/* A log has to say what the cache did where the origin did not answer. */
+E2E(cache_doubt, a_lost_origin_leaves_a_status)
+{
+    origin_t *o = start("");
+    obedient_get("/b", "Say: Cache-Control: max-age=0, must-revalidate|ETag: \"x\"");
+    origin_stop(o);
+    assert_text(wire_field(obedient_get("/a", ""), "X-Cache"), "MISS");
+    assert_text(wire_field(obedient_get("/b", ""), "X-Cache"), "EXPIRED");
 }
 
 /* As in nginx they are asked when the answer is there, and may be about it. */
