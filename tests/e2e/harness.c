@@ -166,6 +166,16 @@ uint16_t harness_port(const char *name)
     return (uint16_t)atoi(need_name(str_of(name))->value);
 }
 
+bool harness_accepts(uint16_t port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in a = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    bool ok = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+    close(fd);
+    return ok;
+}
+
 void harness_each_port(void (*fn)(const char *name, uint16_t port))
 {
     VEC_EACH(name_t, it, &h.names)

@@ -61,6 +61,9 @@ const char *harness_expand(const char *with_placeholders);
 /* The port of a name, reserved at first use. */
 uint16_t harness_port(const char *name);
 
+/* Whether somebody listens there. */
+bool harness_accepts(uint16_t port);
+
 /* Calls fn with every name that was given a port to listen on. */
 void harness_each_port(void (*fn)(const char *name, uint16_t port));
 

@@ -49,7 +49,8 @@ bool origin_await_left(origin_t *o, unsigned n);
 /* Stops accepting, so that connections are refused, and closes all connections. */
 void origin_stop(origin_t *o);
 
-/* One that answers no connection: its queue is full of n - 1. The n descriptors are the caller's. */
+/* One that answers no connection: its queue is full of n - 1. The n descriptors are the
+   caller's. */
 void origin_deaf(const char *name, int *fds, int n);
 
 /* --- for the function that serves --- */
@@ -85,5 +86,11 @@ origin_fn origin_say;      /* answers every request with the text arg */
 origin_fn origin_say_once; /* answers one with it, and closes */
 origin_fn origin_echo;     /* answers every request with head and body as they came */
 origin_fn origin_silent;   /* reads requests and never answers */
+origin_fn origin_hang_or_say; /* as origin_say, but for /hang, which waits until the peer leaves */
+origin_fn origin_late;        /* answers one request with "late" when the gate is open */
+
+/* A site that passes all on to the origin of this name. */
+#define ORIGIN_SITE \
+    "server { listen 127.0.0.1:@http@; location / { proxy_pass http://127.0.0.1:@origin@; } }"
 
 #endif

@@ -297,3 +297,21 @@ void origin_silent(visit_t *v)
 {
     while (visit_request(v)) continue;
 }
+
+void origin_hang_or_say(visit_t *v)
+{
+    while (visit_request(v)) {
+        if (visit_target_is(v, "/hang")) {
+            visit_await_left(v);
+            return;
+        }
+        visit_send(v, visit_arg(v));
+    }
+}
+
+void origin_late(visit_t *v)
+{
+    if (!visit_request(v)) return;
+    visit_gate(v);
+    visit_send(v, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate");
+}

@@ -1,28 +1,16 @@
 #include "tests/e2e/peer.h"
 
-#include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/e2e/keeper.h"
-
-static bool accepts(uint16_t port)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    bool ok = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
-    close(fd);
-    return ok;
-}
 
 static pid_t start(const char *name, const char *const argv[])
 {
     const char *output = file_path(text("%s.txt", name));
     int status;
     pid_t pid = keeper_run(argv, harness_dir(), output);
-    bool up = EVENTUALLY(accepts(harness_port(name)) || keeper_wait(pid, 0, &status));
+    bool up = EVENTUALLY(harness_accepts(harness_port(name)) || keeper_wait(pid, 0, &status));
     cr_assert(up && !keeper_wait(pid, 0, &status), "%s does not start:\n%s", argv[0],
               file_read(output));
     return pid;

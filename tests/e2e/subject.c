@@ -2,11 +2,9 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,16 +59,6 @@ void subject_launch(const char *configuration)
     cr_assert_gt(subject.pid, 0, "%s does not start", argv[0]);
 }
 
-static bool accepts(uint16_t port)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in a = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    bool ok = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
-    close(fd);
-    return ok;
-}
-
 static bool running(void)
 {
     return !subject.ended && !(subject.ended = keeper_wait(subject.pid, 0, &subject.status));
@@ -78,7 +66,7 @@ static bool running(void)
 
 static void await_port(const char *name, uint16_t port)
 {
-    bool up = EVENTUALLY(!running() || accepts(port));
+    bool up = EVENTUALLY(!running() || harness_accepts(port));
     cr_assert(up && running(), "nobody listens on @%s@ (%u):\n%s%s", name, port,
               file_read("stderr.txt"), subject_log());
 }

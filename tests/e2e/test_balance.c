@@ -86,18 +86,6 @@ E2E(balance, ip_hash_is_nginx_s)
 
 static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
-/* Keeps whoever asks for /hang waiting until they leave. */
-static void hang_or_say(visit_t *v)
-{
-    while (visit_request(v)) {
-        if (visit_target_is(v, "/hang")) {
-            visit_await_left(v);
-            return;
-        }
-        visit_send(v, ok);
-    }
-}
-
 static wire_t *hang(void)
 {
     wire_t *w = wire_open("http");
@@ -107,7 +95,8 @@ static wire_t *hang(void)
 
 E2E(balance, workers_agree_on_who_is_idle)
 {
-    origin_t *a = origin_start("a", hang_or_say, NULL), *b = origin_start("b", hang_or_say, NULL);
+    origin_t *a = origin_start("a", origin_hang_or_say, ok);
+    origin_t *b = origin_start("b", origin_hang_or_say, ok);
     subject_http("worker_processes 4;",
                  "upstream u { least_conn; server 127.0.0.1:@a@ weight=3; server 127.0.0.1:@b@; }"
                  "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } }");
@@ -156,7 +145,7 @@ E2E(balance, killed_workers_leave_no_exchanges_behind)
 {
     enum { MOST = 6 };
     wire_t *w[MOST];
-    origin_t *o = origin_start("a", hang_or_say, NULL);
+    origin_t *o = origin_start("a", origin_hang_or_say, ok);
     subject_tolerate("exited on signal 9");
     subject_tolerate("workers in a row died within");
     subject_http("worker_processes 2;",
@@ -181,7 +170,8 @@ E2E(balance, least_conn_forgets_what_killed_workers_had)
 {
     enum { HELD = 6 };
     pid_t pids[8], now[8];
-    origin_t *a = origin_start("a", hang_or_say, NULL), *b = origin_start("b", hang_or_say, NULL);
+    origin_t *a = origin_start("a", origin_hang_or_say, ok);
+    origin_t *b = origin_start("b", origin_hang_or_say, ok);
     subject_tolerate("exited on signal 9");
     subject_tolerate("workers in a row died within");
     subject_http("worker_processes 2;",
@@ -287,7 +277,7 @@ E2E(balance, the_queue_holds_requests_until_there_is_room)
 
 E2E(balance, the_queue_has_an_end)
 {
-    origin_t *o = origin_start("a", hang_or_say, NULL);
+    origin_t *o = origin_start("a", origin_hang_or_say, ok);
     subject_http("", "upstream u { server 127.0.0.1:@a@ max_conns=1; queue 1 timeout=200ms; }"
                      "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } }");
     hang();

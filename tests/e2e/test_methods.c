@@ -29,17 +29,6 @@ static void tell(const char *server, const char *what)
 
 /* --- the busy --- */
 
-static void hang_or_say(visit_t *v)
-{
-    while (visit_request(v)) {
-        if (visit_target_is(v, "/hang")) {
-            visit_await_left(v);
-            return;
-        }
-        visit_send(v, ok);
-    }
-}
-
 static void hang(void)
 {
     wire_send(wire_open("http"), "GET /hang HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -48,7 +37,7 @@ static void hang(void)
 /* Of any two servers the busy one is the other: plain chance would give it a third. */
 static void assert_busy_is_avoided(const char *method)
 {
-    origin_t *a = origin_start("a", hang_or_say, NULL);
+    origin_t *a = origin_start("a", origin_hang_or_say, ok);
     origin_start("b", origin_say, ok);
     origin_start("c", origin_say, ok);
     start(text("%s server 127.0.0.1:@a@; server 127.0.0.1:@b@ down; server 127.0.0.1:@c@ down;",
@@ -88,7 +77,8 @@ E2E(methods, a_bounded_ring_spreads_a_hot_key)
     enum { SERVERS = 4, ALL = 16, MOST = 5 };
     origin_t *o[SERVERS];
     unsigned sum = 0;
-    for (unsigned i = 0; i < SERVERS; i++) o[i] = origin_start(text("o%u", i), hang_or_say, NULL);
+    for (unsigned i = 0; i < SERVERS; i++)
+        o[i] = origin_start(text("o%u", i), origin_hang_or_say, ok);
     start("hash $request_uri consistent bounded=1.25; server 127.0.0.1:@o0@; server 127.0.0.1:@o1@;"
           "server 127.0.0.1:@o2@; server 127.0.0.1:@o3@;");
     for (unsigned i = 0; i < ALL; i++) {
@@ -107,7 +97,8 @@ E2E(methods, a_bounded_ring_spreads_a_hot_key)
 E2E(methods, max_conns_is_that_of_all_workers)
 {
     enum { ALL = 9, MOST = 4 };
-    origin_t *a = origin_start("a", hang_or_say, NULL), *b = origin_start("b", hang_or_say, NULL);
+    origin_t *a = origin_start("a", origin_hang_or_say, ok);
+    origin_t *b = origin_start("b", origin_hang_or_say, ok);
     start("server 127.0.0.1:@a@ max_conns=4; server 127.0.0.1:@b@;");
     for (unsigned i = 0; i < ALL; i++) {
         hang();

@@ -68,7 +68,8 @@ E2E(command_line, no_directive_is_there_twice)
         list = str_sub(list, 9, list.n);
         while (str_cut(&list, ',', &context)) {
             context = str_trim(context);
-            const char *one = text("\n" STR_FMT " in " STR_FMT "\n", STR_ARG(name), STR_ARG(context));
+            const char *one = text("\n" STR_FMT " in " STR_FMT "\n", STR_ARG(name),
+                                   STR_ARG(context));
             cr_expect_null(strstr(seen, one), "twice: %s", one);
             seen = text("%s%s", seen, one + 1);
         }
@@ -256,20 +257,10 @@ E2E(process, a_second_one_on_the_same_addresses_is_refused)
     assert_text(wire_get(harness_expand("@dir@/s.sock"), "/")->body.p, "unix");
 }
 
-static void late_answer(visit_t *v)
-{
-    if (!visit_request(v)) return;
-    visit_gate(v);
-    visit_send(v, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate");
-}
-
-#define PASSES "server { listen 127.0.0.1:@http@; location / {" \
-               " proxy_pass http://127.0.0.1:@origin@; } }"
-
 E2E(process, quit_finishes_what_is_in_flight)
 {
-    origin_t *o = origin_start("origin", late_answer, NULL);
-    subject_http("", PASSES);
+    origin_t *o = origin_start("origin", origin_late, NULL);
+    subject_http("", ORIGIN_SITE);
     wire_t *idle = wire_open("http"), *busy = wire_open("http");
     wire_send(busy, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     cr_assert(EVENTUALLY(origin_requests(o) == 1));
@@ -287,7 +278,7 @@ E2E(process, term_and_int_do_not_wait)
     static const int signals[] = {SIGTERM, SIGINT};
     for (size_t i = 0; i < 2; i++) {
         origin_t *o = origin_start("origin", origin_silent, NULL);
-        subject_http("", PASSES);
+        subject_http("", ORIGIN_SITE);
         wire_t *w = wire_open("http");
         wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
         cr_assert(EVENTUALLY(origin_requests(o) == 1));

@@ -109,20 +109,10 @@ E2E(reload, an_address_in_use_changes_nothing_and_says_why)
     assert_text(wire_get("http", "/")->body.p, "old");
 }
 
-static void late_answer(visit_t *v)
-{
-    if (!visit_request(v)) return;
-    visit_gate(v);
-    visit_send(v, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate");
-}
-
-#define PASSES "server { listen 127.0.0.1:@http@; location / {" \
-               " proxy_pass http://127.0.0.1:@origin@; } }"
-
 E2E(reload, requests_in_flight_are_finished_by_the_old_workers)
 {
-    origin_t *o = origin_start("origin", late_answer, NULL);
-    subject_http("", PASSES);
+    origin_t *o = origin_start("origin", origin_late, NULL);
+    subject_http("", ORIGIN_SITE);
     wire_t *w = wire_open("http");
     wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     cr_assert(EVENTUALLY(origin_requests(o) == 1));
@@ -138,7 +128,7 @@ E2E(reload, requests_in_flight_are_finished_by_the_old_workers)
 E2E(reload, a_worker_that_takes_too_long_is_cut_off)
 {
     origin_t *o = origin_start("origin", origin_silent, NULL);
-    subject_http("worker_shutdown_timeout 100ms;", PASSES);
+    subject_http("worker_shutdown_timeout 100ms;", ORIGIN_SITE);
     wire_t *w = wire_open("http");
     wire_send(w, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     cr_assert(EVENTUALLY(origin_requests(o) == 1));

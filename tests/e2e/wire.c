@@ -198,6 +198,17 @@ bool wire_readable(wire_t *w, int ms)
     return w->n || poll(&p, 1, ms) > 0;
 }
 
+void wire_assert_echoes(wire_t *w)
+{
+    static const char bytes[] = "\0\r\n\xff frames \0";
+    for (int i = 0; i < 50; i++) {
+        wire_send_n(w, str_make(bytes, sizeof(bytes)));
+        cr_assert(memcmp(wire_bytes(w, sizeof(bytes)).p, bytes, sizeof(bytes)) == 0);
+    }
+    wire_shut(w);
+    cr_assert(wire_closed(w));
+}
+
 /* --- replies --- */
 
 static bool is_token(str_t s)

@@ -59,6 +59,9 @@ bool wire_was_reset(const wire_t *w);
 /* Whether something arrives within ms. */
 bool wire_readable(wire_t *w, int ms);
 
+/* Whatever is sent comes back as it is, and the end behind it: a tunnel. */
+void wire_assert_echoes(wire_t *w);
+
 void wire_shut(wire_t *w); /* the end of what we send */
 void wire_close(wire_t *w);
 void wire_reset(wire_t *w); /* closes with a reset */

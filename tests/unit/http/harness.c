@@ -89,6 +89,19 @@ str_t harness_errors(harness_t *h)
     return str_make(text, n > 0 ? (size_t)n : 0);
 }
 
+const char *harness_renew(harness_t **h, const char *fmt, ...)
+{
+    va_list args;
+    pool_t *pool = pool_create();
+    va_start(args, fmt);
+    const char *text = pool_cstr(pool, pool_vprintf(pool, fmt, args));
+    va_end(args);
+    if (*h) harness_end(*h);
+    *h = harness_new(text);
+    pool_destroy(pool);
+    return pool_cstr((*h)->pool, harness_errors(*h));
+}
+
 void harness_enter(harness_t *h)
 {
     const site_address_t *address = h->conn.listen->data;

@@ -29,6 +29,10 @@ void harness_end(harness_t *h);
 /* The errors of reading the configuration, as diag prints them; "" for none. */
 str_t harness_errors(harness_t *h);
 
+/* Ends *h unless it is NULL, and reads the text into a new one: its errors, until that one ends. */
+const char *harness_renew(harness_t **h, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Goes back into the first server's block, with no errors, as if it were still being read. */
 void harness_enter(harness_t *h);
 

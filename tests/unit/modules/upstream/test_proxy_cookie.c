@@ -1,7 +1,6 @@
 #include "modules/upstream/proxy_cookie.h"
 
 #include <criterion/criterion.h>
-#include <stdio.h>
 
 #include "modules/upstream/proxy.h"
 #include "tests/unit/http/harness.h"
@@ -17,14 +16,7 @@ TestSuite(proxy_cookie, .fini = teardown);
 
 static const char *errors_of(const char *text)
 {
-    static char out[2048];
-    pool_t *pool = pool_create();
-    if (h) harness_end(h);
-    h = harness_new(pool_printf(pool, "server { listen 80; %s }", text).p);
-    str_t errors = harness_errors(h);
-    snprintf(out, sizeof(out), STR_FMT, STR_ARG(errors));
-    pool_destroy(pool);
-    return out;
+    return harness_renew(&h, "server { listen 80; %s }", text);
 }
 
 static void becomes(const char *value, const char *want)

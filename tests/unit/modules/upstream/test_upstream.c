@@ -17,14 +17,7 @@ TestSuite(upstream, .fini = teardown);
 
 static const char *errors_of(const char *text)
 {
-    static char out[4096];
-    pool_t *pool = pool_create();
-    if (h) harness_end(h);
-    h = harness_new(pool_printf(pool, "%s server { listen 80; }", text).p);
-    str_t errors = harness_errors(h);
-    snprintf(out, sizeof(out), STR_FMT, STR_ARG(errors));
-    pool_destroy(pool);
-    return out;
+    return harness_renew(&h, "%s server { listen 80; }", text);
 }
 
 static upstream_t *find(const char *name)
