@@ -130,6 +130,8 @@ void loop_turn(int max_ms)
     if (max_ms >= 0 && (wait < 0 || wait > max_ms)) wait = max_ms;
     uint64_t began_us = loop.measured ? clock_us_now() : 0;
     int n = epoll_wait(loop.epoll, events, EVENTS, wait);
+    /* Who was stopped, and goes on late, hears what has come before timers say what has not. */
+    if (n < 0 && errno == EINTR) n = epoll_wait(loop.epoll, events, EVENTS, 0);
     if (loop.measured) loop.idle_us += clock_us_now() - began_us;
     if (n < 0 && errno != EINTR) LOG(&log_main, LOG_ALERT, errno, "epoll_wait() failed");
     clock_update();

@@ -3,8 +3,10 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
@@ -302,4 +304,46 @@ Test(loop, knows_how_long_it_has_waited, .init = begin, .fini = end)
     cr_assert_eq(loop_idle_us(), waited, "work is no waiting");
     loop_turn(0);
     cr_assert_geq(loop_idle_us(), waited);
+}
+
+/* --- who is interrupted while he waits --- */
+
+enum { DEADLINE_MS = 200 };
+
+static uint64_t began_us;
+static bool in_time; /* the interruption came before the deadline */
+
+/* Something comes, and it is late when the process goes on. */
+static void interrupt_for_long(int signo)
+{
+    uint64_t until = began_us + 1000 * (DEADLINE_MS + 50);
+    (void)signo;
+    in_time = clock_us_now() < began_us + 1000 * DEADLINE_MS;
+    poke();
+    while (clock_us_now() < until) usleep(1000);
+}
+
+static void interrupt_the_wait(void)
+{
+    uint64_t deadline = DEADLINE_MS;
+    struct itimerval soon = {.it_value.tv_usec = 20000};
+    clock_update();
+    began_us = clock_us_now();
+    result = 1;
+    in_time = false;
+    fiber_start(wait_readable, &deadline);
+    setitimer(ITIMER_REAL, &soon, NULL);
+    while (result == 1) loop_turn(-1);
+    drain();
+}
+
+/* Where the machine was so slow that the deadline had passed first, it is no test: once more. */
+Test(loop, what_has_come_goes_before_what_is_late, .init = begin, .fini = end)
+{
+    struct sigaction sa = {.sa_handler = interrupt_for_long};
+    cr_assert_eq(sigaction(SIGALRM, &sa, NULL), 0);
+    cr_assert_eq(loop_add(&io, pair[0]), 0);
+    for (int i = 0; i < 50 && !in_time; i++) interrupt_the_wait();
+    cr_assert(in_time);
+    cr_assert_eq(result, 0, "%d", result);
 }
