@@ -45,18 +45,20 @@ static int connect_to(str_t path)
     if (fd < 0) return -errno;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    if (connect(fd, (const struct sockaddr *)&un, sizeof(un)) == 0) return fd;
+    if (TEMP_FAILURE_RETRY(connect(fd, (const struct sockaddr *)&un, sizeof(un))) == 0) return fd;
     int err = errno;
     close(fd);
     return -err;
 }
 
+/* Who is stopped and goes on (a shell's ^Z) is interrupted where he waits with a time limit. */
 static int exchange(int fd, str_t line, strbuf_t *out)
 {
     char part[512];
-    ssize_t n;
-    if (send(fd, line.p, line.n, MSG_NOSIGNAL) != (ssize_t)line.n) return -errno;
-    while ((n = recv(fd, part, sizeof(part), 0)) > 0) strbuf_add(out, str_make(part, (size_t)n));
+    ssize_t n = TEMP_FAILURE_RETRY(send(fd, line.p, line.n, MSG_NOSIGNAL));
+    if (n != (ssize_t)line.n) return n < 0 ? -errno : -EPIPE;
+    while ((n = TEMP_FAILURE_RETRY(recv(fd, part, sizeof(part), 0))) > 0)
+        strbuf_add(out, str_make(part, (size_t)n));
     return n < 0 ? -errno : 0;
 }
 

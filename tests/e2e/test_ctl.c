@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/e2e/keeper.h"
 #include "tests/e2e/subject.h"
 #include "tests/e2e/wire.h"
 
@@ -205,4 +206,26 @@ E2E(ctl, a_server_without_workers_serves_it_itself)
 {
     subject_http("master_process off;", SITE);
     cr_assert_eq(subject_ctl("status").status, 0);
+}
+
+/* As by ^Z and "fg": the answer comes while the command is stopped. */
+E2E(ctl, a_command_that_is_stopped_goes_on)
+{
+    pid_t worker;
+    int status;
+    subject_http("", SITE);
+    cr_assert(EVENTUALLY(subject_workers(&worker, 1) == 1));
+    const char *argv[] = {subject_program(), "-p", text("%s/", harness_dir()), "-c",
+                          file_path("proxyd.conf"), "ctl", "status", "server", NULL};
+    kill(worker, SIGSTOP); /* nobody answers */
+    pid_t pid = keeper_run(argv, harness_dir(), file_path("ctl.txt"));
+    const char *stat = text("/proc/%d/stat", (int)pid);
+    bool waits = EVENTUALLY(strstr(file_read(stat), "(proxyd) S "));
+    kill(pid, SIGSTOP);
+    bool stopped = EVENTUALLY(strstr(file_read(stat), "(proxyd) T "));
+    kill(pid, SIGCONT);
+    kill(worker, SIGCONT);
+    cr_assert(waits && stopped);
+    cr_assert(keeper_wait(pid, PATIENCE_MS, &status) && status == 0, "%s", file_read("ctl.txt"));
+    assert_has(file_read("ctl.txt"), "\"generation\":1,");
 }
