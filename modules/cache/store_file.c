@@ -105,6 +105,8 @@ int store_file_create(const store_dir_t *d, uint64_t id)
 {
     char name[STORE_FILE_NAME];
     temp_name(id, name);
+    int fd = openat(d->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, MODE_FILE);
+    if (fd >= 0 || errno != ENOENT || mkdirat(d->fd, "temp", MODE_DIR) < 0) return opened(fd);
     return opened(openat(d->fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, MODE_FILE));
 }
 

@@ -1,6 +1,7 @@
 #include "modules/cache/store_filler.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@ struct store_fill {
     uint64_t flushed;     /* those of them in the file */
     buf_t *buf;           /* the others */
     int fd;               /* the file; -1: none yet */
+    bool begun;           /* something stands in it */
     int err;              /* cannot be stored any more */
 };
 
@@ -141,6 +143,7 @@ static void tell_state(store_fill_t *f, store_row_state_t state)
     store_fills_change(f->store, f->row, &next);
 }
 
+static int make_file(store_fill_t *f);
 static int flush(store_fill_t *f, str_t more);
 
 int store_fill_head(store_fill_t *f, const store_response_t *r)
@@ -152,7 +155,9 @@ int store_fill_head(store_fill_t *f, const store_response_t *r)
         return f->err = -EFBIG;
     f->length = r->length;
     tell_state(f, STORE_ROW_HEADED);
-    return store_fill_wanted(f) ? flush(f, STR("")) : 0;
+    if (store_fill_wanted(f)) return flush(f, STR(""));
+    int err = f->length > BUFFER ? make_file(f) : 0;
+    return err ? failed(f, err) : 0;
 }
 
 /* --- the body --- */
@@ -162,19 +167,31 @@ static off_t body_at(const store_fill_t *f)
     return 2 * (off_t)f->record.room;
 }
 
-/* Makes the file with its record and what there is of the body: one write. */
-static int write_first(store_fill_t *f, str_t body, str_t more)
+/* What does not fit on the disk had better not be begun: who reads along could not be given the
+   rest. What cannot be told beforehand, here or by the file system, is found out on the way. */
+static int make_file(store_fill_t *f)
 {
     int fd = store_file_create(&f->store->dir, f->record.id);
     if (fd < 0) return fd;
     f->fd = fd;
+    if (f->length <= (int64_t)f->total) return 0;
+    int err = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, body_at(f) + f->length) < 0 ? -errno : 0;
+    return err == -ENOSPC || err == -EDQUOT ? err : 0;
+}
+
+/* The record and what there is of the body: one write. */
+static int write_first(store_fill_t *f, str_t body, str_t more)
+{
+    int err = f->fd < 0 ? make_file(f) : 0;
+    if (err) return err;
     char *rooms = must(calloc(2, f->record.room));
     store_record_put(rooms, &f->record);
     struct iovec iov[3] = {{rooms, (size_t)body_at(f)},
                            {(char *)(uintptr_t)body.p, body.n},
                            {(char *)(uintptr_t)more.p, more.n}};
-    int err = store_file_write(fd, iov, 3, 0);
+    err = store_file_write(f->fd, iov, 3, 0);
     free(rooms);
+    f->begun = !err;
     return err;
 }
 
@@ -189,7 +206,7 @@ static int write_more(store_fill_t *f, str_t body, str_t more)
 static int flush(store_fill_t *f, str_t more)
 {
     str_t body = f->buf ? buf_str(f->buf) : STR("");
-    bool first = f->fd < 0;
+    bool first = !f->begun;
     int err = first ? write_first(f, body, more) : write_more(f, body, more);
     if (err) return failed(f, err);
     f->flushed += body.n + more.n;
@@ -219,7 +236,7 @@ void store_filler_show_wanted(void)
     LIST_EACH(it, &fills)
     {
         store_fill_t *f = LIST_OF(it, store_fill_t, link);
-        if (f->texts && !f->err && f->fd < 0 && store_fill_wanted(f)) flush(f, STR(""));
+        if (f->texts && !f->err && !f->begun && store_fill_wanted(f)) flush(f, STR(""));
     }
 }
 
@@ -246,7 +263,7 @@ static int write_whole(store_fill_t *f)
     str_t body = f->buf ? buf_str(f->buf) : STR("");
     f->record.complete = true;
     f->record.length = f->total;
-    if (f->fd < 0) return write_first(f, body, STR(""));
+    if (!f->begun) return write_first(f, body, STR(""));
     int err = body.n ? write_more(f, body, STR("")) : 0;
     if (err) return err;
     store_record_put(f->texts, &f->record);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/base/hash.h"
 #include "modules/cache/store_shard.h"
 
 enum {
@@ -326,6 +327,7 @@ store_index_t *store_index_init(slab_t *slab, size_t spare)
     if (entries < LEAST) return NULL;
     if (entries > none / 2) entries = none / 2;
     memset(ix, 0, sizeof(*ix));
+    ix->seed = hash_bytes(STR("store_index"));
     lay_out(ix, entries);
     if (!make_arrays(ix, slab)) return NULL;
     for (unsigned i = 0; i < ix->shard_count; i++) {

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,7 +13,7 @@
 #include "modules/cache/store_fill.h"
 #include "modules/cache/store_record.h"
 
-enum { FIRST = 4096, DEPTH_MOST = STORE_FILE_LEVELS };
+enum { FIRST = 4096, DEPTH_MOST = STORE_FILE_LEVELS, LEVEL_MOST = 2 };
 
 typedef struct loader {
     store_t *s;
@@ -99,6 +100,7 @@ static bool take(loader_t *l, const store_file_t *f, int fd)
                         (verdict == STORE_SOFT || r.stale ? STORE_STALE : 0) |
                         (r.tags.n ? STORE_TAGGED : 0));
     store_zone_seen_id(s, r.id);
+    store_purge_seen(s->shared->purge, r.born);
     uint32_t at = store_index_add(s->shared->index, &e, &out);
     if (at == STORE_NO_ENTRY) return false;
     store_zone_clear(s, &out.replaced);
@@ -170,21 +172,42 @@ static void walk_temp(loader_t *l)
     if (d) closedir(d);
 }
 
-/* Hexadecimal names of the level's length lead on. */
-static bool leads_on(const store_dir_t *dir, unsigned depth, str_t name)
+/* Hexadecimal names of a level's length lead on, of whatever `levels` there were before. */
+static bool leads_on(unsigned depth, str_t name)
 {
-    return depth < DEPTH_MOST && dir->levels[depth] && name.n == dir->levels[depth] &&
-           ascii_hex(name.p[0]) >= 0 && ascii_hex(name.p[name.n - 1]) >= 0;
+    return depth < DEPTH_MOST && name.n <= LEVEL_MOST && ascii_hex(name.p[0]) >= 0 &&
+           ascii_hex(name.p[name.n - 1]) >= 0;
 }
 
-static void walk(loader_t *l, int parent, const char *name, unsigned depth)
+/* A file where `levels` had it stand once is none of the cache any more. */
+static bool is_in_place(loader_t *l, const char *dir, str_t name)
 {
+    char right[STORE_FILE_NAME];
+    store_file_t f;
+    if (!store_file_parse(name, &f)) return true;
+    store_file_name(&l->s->dir, &f, right);
+    size_t n = strlen(dir);
+    return strncmp(right, dir, n) == 0 && str_eq(str_of(right + n), name);
+}
+
+static void look_in(loader_t *l, int dir, const char *path, str_t name)
+{
+    if (is_in_place(l, path, name)) look_at(l, name);
+    else if (unlinkat(dir, name.p, 0) == 0) l->out->dropped++;
+}
+
+/* path: of the directory, with a slash behind it unless it is the first one. */
+static void walk(loader_t *l, int parent, const char *name, const char *path, unsigned depth)
+{
+    char inner[STORE_FILE_NAME];
     DIR *d = open_in(parent, name);
     struct dirent *e;
     while (d && !l->err && (e = readdir(d))) {
         str_t child = str_of(e->d_name);
-        if (leads_on(&l->s->dir, depth, child)) walk(l, dirfd(d), e->d_name, depth + 1);
-        else look_at(l, child);
+        bool further = leads_on(depth, child);
+        if (further) snprintf(inner, sizeof(inner), "%s%.*s/", path, LEVEL_MOST, e->d_name);
+        if (further) walk(l, dirfd(d), e->d_name, inner, depth + 1);
+        else look_in(l, dirfd(d), path, child);
         pause_between(l);
     }
     if (d) closedir(d);
@@ -197,7 +220,7 @@ int store_loader_run(store_t *s, bool first, store_load_t *out)
     store_purge_load(s->shared->purge, s->dir.fd);
     l.buf = buf_take(2 * STORE_RECORD_MOST);
     walk_temp(&l);
-    walk(&l, s->dir.fd, ".", 0);
+    walk(&l, s->dir.fd, ".", "", 0);
     buf_return(l.buf);
     return l.err;
 }

@@ -28,6 +28,7 @@ typedef struct place {
 } place_t;
 
 typedef struct lane { /* of one process */
+    uint64_t owner;   /* who it was (store_lane): of anybody else these are no pins */
     uint32_t used;    /* no slot from this one on was ever used */
     uint32_t pins[STORE_PINS];
 } lane_t;
@@ -120,7 +121,8 @@ static bool is_pinned(const store_memory_t *m, uint32_t i)
     for (uint32_t row = 0; row < m->lane_count; row++) {
         const lane_t *lane = &m->lanes[row];
         uint32_t used = __atomic_load_n(&lane->used, __ATOMIC_RELAXED);
-        if (!used || !worker_row_owner(row)) continue;
+        uint64_t owner = __atomic_load_n(&lane->owner, __ATOMIC_RELAXED);
+        if (!used || !store_lane_lives(owner)) continue;
         for (uint32_t slot = 0; slot < used; slot++)
             if (__atomic_load_n(&lane->pins[slot], __ATOMIC_RELAXED) == i + 1) return true;
     }
@@ -323,6 +325,7 @@ void store_memory_join(store_memory_t *m)
     for (uint32_t slot = 0; slot < lane->used; slot++)
         __atomic_store_n(&lane->pins[slot], 0, __ATOMIC_RELEASE);
     __atomic_store_n(&lane->used, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&lane->owner, store_lane_me(), __ATOMIC_SEQ_CST);
 }
 
 size_t store_memory_offset(const store_memory_t *m, const char *p)

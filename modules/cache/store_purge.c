@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -60,7 +62,7 @@ static void write_note(int fd, note_t *note, const char *text)
     note->check = check_of(note, text);
     struct iovec iov[2] = {{note, sizeof(*note)}, {(char *)(uintptr_t)text, note->n}};
     ssize_t n = writev(fd, iov, 2);
-    if (n != (ssize_t)(sizeof(*note) + note->n))
+    if (n != (ssize_t)(sizeof(*note) + note->n)) /* what is left of it is skipped when it is read */
         LOG(&log_main, LOG_ERR, n < 0 ? errno : ENOSPC,
             "a purge of the cache could not be written down, it is forgotten at the next start");
 }
@@ -215,6 +217,11 @@ store_verdict_t store_purge_check(store_purge_t *p, const store_suspect_t *s)
     return is_purged(p, true, s) ? STORE_SOFT : STORE_GOOD;
 }
 
+void store_purge_seen(store_purge_t *p, uint32_t born)
+{
+    raise(&p->clock, born);
+}
+
 bool store_purge_prefixed(const store_purge_t *p, uint32_t born)
 {
     for (unsigned i = 0; i < STORE_PREFIXES; i++)
@@ -232,22 +239,34 @@ bool store_purge_crowded(store_purge_t *p)
 
 /* --- over restarts --- */
 
-static bool read_note(int fd, note_t *note, char *text)
+/* The note that the bytes begin with: its length with its text; 0: there is none. */
+static size_t read_note(str_t bytes, note_t *note)
 {
-    if (read(fd, note, sizeof(*note)) != sizeof(*note) || note->n > STORE_PREFIX_MAX) return false;
-    if (read(fd, text, note->n) != note->n || note->soft > 1) return false;
-    return note->check == check_of(note, text);
+    if (bytes.n < sizeof(*note)) return 0;
+    memcpy(note, bytes.p, sizeof(*note));
+    size_t n = sizeof(*note) + note->n;
+    bool fits = note->n <= STORE_PREFIX_MAX && n <= bytes.n && note->soft <= 1;
+    return fits && note->check == check_of(note, bytes.p + sizeof(*note)) ? n : 0;
 }
 
-/* What is torn was being written when everything ended: nobody was told that it was purged. */
+/* What is torn was being written when a process or everything ended, or the disk was full: nobody
+   was told that it was purged. What others have written behind it counts. */
 static void load_file(store_purge_t *p, int dir)
 {
-    static char text[STORE_PREFIX_MAX];
+    struct stat st;
     note_t note;
     int fd = openat(dir, file_name, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return;
-    while (read_note(fd, &note, text)) apply(p, &note, text);
+    bool some = fstat(fd, &st) == 0 && st.st_size > 0;
+    void *map = some ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
     close(fd);
+    if (map == MAP_FAILED) return;
+    str_t bytes = str_make(map, (size_t)st.st_size);
+    for (size_t at = 0, n; at < bytes.n; at += n ? n : 1) {
+        n = read_note(str_sub(bytes, at, bytes.n), &note);
+        if (n) apply(p, &note, bytes.p + at + sizeof(note));
+    }
+    munmap(map, bytes.n);
 }
 
 void store_purge_load(store_purge_t *p, int dir)

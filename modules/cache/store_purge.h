@@ -67,6 +67,10 @@ bool store_purge_crowded(store_purge_t *p);
 /* Reads the file, once in the life of the zone: before any object is. */
 void store_purge_load(store_purge_t *p, int dir);
 
+/* An object of an earlier run was asked for at that time: the clock does not go back, though its
+   file may have been lost. */
+void store_purge_seen(store_purge_t *p, uint32_t born);
+
 /* All objects have been held against everything up to that time of the clock. */
 void store_purge_settled(store_purge_t *p, int dir, uint32_t until);
 

@@ -50,7 +50,8 @@ static void *init(slab_t *slab, void *arg)
 bool store_setup_want(zone_set_t *set, store_t *s, const char **why)
 {
     store_options_t *o = &s->options;
-    str_t kind = pool_printf(set->pool, "cache %u " STR_FMT, o->rows, STR_ARG(o->path));
+    str_t kind = pool_printf(set->pool, "cache %u %u:%u:%u " STR_FMT, o->rows, o->levels[0],
+                             o->levels[1], o->levels[2], STR_ARG(o->path));
     s->keys = zone_want(set, o->name, o->keys_size, kind.p, init, o, why);
     if (!s->keys || o->memory_size == 0) return s->keys;
     str_t name = pool_printf(set->pool, STR_FMT ":memory", STR_ARG(o->name));

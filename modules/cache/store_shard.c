@@ -73,7 +73,7 @@ static void give_back(store_index_t *ix, store_shard_t *s, uint32_t i)
 
 static void forget_derived(store_index_t *ix, store_shard_t *s)
 {
-    uint32_t *buckets = store_shard_bucket(ix, s, 0);
+    uint32_t *buckets = store_shard_buckets(ix, s);
     for (uint32_t b = 0; b <= ix->bucket_mask; b++) store_shard_set(&buckets[b], none);
     for (unsigned q = 0; q < STORE_QUEUES; q++) s->queues[q] = (store_queue_t){none, none, 0};
     s->free = none;
@@ -224,10 +224,11 @@ static uint32_t count_chained(store_index_t *ix, store_shard_t *s)
 {
     uint32_t n = 0;
     for (uint32_t b = 0; b <= ix->bucket_mask; b++)
-        for (uint32_t i = store_shard_bucket(ix, s, 0)[b]; i != none; i = ix->entries[i].next) {
+        for (uint32_t i = store_shard_buckets(ix, s)[b]; i != none; i = ix->entries[i].next) {
             const store_entry_t *e = &ix->entries[i];
             bool right = e->kind != STORE_KIND_FREE && !(e->gen & 1) &&
-                         (e->key[1] & ix->bucket_mask) == b && store_shard_of(ix, e->key) == s;
+                         store_shard_bucket(ix, s, e->key[1]) == store_shard_buckets(ix, s) + b &&
+                         store_shard_of(ix, e->key) == s;
             if (!right || n++ > s->count) return none;
         }
     return n;

@@ -31,6 +31,7 @@ typedef struct store_shard {
 struct store_index {
     uint32_t capacity, shard_count;
     uint32_t per_shard, bucket_mask; /* entries; buckets of a shard less one */
+    uint64_t seed; /* so that nobody can choose keys of one chain */
     store_entry_t *entries;
     uint32_t *buckets;
     uint32_t *ghosts; /* by hash, one for each bucket */
@@ -57,7 +58,13 @@ static inline uint32_t *store_shard_bucket(store_index_t *ix, const store_shard_
                                            uint64_t hash)
 {
     size_t base = (size_t)(s - ix->shards) * (ix->bucket_mask + 1);
-    return &ix->buckets[base + (hash & ix->bucket_mask)];
+    uint64_t mixed = (hash ^ ix->seed) * 0x9e3779b97f4a7c15;
+    return &ix->buckets[base + (mixed >> 32 & ix->bucket_mask)];
+}
+
+static inline uint32_t *store_shard_buckets(store_index_t *ix, const store_shard_t *s)
+{
+    return &ix->buckets[(size_t)(s - ix->shards) * (ix->bucket_mask + 1)];
 }
 
 /* Takes the lock, and repairs what a process that died has left. */

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,12 @@ static void restart(void)
     shelf_restart(&shelf);
     cr_assert_eq(store_manager_turn(shelf.s), 0);
     cr_expect_not(store_stats(shelf.s).loading);
+}
+
+static off_t size_of(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? st.st_size : -1;
 }
 
 static void refresh(const char *key, const char *head)
@@ -154,6 +161,69 @@ FILES_TEST(what_was_softly_purged_stays_so_when_the_purge_is_forgotten)
     store_close(&o);
 }
 
+/* Notes that a full disk or a killed process has left torn, with others behind them. */
+FILES_TEST(a_torn_note_of_a_purge_costs_no_other)
+{
+    const char *purges = pool_printf(shelf.pool, "%s/purges", shelf.path).p;
+    for (int i = 0; i < 3; i++)
+        shelf_put(&shelf, pool_printf(shelf.pool, "/%d/", i).p, "", STR("x"));
+    cr_assert_eq(store_purge_prefix(shelf.s, STR("/0"), false), 0);
+    cr_assert_eq(store_purge_prefix(shelf.s, STR("/lost"), false), 0);
+    cr_assert_eq(truncate(purges, size_of(purges) - 3), 0);
+    cr_assert_eq(store_purge_prefix(shelf.s, STR("/2"), false), 0);
+    restart();
+    expect_miss("/0/");
+    expect_body("/1/", STR("x"));
+    expect_miss("/2/");
+}
+
+FILES_TEST(purges_work_when_the_list_of_earlier_ones_is_lost)
+{
+    for (int i = 0; i < 5; i++) store_purge_tag(shelf.s, STR("some"), false);
+    shelf_put(&shelf, "a", "", STR("a"));
+    cr_assert_eq(unlink(pool_printf(shelf.pool, "%s/purges", shelf.path).p), 0);
+    restart();
+    expect_body("a", STR("a"));
+    store_purge_all(shelf.s, false);
+    expect_miss("a");
+}
+
+/* --- directories --- */
+
+FILES_TEST(files_of_other_levels_are_taken_away)
+{
+    shelf_put(&shelf, "a", "", STR("a"));
+    shelf_put(&shelf, "b", "", STR("b"));
+    const char *notes = pool_printf(shelf.pool, "%s/a/README", shelf.path).p;
+    mkdir(pool_printf(shelf.pool, "%s/a", shelf.path).p, 0700);
+    close(open(notes, O_CREAT | O_WRONLY, 0600));
+    cr_expect_eq(shelf_files(&shelf), 3);
+    shelf.s->options.levels[0] = 2;
+    shelf.s->options.levels[1] = 0;
+    restart();
+    expect_miss("a");
+    cr_expect_eq(shelf_files(&shelf), 1, "what is not ours stays");
+    shelf_put(&shelf, "a", "", STR("new"));
+    restart();
+    expect_body("a", STR("new"));
+    cr_expect_eq(shelf_files(&shelf), 2);
+}
+
+static int remove_all(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st, (void)type;
+    return ftw->level ? remove(path) : 0;
+}
+
+FILES_TEST(goes_on_when_somebody_has_emptied_the_directory)
+{
+    shelf_put(&shelf, "a", "", STR("a"));
+    cr_assert_eq(nftw(shelf.path, remove_all, 8, FTW_DEPTH | FTW_PHYS), 0);
+    expect_miss("a");
+    cr_expect_eq(shelf_put(&shelf, "a", "", STR("new")), 0);
+    expect_body("a", STR("new"));
+}
+
 /* --- damage --- */
 
 enum {
@@ -170,12 +240,6 @@ static void change_byte(const char *path, off_t at)
     c ^= 0x40;
     cr_assert_eq(pwrite(fd, &c, 1, at), 1);
     close(fd);
-}
-
-static off_t size_of(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 ? st.st_size : -1;
 }
 
 /* Bytes of the file at every place where something stands. */
@@ -357,6 +421,23 @@ FILES_TEST(a_disk_that_fills_is_written_to_again_when_there_is_room)
     clock_set(clock_ms() + STORE_FULL_MS + 1, clock_unix_ms());
     cr_expect_eq(try_put("more", body), 0);
     expect_body("more", body);
+    store_setup_leave(shelf.s);
+    cr_expect_eq(umount(shelf.path), 0);
+}
+
+/* The request then goes on without the cache, whole. */
+FILES_TEST(what_does_not_fit_on_the_disk_is_not_begun)
+{
+    store_object_t o;
+    store_fill_t *fill;
+    store_key_t k = store_key(STR("large"));
+    store_response_t r = {.length = 2000000};
+    if (!make_small_disk()) cr_skip_test("no file system may be mounted here");
+    cr_assert_eq(store_join(shelf.s, &k, STR(""), NULL, shelf.pool, NULL, &o, &fill), STORE_FILLER);
+    cr_expect_eq(store_fill_head(fill, &r), -ENOSPC);
+    store_fill_abandon(fill);
+    cr_expect_eq(shelf_files(&shelf), 0);
+    cr_expect(store_stats(shelf.s).full);
     store_setup_leave(shelf.s);
     cr_expect_eq(umount(shelf.path), 0);
 }
