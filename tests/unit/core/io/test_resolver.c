@@ -2,202 +2,13 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/base/clock.h"
 #include "core/io/dns.h"
 #include "core/io/loop.h"
-#include "core/shared/shm.h"
-
-/*
- * A name server of our own in a child process, after RFC 1035: what it answers depends on the first
- * label of the name.
- */
-enum { TYPE_A = 1, TYPE_CNAME = 5, TYPE_AAAA = 28, TYPE_SRV = 33, MESSAGE_MAX = 8192 };
-enum { FORMERR = 1, SERVFAIL = 2, NXDOMAIN = 3, NOTIMP = 4, REFUSED = 5 };
-
-typedef struct served {
-    unsigned udp, tcp;
-} served_t;
-
-static served_t *served;
-static net_addr_t server;
-static pid_t server_pid;
-
-typedef struct message {
-    unsigned char b[MESSAGE_MAX];
-    size_t n;
-} message_t;
-
-static void put16(message_t *m, unsigned v)
-{
-    m->b[m->n++] = (unsigned char)(v >> 8);
-    m->b[m->n++] = (unsigned char)v;
-}
-
-/* A record whose owner stands at an offset of the message. */
-static void put_record(message_t *m, size_t owner, unsigned type, unsigned ttl, const void *data,
-                       size_t n)
-{
-    put16(m, 0xc000 | (unsigned)owner);
-    put16(m, type);
-    put16(m, 1);
-    put16(m, ttl >> 16);
-    put16(m, ttl & 0xffff);
-    put16(m, (unsigned)n);
-    memcpy(m->b + m->n, data, n);
-    m->n += n;
-    m->b[7]++; /* answers, up to 255 */
-}
-
-static void put_v4(message_t *m, size_t owner, unsigned ttl, unsigned char last)
-{
-    put_record(m, owner, TYPE_A, ttl, (unsigned char[4]){192, 0, 2, last}, 4);
-}
-
-static void put_v6(message_t *m, unsigned ttl, unsigned char last)
-{
-    unsigned char bytes[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = last};
-    put_record(m, 12, TYPE_AAAA, ttl, bytes, 16);
-}
-
-static bool is(const message_t *m, const char *label)
-{
-    return m->b[12] == strlen(label) && memcmp(m->b + 13, label, strlen(label)) == 0;
-}
-
-/* name CNAME 20, target CNAME 10, third A 300: the least counts. */
-static void put_chain(message_t *m)
-{
-    size_t first = m->n + 12;
-    put_record(m, 12, TYPE_CNAME, 20, "\3one\4test", 10);
-    size_t second = m->n + 12;
-    put_record(m, first, TYPE_CNAME, 10, "\3two\4test", 10);
-    put_v4(m, second, 300, 7);
-}
-
-/* Two services; TTLs 90 and 30. */
-static void put_services(message_t *m)
-{
-    put_record(m, 12, TYPE_SRV, 90, "\0\12\0\5\37\220\3one\4test", 16);
-    put_record(m, 12, TYPE_SRV, 30, "\0\24\0\0\0\120\3two\4test", 16);
-}
-
-static const struct {
-    const char *label;
-    unsigned rcode;
-} failures[] = {{"nx", NXDOMAIN}, {"broken", SERVFAIL}, {"refused", REFUSED}};
-
-static void put_answers(message_t *m, unsigned type, bool tcp)
-{
-    for (size_t i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
-        if (is(m, failures[i].label)) m->b[3] |= (unsigned char)failures[i].rcode;
-    if (is(m, "big") && !tcp) m->b[2] |= 2; /* TC */
-    if (is(m, "big") && tcp && type == TYPE_A)
-        for (unsigned char i = 0; i < 100; i++) put_v4(m, 12, 300, i);
-    if (is(m, "both") && type == TYPE_A) put_v4(m, 12, 300, 1), put_v4(m, 12, 60, 2);
-    if (is(m, "both") && type == TYPE_AAAA) put_v6(m, 200, 3);
-    if (is(m, "six") && type == TYPE_AAAA) put_v6(m, 200, 6);
-    if (is(m, "half") && type == TYPE_A) put_v4(m, 12, 300, 4);
-    if (is(m, "zero") && type == TYPE_A) put_v4(m, 12, 0, 5);
-    if (is(m, "forever") && type == TYPE_A) put_v4(m, 12, 0x7fffffff, 5);
-    if (is(m, "wrong") && type == TYPE_A) put_record(m, 12, TYPE_A, 300, "abc", 3);
-    if (is(m, "cut") && type == TYPE_A) put_v4(m, 12, 300, 5), m->n -= 2;
-    if (is(m, "chain") && type == TYPE_A) put_chain(m);
-    if (is(m, "_web") && type == TYPE_SRV) put_services(m);
-    if (is(m, "_cut") && type == TYPE_SRV) put_services(m), m->n -= 3;
-    if (is(m, "_big") && !tcp) m->b[2] |= 2;
-    if (is(m, "_big") && tcp) put_services(m);
-}
-
-/* Makes the reply of a query in place; false: none. */
-static bool reply(message_t *m, bool tcp)
-{
-    size_t at = 12;
-    if (m->n < 17) return false;
-    while (at < m->n && m->b[at]) at += m->b[at] + 1u;
-    if (at + 5 > m->n) return false;
-    unsigned type = m->b[at + 1] << 8 | m->b[at + 2];
-    m->n = at + 5;
-    m->b[2] |= 0x80;
-    m->b[3] = 0x80;
-    memset(m->b + 6, 0, 6);
-    if (is(m, "silent") || (is(m, "half") && type == TYPE_AAAA)) return false;
-    if (is(m, "garbage")) memset(m->b + 2, 0xff, m->n - 2);
-    else put_answers(m, type, tcp);
-    return true;
-}
-
-static void serve_udp(int fd)
-{
-    static message_t m;
-    net_addr_t peer = {.len = sizeof(peer.in6)};
-    ssize_t n = recvfrom(fd, m.b, MESSAGE_MAX, 0, &peer.sa, &peer.len);
-    if (n <= 0) return;
-    m.n = (size_t)n;
-    __atomic_add_fetch(&served->udp, 1, __ATOMIC_SEQ_CST);
-    if (!reply(&m, false)) return;
-    if (is(&m, "empty")) sendto(fd, "", 0, 0, &peer.sa, peer.len); /* before the true answer */
-    sendto(fd, m.b, m.n, 0, &peer.sa, peer.len);
-}
-
-static void serve_tcp(int listener)
-{
-    static message_t m;
-    unsigned char head[2];
-    int fd = accept(listener, NULL, NULL);
-    if (recv(fd, head, 2, MSG_WAITALL) == 2) {
-        m.n = (size_t)(head[0] << 8 | head[1]);
-        if (m.n <= MESSAGE_MAX && recv(fd, m.b, m.n, MSG_WAITALL) == (ssize_t)m.n) {
-            __atomic_add_fetch(&served->tcp, 1, __ATOMIC_SEQ_CST);
-            bool any = reply(&m, true);
-            head[0] = (unsigned char)(m.n >> 8), head[1] = (unsigned char)m.n;
-            if (any && send(fd, head, 2, 0) == 2) send(fd, m.b, m.n, 0);
-        }
-    }
-    recv(fd, head, 1, 0); /* until the client closes */
-    close(fd);
-}
-
-static void start_server(void)
-{
-    served = shm_map(sizeof(*served));
-    cr_assert(net_parse(STR("127.0.0.1"), 0, &server));
-    int udp = socket(AF_INET, SOCK_DGRAM, 0), tcp = -1;
-    for (int i = 0; i < 20 && tcp < 0; i++) { /* a port that is free for both */
-        net_set_port(&server, 0);
-        int fd = socket(AF_INET, SOCK_STREAM, 0);
-        cr_assert_eq(bind(fd, &server.sa, server.len), 0);
-        cr_assert(net_local(fd, &server));
-        if (bind(udp, &server.sa, server.len) == 0) tcp = fd;
-        else close(fd);
-    }
-    cr_assert_eq(listen(tcp, 5), 0);
-    server_pid = fork();
-    if (server_pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        for (;;) {
-            struct pollfd p[2] = {{.fd = udp, .events = POLLIN}, {.fd = tcp, .events = POLLIN}};
-            poll(p, 2, -1);
-            if (p[0].revents) serve_udp(udp);
-            if (p[1].revents) serve_tcp(tcp);
-        }
-    }
-    close(udp);
-    close(tcp);
-}
-
-static void stop_server(void)
-{
-    int status;
-    kill(server_pid, SIGKILL);
-    waitpid(server_pid, &status, 0);
-}
+#include "tests/unit/core/io/answerer.h"
 
 /* --- the tests run in a fiber --- */
 
@@ -218,7 +29,7 @@ static void write_hosts(void)
 
 static resolver_options_t options(void)
 {
-    return (resolver_options_t){.servers = &server, .server_count = 1, .ipv4 = true, .ipv6 = true,
+    return (resolver_options_t){.servers = &answerer_addr, .server_count = 1, .ipv4 = true, .ipv6 = true,
                                 .timeout_ms = 10000, .hosts = hosts_path};
 }
 
@@ -247,13 +58,13 @@ static void run(resolver_options_t o, void (*fn)(void))
 
 static void setup(void)
 {
-    start_server();
+    answerer_start();
     write_hosts();
 }
 
 static void teardown(void)
 {
-    stop_server();
+    answerer_stop();
     unlink(hosts_path);
 }
 
@@ -300,7 +111,7 @@ static void finds_both(void)
     cr_expect_leq(a.expires, clock_ms() + 60000);
     found("six.test", "[2001:db8::6]:0 ");
     found("BOTH.Test", "192.0.2.1:0 192.0.2.2:0 [2001:db8::3]:0 ");
-    cr_expect_eq(served->udp, 4); /* the last from the cache */
+    cr_expect_eq(answerer_served->udp, 4); /* the last from the cache */
     resolver_lookup(r, pool, STR("both.test"), &a, NULL);
     cr_expect_eq(a.count, 3);
 }
@@ -314,7 +125,7 @@ static void finds_v4(void)
 {
     found("both.test", "192.0.2.1:0 192.0.2.2:0 ");
     fails("six.test", -ENOENT, "3: Host not found");
-    cr_expect_eq(served->udp, 2);
+    cr_expect_eq(answerer_served->udp, 2);
 }
 
 Test(resolver, asks_for_ipv4_alone)
@@ -329,7 +140,7 @@ static void finds_v6(void)
     found("both.test", "[2001:db8::3]:0 ");
     found("localhost", "[::1]:0 ");
     found("onlysix.test", "[2001:db8::9]:0 ");
-    cr_expect_eq(served->udp, 1);
+    cr_expect_eq(answerer_served->udp, 1);
 }
 
 Test(resolver, asks_for_ipv6_alone)
@@ -374,7 +185,7 @@ static void asks_again(void)
     while (clock_ms() < a.expires) fiber_sleep(5);
     cr_expect_not(resolver_cached(r, pool, STR("both.test"), &b));
     found("both.test", "192.0.2.1:0 192.0.2.2:0 [2001:db8::3]:0 ");
-    cr_expect_eq(served->udp, 4);
+    cr_expect_eq(answerer_served->udp, 4);
     cr_expect(resolver_cached(r, pool, STR("Both.test"), &b));
     cr_expect_eq(b.count, 3);
 }
@@ -391,14 +202,14 @@ static void tells_failures(void)
     resolver_answer_t a;
     fails("nx.test", -ENOENT, "3: Host not found");
     fails("empty.test", -ENOENT, "3: Host not found");
-    cr_expect_eq(served->udp, 4);
+    cr_expect_eq(answerer_served->udp, 4);
     fails("nx.test", -ENOENT, "3: Host not found"); /* remembered */
-    cr_expect_eq(served->udp, 4);
+    cr_expect_eq(answerer_served->udp, 4);
     cr_expect_not(resolver_cached(r, pool, STR("nx.test"), &a));
     fails("broken.test", -EIO, "2: Server failure");
-    unsigned asked = served->udp;
+    unsigned asked = answerer_served->udp;
     fails("broken.test", -EIO, "2: Server failure");
-    cr_expect_eq(served->udp, asked);
+    cr_expect_eq(answerer_served->udp, asked);
     fails("refused.test", -EIO, "2: Server failure");
 }
 
@@ -449,7 +260,7 @@ static void finds_services(void)
     }
     cr_expect(s.expires > clock_ms() + 25000 && s.expires <= clock_ms() + 30000);
     cr_expect_eq(resolver_lookup_services(r, pool, STR("_big._tcp.test"), &s, NULL), 0);
-    cr_expect_eq(served->tcp, 1);
+    cr_expect_eq(answerer_served->tcp, 1);
 }
 
 Test(resolver, finds_services)
@@ -496,8 +307,8 @@ static void gets_big_answer(void)
     resolver_answer_t a;
     cr_expect_eq(resolver_lookup(r, pool, STR("big.test"), &a, NULL), 0);
     cr_expect_eq(a.count, RESOLVER_ADDRS_MAX);
-    cr_expect_eq(served->udp, 1);
-    cr_expect_eq(served->tcp, 1);
+    cr_expect_eq(answerer_served->udp, 1);
+    cr_expect_eq(answerer_served->tcp, 1);
     for (unsigned i = 0; i < a.count; i++) cr_expect_eq(a.addrs[i].sa.sa_family, AF_INET);
 }
 
@@ -515,7 +326,7 @@ static void answers_locally(void)
     found("app.localhost", "127.0.0.1:0 [::1]:0 ");
     found("sixfirst.test", "198.51.100.9:0 [::9]:0 ");
     found("Listed.test.", "198.51.100.9:0 ");
-    cr_expect_eq(served->udp, 0);
+    cr_expect_eq(answerer_served->udp, 0);
     resolver_answer_t a;
     cr_expect(resolver_cached(r, pool, STR("listed.test"), &a));
     cr_expect_gt(a.expires, clock_ms());
@@ -532,16 +343,17 @@ static void refuses_names(void)
     static const char *const bad[] = {"", ".", "..", ".a", "a..b", "a b", "a/b", "a\\b", "a:80",
                                       "*.test", "\xc3\xa4.test", "[::1]", "a\n", "a%00"};
     char name[300];
+    resolver_answer_t none = {0};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         fails(bad[i], -ENOENT, "3: Host not found");
     memset(name, 'x', sizeof(name));
-    cr_expect_eq(resolver_lookup(r, pool, str_make(name, 64), &(resolver_answer_t){0}, NULL), -ENOENT);
+    cr_expect_eq(resolver_lookup(r, pool, str_make(name, 64), &none, NULL), -ENOENT);
     for (size_t i = 1; i < sizeof(name); i += 2) name[i] = '.';
-    cr_expect_eq(resolver_lookup(r, pool, str_make(name, 299), &(resolver_answer_t){0}, NULL), -ENOENT);
-    cr_expect_eq(resolver_lookup(r, pool, str_make("a\0b", 3), &(resolver_answer_t){0}, NULL), -ENOENT);
-    cr_expect_eq(served->udp, 0);
-    cr_expect_eq(resolver_lookup(r, pool, str_make(name, 253), &(resolver_answer_t){0}, NULL), -ENOENT);
-    cr_expect_eq(served->udp, 2); /* long, but a name */
+    cr_expect_eq(resolver_lookup(r, pool, str_make(name, 299), &none, NULL), -ENOENT);
+    cr_expect_eq(resolver_lookup(r, pool, str_make("a\0b", 3), &none, NULL), -ENOENT);
+    cr_expect_eq(answerer_served->udp, 0);
+    cr_expect_eq(resolver_lookup(r, pool, str_make(name, 253), &none, NULL), -ENOENT);
+    cr_expect_eq(answerer_served->udp, 2); /* long, but a name */
 }
 
 Test(resolver, asks_nobody_for_what_is_no_name)
@@ -578,7 +390,7 @@ static void share(void)
 {
     for (int i = 0; i < 20; i++) cr_expect_not_null(fiber_start(look_up_both, NULL));
     wait_for_fibers(20);
-    cr_expect_eq(served->udp, 2);
+    cr_expect_eq(answerer_served->udp, 2);
 }
 
 Test(resolver, shares_one_lookup_among_all_who_ask)
@@ -607,7 +419,7 @@ Test(resolver, lets_a_cancelled_fiber_go)
 static void close_under_way(void)
 {
     cr_expect_not_null(fiber_start(look_up_silent, NULL));
-    while (!__atomic_load_n(&served->udp, __ATOMIC_SEQ_CST)) fiber_sleep(1);
+    while (!__atomic_load_n(&answerer_served->udp, __ATOMIC_SEQ_CST)) fiber_sleep(1);
     resolver_free(r);
     r = NULL;
     wait_for_fibers(1);
