@@ -1,8 +1,16 @@
 #include "core/base/buf.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 
-enum { SMALLEST_SHIFT = 12, CLASSES = 10, KEPT_BYTES_PER_CLASS = 2 * 1024 * 1024 };
+#include "core/base/asan.h"
+
+enum {
+    SMALLEST_SHIFT = 12,
+    CLASSES = 10,
+    KEPT_BYTES_PER_CLASS = 2 * 1024 * 1024,
+    MAPPED_FROM = 64 * 1024,
+};
 
 static struct {
     buf_t *free;
@@ -16,12 +24,23 @@ static unsigned class_of(size_t capacity)
     return c;
 }
 
+/*
+ * Large ones lie outside of the heap: mostly little of them is ever touched, and left behind among
+ * small blocks their room would be taken by those, elsewhere each time, until all of it is.
+ */
+static char *map(size_t size)
+{
+    if (size < MAPPED_FROM || ASAN_WATCHES) return NULL;
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
 static buf_t *buf_new(size_t size)
 {
     buf_t *b = malloc(sizeof(*b));
-    char *bytes = malloc(size);
+    char *mapped = map(size), *bytes = mapped ? mapped : malloc(size);
     if (!b || !bytes) panic("out of memory: buffer of %zu bytes", size);
-    *b = (buf_t){.start = bytes, .end = bytes + size};
+    *b = (buf_t){.start = bytes, .end = bytes + size, .mapped = mapped};
     return b;
 }
 
@@ -43,7 +62,8 @@ buf_t *buf_take(size_t capacity)
 
 static void buf_free(buf_t *b)
 {
-    free(b->start);
+    if (b->mapped) munmap(b->start, buf_capacity(b));
+    else free(b->start);
     free(b);
 }
 

@@ -17,6 +17,7 @@
 typedef struct buf {
     char *start, *pos, *last, *end;
     struct buf *next; /* free for the owner's use: a queue of buffers */
+    bool mapped;
 } buf_t;
 
 /* An empty buffer with room for at least `capacity` bytes. */

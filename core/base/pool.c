@@ -4,18 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/base/asan.h"
 #include "core/base/panic.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define POOL_EXACT 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define POOL_EXACT 1
-#endif
-#endif
-#ifndef POOL_EXACT
-#define POOL_EXACT 0
-#endif
 
 enum { BLOCK_SIZE = 4096, BLOCKS_KEPT = 256, ALIGNMENT = 16 };
 
@@ -58,7 +48,7 @@ static void *block_take(void)
 
 static void block_release(block_t *b)
 {
-    if (POOL_EXACT || kept_count >= BLOCKS_KEPT) {
+    if (ASAN_WATCHES || kept_count >= BLOCKS_KEPT) {
         free(b);
         return;
     }
@@ -135,7 +125,7 @@ static void *alloc_new_block(pool_t *pool, size_t n)
 
 static void *alloc_at(pool_t *pool, char *p, size_t n)
 {
-    if (POOL_EXACT) return alloc_large(pool, n);
+    if (ASAN_WATCHES) return alloc_large(pool, n);
     if (p <= pool->end && n <= (size_t)(pool->end - p)) {
         pool->at = p + n;
         return p;

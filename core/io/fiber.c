@@ -4,20 +4,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/base/asan.h"
 #include "core/base/list.h"
 #include "core/base/panic.h"
 #include "core/io/fiber_switch.h"
 #include "core/io/timer.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define FIBER_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FIBER_ASAN 1
-#endif
-#endif
-
-#ifdef FIBER_ASAN
+#if ASAN_WATCHES
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -55,7 +48,7 @@ static fiber_context_t outside; /* the loop's own stack */
 
 /* --- sanitizer annotations --- */
 
-#ifdef FIBER_ASAN
+#if ASAN_WATCHES
 static const void *outside_stack;
 static size_t outside_size;
 static void *outside_fake;

@@ -9,19 +9,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/base/asan.h"
 #include "core/process/seccomp.h"
 
-#ifdef __has_feature
-#if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#endif
-
-#ifdef __SANITIZE_ADDRESS__
-enum { SANITIZED = 1 }; /* the leak check attaches to the process and runs helpers of its own */
-#else
-enum { SANITIZED = 0 };
-#endif
+/* The leak check attaches to the process and runs helpers of its own. */
+enum { SANITIZED = ASAN_WATCHES };
 
 bool priv_is_root(void)
 {

@@ -1,6 +1,9 @@
 #include <criterion/criterion.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 
+#include "core/base/asan.h"
 #include "core/base/buf.h"
 
 Test(buf, rounds_capacity_up)
@@ -97,4 +100,31 @@ Test(buf, keeps_two_takers_apart)
     cr_assert(a->end <= b->start || b->end <= a->start);
     buf_return(a);
     buf_return(b);
+}
+
+static size_t mapped_kib(void)
+{
+    unsigned pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    cr_assert(f && fscanf(f, "%u", &pages) == 1);
+    fclose(f);
+    return (size_t)pages * 4;
+}
+
+/* What a burst has taken goes back to the system, whatever small blocks were allocated meanwhile. */
+Test(buf, large_ones_leave_no_holes_behind)
+{
+    enum { N = 500, SIZE = 128 * 1024, LEFT_MOST_KIB = 8 * 1024 };
+    static buf_t *taken[N];
+    static void *small[N];
+    size_t before = mapped_kib();
+    for (int i = 0; i < N; i++) {
+        taken[i] = buf_take(SIZE);
+        small[i] = malloc(100);
+    }
+    cr_assert_gt(mapped_kib(), before + N * SIZE / 1024 / 2);
+    for (int i = 0; i < N; i++) buf_return(taken[i]);
+    if (!ASAN_WATCHES) cr_assert_lt(mapped_kib(), before + LEFT_MOST_KIB);
+    for (int i = 0; i < N; i++) free(small[i]);
+    buf_trim();
 }
