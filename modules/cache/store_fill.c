@@ -144,7 +144,7 @@ static void claim(store_t *s, shard_t *shard, store_row_t *row, const uint64_t k
     row->owner = store_lane_me();
     row->born = store_purge_clock(s->shared->purge);
     row->since = clock_ms();
-    row->late = false;
+    row->late = row->doomed = false;
     __atomic_store_n(&row->turn, row->turn + 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&shard->used, shard->used + 1, __ATOMIC_RELAXED);
     __atomic_store_n(&row->state, STORE_ROW_ASKING, __ATOMIC_SEQ_CST);
@@ -317,6 +317,20 @@ uint32_t store_fills_oldest(store_t *s, uint32_t now)
         shm_unlock(&f->shards[i].lock);
     }
     return now;
+}
+
+void store_fills_doom(store_t *s, uint32_t before)
+{
+    store_fills_t *f = s->shared->fills;
+    for (unsigned i = 0; i < SHARDS; i++) {
+        lock(s, &f->shards[i]);
+        for (uint32_t n = 0; n < f->per_shard; n++) {
+            store_row_t *row = &f->shards[i].rows[n];
+            bool old = row->state != STORE_ROW_FREE && row->born < before;
+            if (old) __atomic_store_n(&row->doomed, true, __ATOMIC_SEQ_CST);
+        }
+        shm_unlock(&f->shards[i].lock);
+    }
 }
 
 bool store_fills_id(store_t *s, uint64_t id)

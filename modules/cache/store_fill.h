@@ -37,6 +37,7 @@ typedef struct store_row {
     uint32_t room;     /* of its record */
     uint16_t vary;
     bool late;         /* for too long: it is no reason to wait any more */
+    bool doomed;       /* what comes is not stored (store_fills_doom) */
 } store_row_t;
 
 /* NULL: no room. zone: bytes of all of it, for the size of the table. */
@@ -54,6 +55,10 @@ bool store_fills_id(store_t *s, uint64_t id);
 
 /* The purge clock when the oldest fetch that goes on was begun, or `now` when that is earlier. */
 uint32_t store_fills_oldest(store_t *s, uint32_t now);
+
+/* What was begun before that time of the purge clock will not be stored: it may have been purged
+   by what is about to be forgotten. */
+void store_fills_doom(store_t *s, uint32_t before);
 
 /*
  * store_read of an object that is being filled: the bytes there are, more than `at` of them; 0: the

@@ -280,7 +280,8 @@ static bool was_purged(const store_fill_t *f)
                                .key = r->key,
                                .tags = r->tags.p,
                                .tag_count = store_record_tags(r)};
-    return store_purge_check(f->store->shared->purge, &suspect) != STORE_GOOD;
+    return store_purge_check(f->store->shared->purge, &suspect) != STORE_GOOD ||
+           __atomic_load_n(&f->row->doomed, __ATOMIC_SEQ_CST);
 }
 
 static int publish(store_fill_t *f)

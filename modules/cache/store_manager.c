@@ -187,6 +187,10 @@ static int settle(manager_t *m)
     }
     pool_destroy(pool);
     if (err) return err;
+    if (oldest < clock && store_purge_crowded(s->shared->purge)) {
+        store_fills_doom(s, clock);
+        oldest = clock;
+    }
     store_purge_settled(s->shared->purge, s->dir.fd, oldest);
     m->settled = oldest;
     m->settle_at = clock_ms() + SETTLE_MS;

@@ -1,9 +1,11 @@
 /* What a purge costs: which of the entries it looks at. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "core/shared/shm.h"
+#include "modules/cache/store_manager.h"
 #include "modules/cache/store_shard.h"
 #include "shelf.h"
 
@@ -163,4 +165,36 @@ Test(store_purge, takes_effect_in_all_processes_before_it_returns)
     *told = UINT32_MAX;
     for (unsigned i = 0; i < READERS; i++) cr_expect_eq(shelf_bury(pids[i]), 0);
     shm_unmap((void *)(uintptr_t)told, sizeof(*told));
+}
+
+/* A prefix is remembered for what is being fetched, or that is not stored when there is no room. */
+static void purge_what_is_fetched(void *arg)
+{
+    store_object_t o;
+    store_fill_t *fill;
+    store_response_t r = {.length = 1};
+    (void)arg;
+    for (unsigned purges = 1; purges <= STORE_PREFIXES; purges += STORE_PREFIXES - 1) {
+        store_key_t k = store_key(STR("/a/1")), other = store_key(STR("/b/1"));
+        store_fill_t *unhurt;
+        store_join(shelf.s, &k, STR(""), NULL, shelf.pool, NULL, &o, &fill);
+        store_join(shelf.s, &other, STR(""), NULL, shelf.pool, NULL, &o, &unhurt);
+        for (unsigned i = 0; i < purges; i++)
+            cr_expect_eq(store_purge_prefix(shelf.s, STR("/a/"), false), 0);
+        for (int i = 0; i < 2; i++) cr_assert_eq(store_manager_turn(shelf.s), 0);
+        cr_assert_eq(store_fill_head(fill, &r), 0);
+        cr_assert_eq(store_fill_body(fill, STR("x")), 0);
+        cr_expect_eq(store_fill_commit(fill), -ESTALE);
+        cr_expect_null(shelf_get(&shelf, "/a/1", NULL).p);
+        cr_assert_eq(store_fill_head(unhurt, &r), 0);
+        cr_assert_eq(store_fill_body(unhurt, STR("x")), 0);
+        cr_expect_eq(store_fill_commit(unhurt), purges == 1 ? 0 : -ESTALE);
+        cr_expect_eq(store_purge_prefix(shelf.s, STR("/z"), false), 0, "there is room");
+        cr_assert_eq(store_manager_turn(shelf.s), 0);
+    }
+}
+
+Test(store_purge, of_a_prefix_is_not_outlived_by_what_is_being_fetched)
+{
+    shelf_run(purge_what_is_fetched, NULL);
 }
