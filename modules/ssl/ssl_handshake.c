@@ -39,13 +39,14 @@ static int shake(conn_t *c, tls_failure_t *why)
 {
     const ssl_conf_t *conf = ssl_conf(conn_site(c)->fallback);
     uint64_t until = clock_ms() + conf->handshake_timeout;
-    int err = ssl_gate_enter(conf->handshake_limit, conf->handshake_timeout);
+    ssl_gate_place_t place;
+    int err = ssl_gate_enter(&place, conf->handshake_limit, conf->handshake_timeout);
     if (err < 0) return err;
     uint64_t left = until > clock_ms() ? until - clock_ms() : 0;
     buf_t *read = c->in;
     c->in = NULL;
     err = tls_accept(&c->stream, conf->made->ctx, read, left, why);
-    ssl_gate_leave();
+    ssl_gate_leave(&place);
     return err;
 }
 

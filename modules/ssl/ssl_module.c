@@ -218,8 +218,8 @@ static const conf_row_t rows[] = {
     CONF_MSEC("ssl_handshake_timeout", BOTH, CONF, handshake_timeout, "15s", 1, 3600 * 1000,
               "how long a handshake may take; counts for the default server of an address"),
     CONF_NUMBER("ssl_handshake_limit", BOTH, CONF, handshake_limit, "1024", 1, UINT_MAX,
-                "handshakes that a worker shakes at a time, new ones wait; counts for the default "
-                "server of an address"),
+                "handshakes that a worker shakes at a time, new ones wait until one is over or has "
+                "taken half a second; counts for the default server of an address"),
     CONF_ENUM("ssl_verify_client", BOTH, CONF, verify, "off", verification,
               "whether a client must show a certificate that is trusted, or may, or any at all"),
     CONF_NUMBER("ssl_verify_depth", BOTH, CONF, depth, "1", 0, 100,
