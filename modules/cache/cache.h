@@ -8,6 +8,7 @@
  *     cache_serve    what is stored as a reply
  *     cache_slice    a reply put together from parts that are stored one by one
  *     cache_parts    which of these there are
+ *     cache_tail     the end of what is not stored
  *     cache_pack     each stored body packed once, for all who like it so
  *     cache_pack_large  the same for long ones, while nobody waits
  *     cache_post     answers to POST that are what GET would find
@@ -24,6 +25,7 @@
 #include "http/range.h"
 #include "http/request.h"
 #include "modules/cache/cache_conf.h"
+#include "modules/cache/partial.h"
 #include "modules/cache/reuse.h"
 #include "modules/cache/status_field.h"
 
@@ -34,6 +36,7 @@ typedef enum cache_outcome {
     CACHE_REFRESHED, /* what was stored is valid: read it again */
     CACHE_RELAYED,   /* not storable: it comes by the fetch */
     CACHE_FAILED,    /* a stale response may be sent in its place */
+    CACHE_WHOLE,     /* the origin gives no end alone: ask for all */
 } cache_outcome_t;
 
 typedef struct cache_use {
@@ -60,6 +63,8 @@ typedef struct cache_use {
     bool counted;              /* by the store */
     bool kept;                 /* the reply is from the store, or on its way into it */
     bool passed;               /* answers are not storable, whoever asks */
+    bool tail;                 /* the end alone is looked for, under a key of its own (cache_tail) */
+    partial_t cut;             /* range.n > 0: the reply is cut from this part, which was found */
     bool in_one;               /* has been tried in parts: it is answered as a whole */
     cache_outcome_t outcome;
     status_field_t field;      /* for Cache-Status */

@@ -8,6 +8,7 @@
 #include "modules/cache/cache_keep.h"
 #include "modules/cache/cache_key.h"
 #include "modules/cache/cache_parts.h"
+#include "modules/cache/cache_tail.h"
 #include "modules/cache/partial.h"
 #include "modules/cache/update.h"
 
@@ -26,6 +27,7 @@ typedef struct filling {
     bool has_stale;          /* something is there to be sent in place of an error */
     bool stale_if_error;     /* an error of the origin's is not worth having */
     range_t part;            /* n > 0: this part alone is asked for */
+    uint64_t tail;           /* n > 0: the last so many bytes alone are asked for */
     uint64_t length;         /* of the whole that the part in hand is of; 0: it is none */
     str_t whole;             /* the key of the whole */
     uint64_t asked_ms;
@@ -51,7 +53,7 @@ static void take_over(request_t *in, const request_t *r, header_id_t id)
 static request_t *inner_request(cache_use_t *u)
 {
     request_t *in = fetch_request(u->r);
-    if (u->part.n) { /* as its request asks for it */
+    if (u->part.n || u->tail) { /* as its request asks for it */
         take_over(in, u->r, HEADER_RANGE);
         take_over(in, u->r, HEADER_IF_RANGE);
     }
@@ -95,6 +97,7 @@ static bool is_asked_for(filling_t *f, const request_t *in, const header_list_t 
                          unsigned status)
 {
     partial_t got;
+    if (f->tail) return status != 206 || cache_tail_fits(headers, in->reply.length);
     if (status != 206) return !f->part.n || status != 200;
     if (!f->part.n || !partial_fits(headers, &f->part, in->reply.length, &got)) return false;
     f->length = got.length;
@@ -105,7 +108,7 @@ static cache_keep_t judged(filling_t *f, request_t *in, const header_list_t *hea
                            unsigned status, storable_t *why)
 {
     cache_keep_t k = {.conf = f->conf, .in = in, .request = &f->cc, .method = METHOD_GET,
-                      .asked_ms = f->asked_ms, .status = status, .headers = headers,
+                      .tail = f->tail, .asked_ms = f->asked_ms, .status = status, .headers = headers,
                       .reply = &in->reply};
     *why = cache_keep_judge(&k);
     return k;
@@ -136,6 +139,7 @@ static int refresh(filling_t *f, request_t *in, const header_list_t *headers)
     cache_keep_t k = judged(f, in, &said, f->old_entry.decide.status, &why);
     if (why != STORABLE_YES && why != STORABLE_USELESS) return store_remove(&f->old), -EACCES;
     str_t type = in->reply.content_type.p ? in->reply.content_type : f->old_entry.content_type;
+    k.tail = f->old_entry.tail;
     str_t head = cache_keep_head(&k, f->old_entry.reason, type, &shown);
     int err = store_fill_refresh(f->fill, &f->old, head);
     f->fill = NULL;
@@ -169,7 +173,7 @@ static void give_up(filling_t *f, unsigned pass)
 static bool holds_for_all(const filling_t *f, storable_t why)
 {
     if (why == STORABLE_NO_STORE && f->cc.flags & CACHE_CONTROL_NO_STORE) return false;
-    if (why == STORABLE_RANGE) return f->part.n > 0;
+    if (why == STORABLE_RANGE) return f->part.n > 0 || f->tail > 0;
     return why == STORABLE_NO_STORE || why == STORABLE_PRIVATE || why == STORABLE_VARY ||
            why == STORABLE_SET_COOKIE || why == STORABLE_UNMARKED || why == STORABLE_USELESS ||
            why == STORABLE_STATUS;
@@ -212,6 +216,14 @@ static int fail(filling_t *f, bool waits, unsigned status)
     return -ECANCELED;
 }
 
+/* Range was not heeded: it had better be stored as what it is. */
+static int all_instead(filling_t *f, bool waits)
+{
+    give_up(f, 0);
+    tell(f, waits, CACHE_WHOLE);
+    return -ECANCELED;
+}
+
 static int fill_head(void *state, request_t *in, bool waits)
 {
     filling_t *f = state;
@@ -220,6 +232,7 @@ static int fill_head(void *state, request_t *in, bool waits)
     storable_t why;
     if (f->has_old && status == 304) return take_unmodified(f, in, headers, waits);
     if (stale_instead(f, status)) return fail(f, waits, status);
+    if (f->tail && status == 200) return all_instead(f, waits);
     cache_keep_t k = judged(f, in, headers, status, &why);
     if (!is_asked_for(f, in, headers, status)) why = STORABLE_RANGE;
     if (why != STORABLE_YES) return relay(f, waits, status, holds_for_all(f, why));
@@ -277,7 +290,8 @@ fetch_t *cache_fill_start(cache_use_t *u, store_fill_t *fill, bool background)
                      .stale_if_error = u->decision.stale_if_error};
     f->key.text = pool_str(in->pool, u->key.text);
     f->part = u->part;
-    if (u->part.n) f->whole = pool_str(in->pool, u->whole);
+    if (u->tail) f->tail = cache_tail_asked(u->r);
+    if (u->part.n || u->tail) f->whole = pool_str(in->pool, u->whole);
     hold_old(f, u, in);
     u->outcome = CACHE_ASKING;
     fetch_t *fetch = start(f, u->r, in);

@@ -40,7 +40,7 @@ static void keep_fields(const header_list_t *from, const cache_control_t *cc, he
 str_t cache_keep_head(const cache_keep_t *k, str_t reason, str_t type, const header_list_t *fields)
 {
     entry_t e = {.decide = k->decide, .reason = reason, .content_type = type,
-                 .no_cache_fields = k->cc.no_cache_fields};
+                 .tail = k->tail, .no_cache_fields = k->cc.no_cache_fields};
     header_list_init(&e.headers, k->in->pool);
     keep_fields(fields, &k->cc, &e.headers);
     return entry_write(k->in->pool, &e);

@@ -12,6 +12,7 @@ typedef struct cache_keep {
     const cache_control_t *request; /* of in */
     parse_method_t method;          /* GET: also of what stands for one */
     uint64_t asked_ms;              /* clock_ms */
+    uint64_t tail;                  /* n > 0: for the last so many bytes (entry.h) */
     unsigned status;
     const header_list_t *headers;   /* from the origin */
     const reply_t *reply;           /* as clients are to see it */

@@ -105,6 +105,11 @@ str_t cache_key_part(pool_t *pool, str_t whole, const range_t *part)
     return bounded(pool_join(pool, (str_t[]){whole, STR("\n"), cache_key_range(pool, part)}, 3));
 }
 
+str_t cache_key_tail(pool_t *pool, str_t whole)
+{
+    return bounded(pool_concat(pool, whole, STR("\ntail")));
+}
+
 str_t cache_key_parts(pool_t *pool, str_t whole)
 {
     return bounded(pool_concat(pool, whole, STR("\nparts")));

@@ -19,6 +19,9 @@ str_t cache_key_of(const cache_conf_t *c, request_t *r, const reference_target_t
 str_t cache_key_part(pool_t *pool, str_t whole, const range_t *part);
 str_t cache_key_range(pool_t *pool, const range_t *part);
 
+/* Of its end (cache_tail). p NULL as above. */
+str_t cache_key_tail(pool_t *pool, str_t whole);
+
 /* Of what is known about its parts (cache_parts). p NULL as above. */
 str_t cache_key_parts(pool_t *pool, str_t whole);
 

@@ -13,6 +13,7 @@
 #include "modules/cache/cache_purge.h"
 #include "modules/cache/cache_serve.h"
 #include "modules/cache/cache_slice.h"
+#include "modules/cache/cache_tail.h"
 #include "modules/cache/invalidate.h"
 
 /* How often a request looks again after others have fetched, before it asks for itself. */
@@ -119,6 +120,7 @@ static store_found_t look_up(cache_use_t *u)
     u->found = found == STORE_HIT;
     if (!u->fresh) u->seen = u->object;
     if (u->found && read_entry(u) && u->object.stale) end_freshness(&u->entry);
+    if (u->found && u->tail && !cache_tail_covers(u)) close_object(u);
     u->may_be_stale = may_be_stale(u);
     u->decision =
         reuse_decide(METHOD_GET, &u->cc, u->found ? &u->entry.decide : NULL, clock_unix());
@@ -202,7 +204,11 @@ static verdict_t await(cache_use_t *u, fetch_t *f, bool *again)
         if (!u->status) u->status = status_of(u);
         v = fetch_relay(f);
         break;
-    case FETCH_ENDED: v = ended(u, fetch_verdict(f)); break;
+    case FETCH_ENDED:
+        *again = u->outcome == CACHE_WHOLE;
+        if (*again) cache_tail_leave(u), u->in_one = true;
+        else v = ended(u, fetch_verdict(f));
+        break;
     default: v = verdict_refuse(499, LOG_INFO, NULL); break;
     }
     fetch_leave(f);
@@ -222,7 +228,7 @@ static verdict_t follow(cache_use_t *u, const store_object_t *o)
     close_object(u);
     u->object = *o;
     u->found = true;
-    if (!read_entry(u)) return alone(u);
+    if (!read_entry(u) || (u->tail && !cache_tail_covers(u))) return alone(u);
     u->fresh = true;
     u->field.collapsed = !u->fetched;
     return serve(u, "HIT");
@@ -270,7 +276,7 @@ static verdict_t update_in_background(cache_use_t *u, const char *status)
 static bool is_for_parts(const cache_use_t *u)
 {
     const cache_conf_t *c = u->conf;
-    if (u->part.n || u->in_one || u->found || c->slice || c->max_range_offset_set ||
+    if (u->part.n || u->tail || u->in_one || u->found || c->slice || c->max_range_offset_set ||
         u->r->method_id == METHOD_POST || is_not_fetched(u))
         return false;
     return cache_slice_from(u->r) >= CACHE_SLICE_SIZE || cache_parts_suffice(u);
@@ -283,6 +289,24 @@ static bool is_cut(cache_use_t *u)
         return false;
     look_up(u);
     return !u->found;
+}
+
+/* Whether the end of what is not stored as a whole may do. */
+static bool is_for_tail(const cache_use_t *u)
+{
+    const cache_conf_t *c = u->conf;
+    return !u->part.n && !u->tail && !u->in_one && !u->found && !c->slice &&
+           !c->max_range_offset_set && cache_slice_only_range(u->r);
+}
+
+/* Looks there for a range: what is asked for, or what is fresh and has it. */
+static store_found_t look_up_tail(cache_use_t *u)
+{
+    if (!cache_tail_enter(u)) return STORE_MISS;
+    store_found_t found = look_up(u);
+    if (cache_tail_asked(u->r) || (u->found && u->decision.action == REUSE_HIT)) return found;
+    cache_tail_leave(u);
+    return look_up(u);
 }
 
 static verdict_t in_slices(cache_use_t *u, uint64_t size, bool picky, bool *again)
@@ -317,6 +341,10 @@ static verdict_t look_and_answer(cache_use_t *u, bool *again)
         return alone(u);
     }
     if (is_for_parts(u)) return in_slices(u, CACHE_SLICE_SIZE, true, again);
+    if (is_for_tail(u) && look_up_tail(u) == STORE_PASS) {
+        u->passed = true;
+        return alone(u);
+    }
     if (is_new(u)) return serve(u, "HIT");
     switch (u->decision.action) {
     case REUSE_HIT: return serve_hit(u, u->decision.left > 0 ? "HIT" : "STALE");

@@ -199,10 +199,24 @@ static int send_part_of_stored(cache_use_t *u, uint64_t at, uint64_t n, unsigned
     return send_stored(u, &u->object, at, (int64_t)n, flags);
 }
 
+/* Of a part, whose first byte is not the whole's. */
+static int send_part_of_part(cache_use_t *u, uint64_t at, uint64_t n, unsigned flags)
+{
+    return send_stored(u, &u->object, at - u->cut.range.from, (int64_t)n, flags);
+}
+
+static verdict_t serve_cut(cache_use_t *u)
+{
+    cache_source_t source = {(int64_t)u->cut.length, u->entry.decide.freshness.date,
+                             send_part_of_part, send_whole};
+    return cache_serve_from(u, &source);
+}
+
 verdict_t cache_serve(cache_use_t *u)
 {
     cache_source_t source = {u->object.length, u->entry.decide.freshness.date,
                              send_part_of_stored, send_whole};
     make_head(u);
+    if (u->cut.range.n) return serve_cut(u);
     return u->entry.decide.status == 200 ? cache_serve_from(u, &source) : send_whole(u);
 }

@@ -261,8 +261,7 @@ static verdict_t pass(cache_use_t *u)
     return VERDICT(NEXT);
 }
 
-/* Whether it is the Range that the answer depends on, and nothing beside it. */
-static bool only_range(const request_t *r)
+bool cache_slice_only_range(const request_t *r)
 {
     static const header_id_t others[] = {HEADER_IF_RANGE, HEADER_IF_MATCH, HEADER_IF_NONE_MATCH,
                                          HEADER_IF_MODIFIED_SINCE, HEADER_IF_UNMODIFIED_SINCE};
@@ -282,7 +281,7 @@ static verdict_t take(cache_use_t *u, bool *whole)
         return s->passed ? pass(u) : VERDICT(NEXT);
     }
     if (s->fits && is_joinable(u)) return answer(u);
-    *whole = s->status == 200 || s->status == 206 || (s->status == 416 && !only_range(u->r));
+    *whole = s->status == 200 || s->status == 206 || (s->status == 416 && !cache_slice_only_range(u->r));
     return *whole ? VERDICT(NEXT) : fetch_relay(s->fetch);
 }
 

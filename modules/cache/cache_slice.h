@@ -29,6 +29,9 @@ enum { CACHE_SLICE_SIZE = 1 << 20 };
  */
 verdict_t cache_slice(cache_use_t *u, uint64_t size, bool picky, bool *whole);
 
+/* Whether it is the Range of a GET that the answer depends on, and no condition beside it. */
+bool cache_slice_only_range(const request_t *r);
+
 /* The first position of the request's Range; 0 without one. */
 uint64_t cache_slice_from(const request_t *r);
 

@@ -1,13 +1,13 @@
 #include "modules/cache/entry.h"
 
 /* Changes whenever what follows would be misread by another version. */
-enum { ENTRY_FORMAT = 1 };
+enum { ENTRY_FORMAT = 2 };
 
 typedef struct fixed {
     uint32_t format;
     uint32_t fields;       /* their number */
     reuse_stored_t decide;
-    uint64_t base;
+    uint64_t base, tail;
     uint32_t reason, type, no_cache; /* lengths of the texts that come first */
     uint32_t has_type;
 } fixed_t;
@@ -53,6 +53,7 @@ str_t entry_write(pool_t *pool, const entry_t *e)
     fixed.format = ENTRY_FORMAT;
     fixed.decide = e->decide;
     fixed.base = e->base;
+    fixed.tail = e->tail;
     fixed.reason = (uint32_t)e->reason.n;
     fixed.type = (uint32_t)e->content_type.n;
     fixed.no_cache = (uint32_t)e->no_cache_fields.n;
@@ -109,6 +110,7 @@ bool entry_read(pool_t *pool, str_t bytes, entry_t *e)
         return false;
     e->decide = fixed.decide;
     e->base = fixed.base;
+    e->tail = fixed.tail;
     header_list_init(&e->headers, pool);
     if (!take_text(&bytes, fixed.reason, &e->reason) ||
         !take_text(&bytes, fixed.type, &e->content_type) ||
