@@ -426,11 +426,17 @@ static void count(cache_use_t *u)
     if (i < STORE_ANSWERS) store_answered(u->conf->store, i, u->field.collapsed);
 }
 
+/* PURGE is for the cache itself, which has dropped by now what it is to drop. */
+static bool may_have_changed(const cache_conf_t *c, request_t *r)
+{
+    return c->store && !r->error_status && invalidate_unsafe(r->method) && !text_any(&c->purge, r);
+}
+
 static int cache_head(request_t *r)
 {
     const cache_conf_t *c = request_conf(r, cache_index);
     const cache_use_t *u = r->cache;
-    if (c->store && !r->error_status && invalidate_unsafe(r->method) && !(u && !u->post)) {
+    if (!(u && !u->post) && may_have_changed(c, r)) {
         cache_purge_invalidate(c, r);
         if (u) cache_post_begin(r->cache);
     }

@@ -1,12 +1,15 @@
 #include "modules/cache/cache_purge.h"
 
+#include <errno.h>
+
 #include "modules/cache/cache_key.h"
 #include "modules/cache/invalidate.h"
 #include "modules/cache/tags.h"
 
-static bool is_soft(const request_t *r)
+/* Whether the field is there, with the value 1. */
+static bool says(const request_t *r, str_t name)
 {
-    const header_t *h = header_next_named(&r->head.headers, STR("Soft-Purge"), NULL);
+    const header_t *h = header_next_named(&r->head.headers, name, NULL);
     return h && str_eq(h->value, STR("1"));
 }
 
@@ -21,6 +24,7 @@ static verdict_t purge_prefix(store_t *s, request_t *r, str_t key, bool soft)
 {
     str_t prefix = str_sub(key, 0, key.n - 1);
     int err = store_purge_prefix(s, prefix, soft);
+    if (err == -EINVAL) return verdict_refuse(414, LOG_INFO, "prefix too long");
     if (err < 0) return verdict_refuse(503, LOG_ERR, "too many prefixes are being purged");
     return answer(r, pool_printf(r->pool, "all that begins with " STR_FMT, STR_ARG(prefix)));
 }
@@ -36,7 +40,11 @@ verdict_t cache_purge(const cache_conf_t *c, request_t *r)
 {
     str_t *tags = POOL_ARRAY(r->pool, str_t, STORE_TAGS_MAX);
     unsigned n = tags_find(&r->head.headers, tags, STORE_TAGS_MAX);
-    bool soft = is_soft(r);
+    bool soft = says(r, STR("Soft-Purge"));
+    if (says(r, STR("Purge-All"))) {
+        store_purge_all(c->store, soft);
+        return answer(r, STR("all"));
+    }
     for (unsigned i = 0; i < n; i++) store_purge_tag(c->store, tags[i], soft);
     if (n) return answer(r, pool_printf(r->pool, "%u tags", n));
     str_t key = cache_key_text(c, r);

@@ -6,8 +6,8 @@
 
 /*
  * Drops what the request names: the key of its URL with all variants; with "*" at the end of the
- * key all that begin so; the tags in its Surrogate-Key, Cache-Tag or xkey. "Soft-Purge: 1" leaves
- * it stale.
+ * key all that begin so; the tags in its Surrogate-Key, Cache-Tag or xkey; with "Purge-All: 1" all
+ * that the store has. "Soft-Purge: 1" leaves it stale.
  */
 verdict_t cache_purge(const cache_conf_t *c, request_t *r);
 
