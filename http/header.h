@@ -22,6 +22,7 @@
     X(ALT_SVC, "Alt-Svc") \
     X(AUTHORIZATION, "Authorization") \
     X(CACHE_CONTROL, "Cache-Control") \
+    X(CACHE_STATUS, "Cache-Status") \
     X(CONNECTION, "Connection") \
     X(CONTENT_DISPOSITION, "Content-Disposition") \
     X(CONTENT_ENCODING, "Content-Encoding") \

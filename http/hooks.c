@@ -18,6 +18,9 @@ static void add(const http_hooks_t *h, unsigned at)
     hooks_table.made[m] = h->made;
     while (hooks_table.head[n]) n++;
     hooks_table.head[n] = h->head;
+    n = 0;
+    while (hooks_table.asks_origin[n]) n++;
+    hooks_table.asks_origin[n] = h->asks_origin;
 }
 
 void hooks_make(const module_t *const *list)
@@ -33,7 +36,7 @@ void hooks_make(const module_t *const *list)
 
 bool hooks_ask_origin(const request_t *r)
 {
-    for (const http_hooks_t *const *h = hooks_table.all; *h; h++)
-        if ((*h)->asks_origin && (*h)->asks_origin(r)) return true;
+    for (bool (*const *asks)(const request_t *) = hooks_table.asks_origin; *asks; asks++)
+        if ((*asks)(r)) return true;
     return false;
 }

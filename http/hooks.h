@@ -129,6 +129,7 @@ typedef struct hooks {
     hook_fn phase[PHASE_COUNT][HOOKS_MAX];
     void (*made[HOOKS_MAX])(request_t *r);
     int (*head[HOOKS_MAX])(request_t *r);
+    bool (*asks_origin[HOOKS_MAX])(const request_t *r);
     const hooks_packer_t *packer; /* NULL: there is none */
 } hooks_t;
 

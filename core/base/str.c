@@ -110,10 +110,8 @@ unsigned str_distance(str_t a, str_t b)
 
 size_t str_put_u64(char *out, uint64_t v)
 {
-    char digits[20];
-    size_t n = 0;
-    do digits[n++] = (char)('0' + v % 10);
-    while (v /= 10);
-    for (size_t i = 0; i < n; i++) out[i] = digits[n - 1 - i];
+    size_t n = 1;
+    for (uint64_t bound = 10; n < 20 && v >= bound; bound *= 10) n++;
+    for (size_t i = n; i-- > 0; v /= 10) out[i] = (char)('0' + v % 10);
     return n;
 }

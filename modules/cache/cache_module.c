@@ -407,10 +407,13 @@ static void note_status(cache_use_t *u)
     header_list_t *headers = &u->r->reply.headers;
     if (!u->conf->status_field || u->noted) return;
     u->noted = true;
-    str_t before = header_join(headers, STR("Cache-Status"));
-    header_remove_named(headers, STR("Cache-Status"));
-    header_add(headers, STR("Cache-Status"),
-               status_field_append(u->r->pool, before, &u->field));
+    str_t before = (str_t){NULL, 0};
+    if (header_get(headers, HEADER_CACHE_STATUS)) {
+        before = header_join(headers, header_name(HEADER_CACHE_STATUS));
+        header_remove(headers, HEADER_CACHE_STATUS);
+    }
+    header_add_id(headers, HEADER_CACHE_STATUS,
+                  status_field_append(u->r->pool, before, &u->field));
 }
 
 /* Every reply once, and parts of one not. */

@@ -24,13 +24,6 @@ static void add_age(request_t *r, int64_t age)
     header_add_id(&r->reply.headers, HEADER_AGE, pool_str(r->pool, str_make(digits, n)));
 }
 
-static str_t date_of(request_t *r, time_t t)
-{
-    char *date = pool_bytes(r->pool, CLOCK_HTTP_DATE_LEN);
-    clock_put_http_date(date, t);
-    return str_make(date, CLOCK_HTTP_DATE_LEN);
-}
-
 /* For $upstream_http_NAME: what the origin said once, unless one has been asked now. */
 static void tell_origins_fields(cache_use_t *u)
 {
@@ -48,7 +41,7 @@ static void make_head(cache_use_t *u)
     reply_reset(r, (int)e->decide.status);
     if (e->reason.n) r->reply.reason = e->reason;
     r->reply.content_type = e->content_type;
-    r->reply.date = date_of(r, e->decide.freshness.date);
+    r->reply.date = e->date;
     HEADER_EACH(h, &e->headers)
     {
         bool kept_back = e->no_cache_fields.n && !u->fresh &&

@@ -1,5 +1,9 @@
 #include "modules/cache/entry.h"
 
+#include <stddef.h>
+
+#include "core/base/clock.h"
+
 /* Changes whenever what follows would be misread by another version. */
 enum { ENTRY_FORMAT = 2 };
 
@@ -10,6 +14,7 @@ typedef struct fixed {
     uint64_t base, tail;
     uint32_t reason, type, no_cache; /* lengths of the texts that come first */
     uint32_t has_type;
+    char date[CLOCK_HTTP_DATE_LEN]; /* as it is sent with every hit */
 } fixed_t;
 
 typedef struct field {
@@ -58,6 +63,7 @@ str_t entry_write(pool_t *pool, const entry_t *e)
     fixed.type = (uint32_t)e->content_type.n;
     fixed.no_cache = (uint32_t)e->no_cache_fields.n;
     fixed.has_type = e->content_type.p != NULL;
+    clock_put_http_date(fixed.date, e->decide.freshness.date);
     char *bytes = pool_bytes(pool, n), *at = put(bytes, &fixed, sizeof(fixed));
     at = put(at, e->reason.p, e->reason.n);
     at = put(at, e->content_type.p, e->content_type.n);
@@ -105,12 +111,15 @@ static bool take_field(str_t *rest, header_list_t *list)
 bool entry_read(pool_t *pool, str_t bytes, entry_t *e)
 {
     fixed_t fixed;
+    size_t at = offsetof(fixed_t, date);
+    str_t date = str_sub(bytes, at, at + sizeof(fixed.date));
     if (!take(&bytes, &fixed, sizeof(fixed)) || fixed.format != ENTRY_FORMAT ||
         fixed.decide.status < 200 || fixed.decide.status > ENTRY_STATUS_MAX)
         return false;
     e->decide = fixed.decide;
     e->base = fixed.base;
     e->tail = fixed.tail;
+    e->date = date;
     header_list_init(&e->headers, pool);
     if (!take_text(&bytes, fixed.reason, &e->reason) ||
         !take_text(&bytes, fixed.type, &e->content_type) ||

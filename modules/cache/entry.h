@@ -16,6 +16,7 @@ typedef struct entry {
     reuse_stored_t decide;
     str_t reason;          /* of the status line; may be empty */
     str_t content_type;    /* p NULL: none */
+    str_t date;            /* decide's, as a text; made when it is written */
     header_list_t headers; /* without Content-Type, Content-Length, Date, Age */
     uint64_t base;         /* the body that this one is another coding of; 0: it stands for itself */
     uint64_t tail;         /* of a 206: the last so many bytes were asked for; 0: others were */

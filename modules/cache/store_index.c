@@ -27,6 +27,7 @@ static void copy_words(store_entry_t *out, const store_entry_t *e)
     enum { WORDS = sizeof(*e) / sizeof(uint64_t) };
     const uint64_t *from = (const uint64_t *)(const void *)e;
     uint64_t *to = (uint64_t *)(void *)out;
+#pragma GCC unroll 16 /* atomic loads are not vectorised; a loop costs as much again */
     for (unsigned i = 0; i < WORDS; i++) to[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 }
 
