@@ -12,10 +12,11 @@ enum { STATUS_CLOSE = 444 /* nginx: close without an answer */, STATUS_CLIENT_LE
 
 static verdict_t run_phase(request_t *r, phase_t phase)
 {
-    verdict_t v = VERDICT(NEXT);
-    for (const hook_fn *h = hooks_table.phase[phase]; *h && v.kind == VERDICT_NEXT; h++)
-        v = (*h)(r);
-    return v;
+    for (const hook_fn *h = hooks_table.phase[phase]; *h; h++) {
+        verdict_t v = (*h)(r);
+        if (v.kind != VERDICT_NEXT) return v;
+    }
+    return VERDICT(NEXT);
 }
 
 /* Whether a client may come in; hooks.h tells how `satisfy` reads the verdicts. */

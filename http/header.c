@@ -253,12 +253,19 @@ bool header_has_token(const header_list_t *list, header_id_t id, str_t token)
     return false;
 }
 
-void header_remove_digests(header_list_t *list)
+static bool is_digest(str_t name)
 {
     static const str_t digests[] = {STR_INIT("Content-MD5"), STR_INIT("Content-Digest"),
                                     STR_INIT("Repr-Digest"), STR_INIT("Digest")};
     for (size_t i = 0; i < sizeof(digests) / sizeof(digests[0]); i++)
-        header_remove_named(list, digests[i]);
+        if (str_ieq(name, digests[i])) return true;
+    return false;
+}
+
+void header_remove_digests(header_list_t *list)
+{
+    for (header_t *h = list->v; h < list->v + list->n; h++)
+        if (h->id == HEADER_OTHER && is_digest(h->name)) remove_one(h);
 }
 
 /* What is no entity-tag at all goes. */

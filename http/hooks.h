@@ -91,7 +91,9 @@ typedef verdict_t (*hook_fn)(request_t *r);
 typedef struct hooks_packer {
     coding_t (*coding)(const request_t *r); /* what this client gets; CODING_IDENTITY: the plain body */
     buf_t *(*pack)(const request_t *r, coding_t coding, str_t content); /* the caller returns it */
-    void (*head)(request_t *r, coding_t coding); /* the reply's head is made to fit */
+    /* The reply's head is made to fit; CODING_IDENTITY: it could have come in another one. Its body
+       is not packed on its way. */
+    void (*head)(request_t *r, coding_t coding);
     /* The same of a longer body, piece by piece, with nothing of the request: takes from *in what
        it can; false: out is full, call again in the same way. */
     void *(*begin)(const request_t *r, coding_t coding, int64_t length);

@@ -12,13 +12,13 @@ void reply_reset(request_t *r, int status)
 {
     reply_t *p = &r->reply;
     *p = (reply_t){.status = status,
+                   .headers = {.pool = r->pool},
+                   .trailers = {.pool = r->pool},
                    .length = REPLY_LENGTH_UNKNOWN,
                    .limit_rate = p->limit_rate,
                    .limit_rate_set = p->limit_rate_set,
                    .error_page = p->error_page,
                    .close = p->close};
-    header_list_init(&p->headers, r->pool);
-    header_list_init(&p->trailers, r->pool);
 }
 
 void reply_recast(reply_t *p)

@@ -108,10 +108,21 @@ unsigned str_distance(str_t a, str_t b)
     return rows[a.n % 3][b.n];
 }
 
+/* All numbers of two digits: a division is worth two of them. */
+static const char pairs[] =
+    "0001020304050607080910111213141516171819"
+    "2021222324252627282930313233343536373839"
+    "4041424344454647484950515253545556575859"
+    "6061626364656667686970717273747576777879"
+    "8081828384858687888990919293949596979899";
+
 size_t str_put_u64(char *out, uint64_t v)
 {
     size_t n = 1;
     for (uint64_t bound = 10; n < 20 && v >= bound; bound *= 10) n++;
-    for (size_t i = n; i-- > 0; v /= 10) out[i] = (char)('0' + v % 10);
+    char *at = out + n;
+    for (; v >= 100; v /= 100) memcpy(at -= 2, pairs + v % 100 * 2, 2);
+    if (v >= 10) memcpy(out, pairs + v * 2, 2);
+    else *out = (char)('0' + v);
     return n;
 }

@@ -148,8 +148,7 @@ bool cache_pack(cache_use_t *u, buf_t **body)
     reply->length = u->object.length;
     coding_t coding = packer->coding(u->r);
     if (coding == CODING_IDENTITY) return false;
-    reply->recoded = true;
-    if (!obtain(u, coding, body)) return false;
-    packer->head(u->r, coding);
-    return true;
+    bool packed = obtain(u, coding, body);
+    packer->head(u->r, packed ? coding : CODING_IDENTITY);
+    return packed;
 }

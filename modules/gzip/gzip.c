@@ -55,7 +55,7 @@ static int head(request_t *r)
     const gzip_conf_t *c = request_conf(r, gzip_index);
     bool packs = c->coding[CODING_GZIP].on || c->coding[CODING_BR].on || c->coding[CODING_ZSTD].on;
     policy_t pack = {.varies = false}, unpack = {.varies = false};
-    if (!packs && !c->gunzip) return 0;
+    if (r->reply.recoded || (!packs && !c->gunzip)) return 0;
     if (r->reply.status == 304) {
         head_of_unmodified(r, c);
         return 0;
@@ -63,8 +63,7 @@ static int head(request_t *r)
     if (packs) pack = policy_compress(r, c);
     if (c->gunzip) unpack = policy_decompress(r, c);
     if ((pack.varies || unpack.varies) && c->vary) recode_vary(&r->reply);
-    if (pack.coding && !r->reply.recoded && !(c->breach_guard && breach_threatens(r)))
-        compress(r, c, pack.coding);
+    if (pack.coding && !(c->breach_guard && breach_threatens(r))) compress(r, c, pack.coding);
     if (unpack.coding) gunzip_start(r, unpack.coding, c->gunzip_ratio);
     return 0;
 }
@@ -129,7 +128,8 @@ static void packed_head(request_t *r, coding_t coding)
 {
     const gzip_conf_t *c = request_conf(r, gzip_index);
     if (c->vary) recode_vary(&r->reply);
-    recode_head(&r->reply, coding);
+    if (coding) recode_head(&r->reply, coding);
+    r->reply.recoded = true;
 }
 
 static const hooks_packer_t packer = {packed_coding, pack_once,    packed_head,
