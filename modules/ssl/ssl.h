@@ -32,7 +32,7 @@ typedef struct ssl_made {
     bool dynamic;                  /* certificates with variables: ssl_dynamic.c */
     VEC(ssl_certificate_t *) shown; /* those without variables */
     ssl_staples_shown_t staples;   /* what is shown with them */
-    const http_conf_t *http;       /* of the first server that shares it */
+    const site_server_t *server;   /* the first that shares it */
     const char *groups;
     size_t record; /* the largest sent */
     unsigned char rules[SSL_MAX_SID_CTX_LENGTH]; /* sessions of other rules are not taken up */
@@ -80,6 +80,15 @@ extern unsigned ssl_index;
 static inline const ssl_conf_t *ssl_conf(const site_server_t *server)
 {
     return server->conf[ssl_index];
+}
+
+/* Where the directive stands that holds for the servers that share c; NULL: nowhere. */
+static inline const tree_node_t *ssl_node(const ssl_conf_t *c, const char *directive)
+{
+    for (const tree_node_t *block = c->made->server->node; block; block = block->parent)
+        for (const tree_node_t *n = block->children; n; n = n->next)
+            if (n->n && str_eq(n->words[0].text, str_of(directive))) return n;
+    return NULL;
 }
 
 /* Whether it says what certificate is shown. */

@@ -19,6 +19,17 @@ static bool wrong(conf_t *cf, const tree_node_t *node, const char *what, const c
 
 /* --- parts --- */
 
+/* One of each kind is shown: RSA, ECDSA, EdDSA. */
+static void check_kind(conf_t *cf, const ssl_conf_t *c, const ssl_certificate_t *it)
+{
+    int kind = EVP_PKEY_get_base_id(it->identity.key);
+    VEC_EACH(ssl_certificate_t *const, other, &c->made->shown)
+        if (*other != it && EVP_PKEY_get_base_id((*other)->identity.key) == kind)
+            conf_warn(cf, it->file.node, 1, "one of each kind of key",
+                      "certificate \"%s\" is shown in place of \"%s\", whose key is of the same kind",
+                      it->file.path, (*other)->file.path);
+}
+
 /* The certificates and keys of a struct go together in their order. */
 static bool show_certificates(conf_t *cf, const ssl_conf_t *c)
 {
@@ -35,6 +46,7 @@ static bool show_certificates(conf_t *cf, const ssl_conf_t *c)
         }
         ssl_certificate_t *it = ssl_certificate_want(cf, c->store, file, &c->keys.v[i],
                                                      &c->passwords);
+        if (it) check_kind(cf, c, it);
         if (it) *VEC_PUSH(cf->pool, &c->made->shown) = it;
         if (it) it->watched |= c->watch;
         if (it && !ssl_certificate_show(it, cf->pool, c->made->ctx))
@@ -58,7 +70,8 @@ static bool set_groups(conf_t *cf, const ssl_conf_t *c)
     made->groups = c->groups.p;
     if (!str_eq(c->groups, STR("auto")))
         return tls_ctx_groups(made->ctx, made->groups) ||
-               wrong(cf, NULL, "ssl_ecdh_curve: no groups in", made->groups);
+               wrong(cf, ssl_node(c, "ssl_ecdh_curve"), "ssl_ecdh_curve: no groups in",
+                     made->groups);
     made->groups = SSL_CONTEXT_GROUPS_HYBRID;
     if (tls_ctx_groups(made->ctx, made->groups)) return true;
     made->groups = SSL_CONTEXT_GROUPS;
@@ -71,7 +84,7 @@ static bool set_algorithms(conf_t *cf, const ssl_conf_t *c)
         SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA;
     SSL_CTX *ctx = c->made->ctx;
     if (!tls_ctx_ciphers(ctx, c->ciphers.p))
-        return wrong(cf, NULL, "ssl_ciphers: no ciphers in", c->ciphers.p);
+        return wrong(cf, ssl_node(c, "ssl_ciphers"), "ssl_ciphers: no ciphers in", c->ciphers.p);
     if (c->dh.path && !tls_ctx_dh(ctx, c->dh.path))
         return wrong(cf, c->dh.node, "cannot load parameters", c->dh.path);
     if (c->server_order) SSL_CTX_set_options(ctx, server_order);

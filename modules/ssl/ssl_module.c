@@ -33,7 +33,7 @@ static bool prepare_address(conf_t *cf, site_address_t *address)
     VEC_EACH(site_server_t *const, it, &address->servers) {
         if (strict) ok = needs_certificate(cf, *it) && ok;
         ssl_made_t *made = ssl_conf(*it)->made;
-        if (!made->http) made->http = http_conf((*it)->conf);
+        if (!made->server) made->server = *it;
         ok = ssl_context_make(cf, ssl_conf(*it)) && ok;
     }
     address->shake_hands = ssl_handshake;

@@ -142,7 +142,7 @@ static ssl_staple_t *new_staple(conf_t *cf, const ssl_conf_t *c, const ssl_certi
     ssl_staple_t *s = POOL_NEW(cf->pool, ssl_staple_t);
     s->of = of;
     s->store = c->store;
-    s->http = c->made->http;
+    s->http = http_conf(c->made->server->conf);
     s->place = SSL_STAPLES_NONE;
     pool_defer(cf->pool, free_staple, s);
     return s;
@@ -172,9 +172,10 @@ static bool load_anchors(conf_t *cf, const ssl_conf_t *c, ssl_staple_t *s)
                       c->trusted.path, reason);
 }
 
-static bool ignore(conf_t *cf, const ssl_staple_t *s, const char *hint, const char *why)
+static bool ignore(conf_t *cf, const ssl_conf_t *c, const ssl_staple_t *s, const char *hint,
+                   const char *why)
 {
-    conf_warn(cf, conf_node(cf, "ssl_stapling"), 0, hint,
+    conf_warn(cf, ssl_node(c, "ssl_stapling"), 0, hint,
               "\"ssl_stapling\" ignored, %s certificate \"%s\"", why, s->of->file.path);
     return true;
 }
@@ -203,10 +204,10 @@ static bool staple_from_responder(conf_t *cf, const ssl_conf_t *c, ssl_certifica
     ssl_ocsp_subject_t subject = ssl_stapling_subject(s);
     X509_free(subject.issuer);
     if (!subject.issuer)
-        return ignore(cf, s, "append it to the file of the certificate",
+        return ignore(cf, c, s, "append it to the file of the certificate",
                       "issuer certificate not found for");
     if (!s->responder.n && !ssl_ocsp_responder(cf->pool, subject.cert).n)
-        return ignore(cf, s, "ssl_stapling_responder http://...;",
+        return ignore(cf, c, s, "ssl_stapling_responder http://...;",
                       "no OCSP responder URL in the");
     return ask_about(cf, c, of, s);
 }

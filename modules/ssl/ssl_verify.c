@@ -47,7 +47,7 @@ bool ssl_verify_prepare(conf_t *cf, const ssl_conf_t *c)
 {
     if (c->verify == SSL_VERIFY_CLIENT_OFF) return true;
     if (c->verify != SSL_VERIFY_CLIENT_OPTIONAL_NO_CA && !c->client_ca.path && !c->trusted.path)
-        return conf_error(cf, conf_node(cf, "ssl_verify_client"), 0, "add ssl_client_certificate",
+        return conf_error(cf, ssl_node(c, "ssl_verify_client"), 0, "add ssl_client_certificate",
                           "no ssl_client_certificate for ssl_verify_client");
     SSL_CTX_set_verify(c->made->ctx, SSL_VERIFY_PEER, go_on);
     SSL_CTX_set_verify_depth(c->made->ctx, (int)c->depth);

@@ -348,9 +348,12 @@ E2E(ssl, a_wrong_key_and_missing_files_are_errors)
     r = check("server { " TLS "}");
     assert_has(r.output, "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive");
     r = check("server { " TLS SHOW("a.test") "ssl_ciphers nonsense; }");
-    assert_has(r.output, "ssl_ciphers: no ciphers in \"nonsense\"");
+    assert_has(r.output, ": ssl_ciphers: no ciphers in \"nonsense\"");
+    assert_has(r.output, "^^^^^^^^\n");
     r = check("server { " TLS SHOW("a.test") "ssl_ecdh_curve nonsense; }");
-    assert_has(r.output, "ssl_ecdh_curve: no groups in \"nonsense\"");
+    assert_has(r.output, ": ssl_ecdh_curve: no groups in \"nonsense\"");
+    r = check("ssl_verify_client on; server { " TLS SHOW("a.test") "}");
+    assert_has(r.output, ": no ssl_client_certificate for ssl_verify_client");
     r = check("server { " TLS SHOW("a.test") "ssl_conf_command Nonsense 1; }");
     assert_has(r.output, "ssl_conf_command failed for \"Nonsense\"");
 }
@@ -377,6 +380,9 @@ E2E(ssl, doubtful_certificates_are_warned_of)
     assert_has(r.output, "old.pem\" has expired");
     r = check("server { " TLS "ssl_certificate order.pem; ssl_certificate_key a.test.key; }");
     assert_has(r.output, "is in the wrong order: certificate 2 did not issue certificate 1");
+    r = check("server { " TLS SHOW("a.test") SHOW("ca") "server_name a.test ca; }");
+    assert_has(r.output, "ca.pem\" is shown in place of \"");
+    assert_has(r.output, "a.test.pem\", whose key is of the same kind");
 }
 
 /* As Debian installs it, with its files beside it, and a site with TLS. */
