@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "tests/e2e/obedient.h"
 #include "tests/e2e/origin.h"
@@ -474,62 +473,4 @@ E2E(cache, refuses_a_wrong_configuration)
     ran_t ran = subject_run(text("-t -c %s", file_path("bad.conf")));
     cr_assert_eq(ran.status, 1);
     assert_has(ran.output, "nowhere");
-}
-
-/* --- packed once --- */
-
-/* Compressible text with `mark` in it. */
-static const char *page(const char *mark)
-{
-    return text("Body: %s %0200d %0200d", mark, 1, 2);
-}
-
-static str_t unpack(const reply_t *r)
-{
-    char out[4096];
-    z_stream z = {.next_in = (Bytef *)(uintptr_t)r->body.p, .avail_in = (uInt)r->body.n,
-                  .next_out = (Bytef *)out, .avail_out = sizeof(out)};
-    cr_assert_eq(inflateInit2(&z, 15 + 16), Z_OK);
-    cr_assert_eq(inflate(&z, Z_FINISH), Z_STREAM_END, "%s", r->head);
-    inflateEnd(&z);
-    return pool_str(harness_pool, str_make(out, z.total_out));
-}
-
-E2E(cache, packs_a_stored_body_once)
-{
-    static const char *const packs = "Accept-Encoding: gzip";
-    origin_t *o = start("gzip on; gzip_min_length 100;");
-    obedient_get("/", text("%s|%s|ETag: \"x\"|Content-Type: text/html|%s", packs, FRESH,
-                           page("one")));
-    reply_t *first = obedient_get("/", packs), *second = obedient_get("/", packs);
-    reply_t *plain = obedient_get("/", "");
-    assert_text(wire_field(first, "Content-Encoding"), "gzip");
-    assert_text(wire_field(first, "ETag"), "W/\"x\"");
-    assert_text(wire_field(first, "Vary"), "Accept-Encoding");
-    assert_text(wire_field(second, "X-Cache"), "HIT");
-    assert_text(wire_field(second, "Content-Length"), text("%zu", second->body.n));
-    cr_assert(str_eq(first->body, second->body));
-    assert_has(unpack(second).p, "one ");
-    cr_assert_null(wire_field(plain, "Content-Encoding"));
-    assert_text(wire_field(plain, "ETag"), "\"x\"");
-    assert_has(plain->body.p, "one ");
-    cr_assert_eq(obedient_get("/", text("%s|If-None-Match: W/\"x\"", packs))->status, 304);
-    cr_assert_eq(origin_requests(o), 1);
-}
-
-/* Neither a new body nor a purge leaves the packed one of the old behind. */
-E2E(cache, never_sends_what_was_packed_of_another_body)
-{
-    static const char *const packs = "Accept-Encoding: gzip";
-    start("gzip on; gzip_min_length 100;");
-    obedient_get("/", text("Say: Cache-Control: max-age=0|ETag: \"x\"|Content-Type: text/html|%s",
-                           page("one")));
-    obedient_get("/", text("%s|Say-Status: 304|%s|ETag: \"x\"", packs, FRESH));
-    assert_has(unpack(obedient_get("/", packs)).p, "one ");
-    obedient_get("/", text("Cache-Control: no-cache|%s|ETag: \"y\"|Content-Type: text/html|%s",
-                           FRESH, page("two")));
-    assert_has(unpack(obedient_get("/", packs)).p, "two ");
-    obedient_get("/", "X-Purge: 1");
-    obedient_get("/", text("%s|ETag: \"z\"|Content-Type: text/html|%s", FRESH, page("three")));
-    assert_has(unpack(obedient_get("/", packs)).p, "three ");
 }

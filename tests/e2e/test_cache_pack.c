@@ -2,7 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/e2e/coding.h"
 #include "tests/e2e/fetch.h"
+#include "tests/e2e/obedient.h"
 #include "tests/e2e/origin.h"
 #include "tests/e2e/subject.h"
 #include "tests/e2e/wire.h"
@@ -233,4 +235,67 @@ E2E(cache_pack, errors_are_packed_once_too)
     cr_expect_eq(take(waiting), MANY);
     cr_expect_eq(figure("packed"), 1);
     expect_hits(MANY);
+}
+
+/* --- what stands and what is packed of it --- */
+
+#define FRESH "Say: Cache-Control: max-age=60"
+#define PACKS "Accept-Encoding: gzip"
+
+static origin_t *start_obedient(void)
+{
+    origin_t *o = origin_start("origin", obedient, NULL);
+    subject_http("", "proxy_cache_path @dir@/cache keys_zone=z:1m; gzip on; gzip_min_length 100;"
+                     "server { listen 127.0.0.1:@http@; proxy_cache_purge $http_x_purge;"
+                     "location / { proxy_pass http://127.0.0.1:@origin@; proxy_cache z;"
+                     "add_header X-Cache $upstream_cache_status always; } }");
+    return o;
+}
+
+/* Compressible text with `mark` in it. */
+static const char *page(const char *mark)
+{
+    return text("Body: %s %0200d %0200d", mark, 1, 2);
+}
+
+static void assert_packed(const char *part)
+{
+    assert_has(coding_unpack_whole("gzip", obedient_get("/", PACKS)->body).p, part);
+}
+
+E2E(cache_pack, packs_a_stored_body_once)
+{
+    origin_t *o = start_obedient();
+    obedient_get("/", text("%s|%s|ETag: \"x\"|Content-Type: text/html|%s", PACKS, FRESH,
+                           page("one")));
+    reply_t *first = obedient_get("/", PACKS), *second = obedient_get("/", PACKS);
+    reply_t *plain = obedient_get("/", "");
+    assert_text(wire_field(first, "Content-Encoding"), "gzip");
+    assert_text(wire_field(first, "ETag"), "W/\"x\"");
+    assert_text(wire_field(first, "Vary"), "Accept-Encoding");
+    assert_text(wire_field(second, "X-Cache"), "HIT");
+    assert_text(wire_field(second, "Content-Length"), text("%zu", second->body.n));
+    cr_assert(str_eq(first->body, second->body));
+    assert_has(coding_unpack_whole("gzip", second->body).p, "one ");
+    cr_assert_null(wire_field(plain, "Content-Encoding"));
+    assert_text(wire_field(plain, "ETag"), "\"x\"");
+    assert_has(plain->body.p, "one ");
+    cr_assert_eq(obedient_get("/", text("%s|If-None-Match: W/\"x\"", PACKS))->status, 304);
+    cr_assert_eq(origin_requests(o), 1);
+}
+
+/* Neither a new body nor a purge leaves the packed one of the old behind. */
+E2E(cache_pack, never_sends_what_was_packed_of_another_body)
+{
+    start_obedient();
+    obedient_get("/", text("Say: Cache-Control: max-age=0|ETag: \"x\"|Content-Type: text/html|%s",
+                           page("one")));
+    obedient_get("/", text("%s|Say-Status: 304|%s|ETag: \"x\"", PACKS, FRESH));
+    assert_packed("one ");
+    obedient_get("/", text("Cache-Control: no-cache|%s|ETag: \"y\"|Content-Type: text/html|%s",
+                           FRESH, page("two")));
+    assert_packed("two ");
+    obedient_get("/", "X-Purge: 1");
+    obedient_get("/", text("%s|ETag: \"z\"|Content-Type: text/html|%s", FRESH, page("three")));
+    assert_packed("three ");
 }

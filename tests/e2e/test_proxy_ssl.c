@@ -9,6 +9,7 @@
 #include "tests/e2e/origin.h"
 #include "tests/e2e/peer.h"
 #include "tests/e2e/subject.h"
+#include "tests/e2e/visit_tls.h"
 #include "tests/e2e/wire.h"
 
 static const char origin_name[] = " -addext subjectAltName=DNS:origin.test";
@@ -261,92 +262,26 @@ E2E(proxy_ssl, a_revoked_certificate)
     cr_assert_eq(wire_get("http", "/good")->status, 200);
 }
 
-/* --- an origin of our own: TLS by way of memory, so that every byte is the test's --- */
-
-typedef struct session {
-    visit_t *v;
-    SSL_CTX *ctx;
-    SSL *ssl;
-} session_t;
-
-static void push_out(session_t *s)
-{
-    char *p;
-    long n = BIO_get_mem_data(SSL_get_wbio(s->ssl), &p);
-    if (n > 0) visit_send_n(s->v, p, (size_t)n);
-    (void)BIO_reset(SSL_get_wbio(s->ssl));
-}
-
-static bool pull_in(session_t *s)
-{
-    char bytes[4096];
-    push_out(s);
-    size_t n = visit_read(s->v, bytes, sizeof(bytes));
-    if (n) BIO_write(SSL_get_rbio(s->ssl), bytes, (int)n);
-    return n > 0;
-}
-
-static bool session_begin(session_t *s, visit_t *v)
-{
-    const char *dir = visit_arg(v);
-    char cert[512], key[512];
-    snprintf(cert, sizeof(cert), "%s/leaf.pem", dir);
-    snprintf(key, sizeof(key), "%s/leaf.key", dir);
-    s->v = v;
-    s->ctx = SSL_CTX_new(TLS_server_method());
-    SSL_CTX_use_certificate_chain_file(s->ctx, cert);
-    SSL_CTX_use_PrivateKey_file(s->ctx, key, SSL_FILETYPE_PEM);
-    s->ssl = SSL_new(s->ctx);
-    SSL_set_bio(s->ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-    BIO_set_mem_eof_return(SSL_get_rbio(s->ssl), -1);
-    while (SSL_accept(s->ssl) != 1)
-        if (!pull_in(s)) return false;
-    push_out(s);
-    return true;
-}
-
-/* What comes next, NUL-terminated. */
-static bool session_read(session_t *s, char *out, int n)
-{
-    int got;
-    while ((got = SSL_read(s->ssl, out, n - 1)) <= 0)
-        if (SSL_get_error(s->ssl, got) != SSL_ERROR_WANT_READ || !pull_in(s)) return false;
-    out[got] = '\0';
-    return true;
-}
-
-static void session_send(session_t *s, const char *bytes)
-{
-    SSL_write(s->ssl, bytes, (int)strlen(bytes));
-    push_out(s);
-}
-
-static void session_end(session_t *s, bool goodbye)
-{
-    if (goodbye) SSL_shutdown(s->ssl);
-    if (goodbye) push_out(s);
-    SSL_free(s->ssl);
-    SSL_CTX_free(s->ctx);
-}
+/* --- an origin of our own --- */
 
 /* The request's path tells how the answer is framed and whether its end is said. */
 static void framed(visit_t *v)
 {
-    session_t s;
+    visit_tls_t s;
     char request[4096];
-    bool ok = session_begin(&s, v) && session_read(&s, request, sizeof(request));
+    bool ok = visit_tls_begin(&s, v) && visit_tls_read(&s, request, sizeof(request));
     bool goodbye = ok && strstr(request, "goodbye");
     if (ok && strstr(request, "/close"))
-        session_send(&s, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it");
+        visit_tls_send(&s, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it");
     else if (ok && strstr(request, "/chunked"))
-        session_send(&s, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+        visit_tls_send(&s, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
                          "Connection: close\r\n\r\n9\r\nall of it\r\n0\r\n\r\n");
     else if (ok && strstr(request, "/length"))
-        session_send(&s, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\n"
+        visit_tls_send(&s, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\n"
                          "all of it");
     else if (ok && strstr(request, "/half"))
-        session_send(&s, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nall");
-    session_end(&s, goodbye);
+        visit_tls_send(&s, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nall");
+    visit_tls_end(&s, goodbye);
 }
 
 static reply_t *get(const char *path)
@@ -383,17 +318,17 @@ E2E(proxy_ssl, a_body_cut_off_is_not_passed_off_as_whole)
 static void late_ticket(visit_t *v)
 {
     static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-    session_t s;
+    visit_tls_t s;
     char bytes[4096];
-    if (session_begin(&s, v) && session_read(&s, bytes, sizeof(bytes))) {
-        session_send(&s, ok);
+    if (visit_tls_begin(&s, v) && visit_tls_read(&s, bytes, sizeof(bytes))) {
+        visit_tls_send(&s, ok);
         visit_gate(v);
         SSL_new_session_ticket(s.ssl);
         SSL_do_handshake(s.ssl);
-        push_out(&s);
-        if (session_read(&s, bytes, sizeof(bytes))) session_send(&s, ok);
+        visit_tls_push(&s);
+        if (visit_tls_read(&s, bytes, sizeof(bytes))) visit_tls_send(&s, ok);
     }
-    session_end(&s, true);
+    visit_tls_end(&s, true);
 }
 
 E2E(proxy_ssl, a_ticket_does_not_end_an_idle_connection)
@@ -410,13 +345,13 @@ E2E(proxy_ssl, a_ticket_does_not_end_an_idle_connection)
 
 static void change_protocols(visit_t *v)
 {
-    session_t s;
+    visit_tls_t s;
     char bytes[4096];
-    if (session_begin(&s, v) && session_read(&s, bytes, sizeof(bytes)))
-        session_send(&s, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: words\r\n"
+    if (visit_tls_begin(&s, v) && visit_tls_read(&s, bytes, sizeof(bytes)))
+        visit_tls_send(&s, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: words\r\n"
                          "Connection: upgrade\r\n\r\nwelcome;");
-    while (session_read(&s, bytes, sizeof(bytes))) session_send(&s, bytes);
-    session_end(&s, true);
+    while (visit_tls_read(&s, bytes, sizeof(bytes))) visit_tls_send(&s, bytes);
+    visit_tls_end(&s, true);
 }
 
 E2E(proxy_ssl, a_tunnel_over_tls)

@@ -110,3 +110,9 @@ bool visit_frames_goaway(visit_t *v, uint32_t last, uint32_t code)
     put_number(payload + 4, code);
     return visit_frames_put(v, FRAME_GOAWAY, 0, 0, str_make(payload, 8));
 }
+
+void visit_frames_well(visit_t *v, uint32_t stream)
+{
+    visit_frames_fields(v, 0, stream, ":status: 200\n");
+    visit_frames_put(v, FRAME_DATA, FRAMES_END_STREAM, stream, STR("well"));
+}

@@ -36,6 +36,9 @@ bool visit_frames_put(visit_t *v, unsigned type, unsigned flags, uint32_t stream
 /* HEADERS (END_HEADERS unless FRAMES_OPEN_HEAD) of "name: value\n"..., as literals. */
 bool visit_frames_fields(visit_t *v, unsigned flags, uint32_t stream, const char *fields);
 
+/* A whole response: 200, "well". */
+void visit_frames_well(visit_t *v, uint32_t stream);
+
 /* A payload of 4 bytes: RST_STREAM, WINDOW_UPDATE. GOAWAY. */
 bool visit_frames_number(visit_t *v, unsigned type, uint32_t stream, uint32_t value);
 bool visit_frames_goaway(visit_t *v, uint32_t last, uint32_t code);
