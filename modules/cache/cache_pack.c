@@ -93,6 +93,21 @@ static buf_t *make(cache_use_t *u, coding_t coding, str_t variant, store_fill_t 
     return packed;
 }
 
+/* A small body that another request has fetched is whole soon, and then packed once for all who
+   have waited for it. */
+static bool await_whole(store_object_t *o)
+{
+    uint64_t at = 0, until = clock_ms() + PATIENCE_MS;
+    while (o->filling && at <= LARGEST && o->length <= LARGEST) {
+        piece_t piece;
+        uint64_t now = clock_ms();
+        ssize_t got = store_read(o, at, LARGEST + 1, until > now ? until - now : 0, &piece);
+        if (got <= 0) break;
+        at += (uint64_t)got;
+    }
+    return !o->filling;
+}
+
 /* What there is, or what this request makes, of all that want it in all workers. False: another one
    is at it, or it could not be kept and would be made again and again. */
 static bool find_or_make(cache_use_t *u, coding_t coding, str_t variant, buf_t **body)
@@ -107,24 +122,12 @@ static bool find_or_make(cache_use_t *u, coding_t coding, str_t variant, buf_t *
         if (find(u, variant)) return true;
         turn = store_join(s, &u->key, variant, &wait, pool, &u->packed, other, &fill);
         if (turn == STORE_FILLER) return (*body = make(u, coding, variant, fill)) != NULL;
-        if (turn == STORE_FOLLOWS) store_close(other);
+        if (turn != STORE_FOLLOWS) continue;
+        await_whole(other); /* it is about to be kept */
+        store_close(other);
+        turn = STORE_RETRY;
     }
     return false;
-}
-
-/* A small body that another request has fetched is whole soon, and then packed once for all who
-   have waited for it. */
-static bool await_whole(store_object_t *o)
-{
-    uint64_t at = 0, until = clock_ms() + PATIENCE_MS;
-    while (o->filling && at <= LARGEST && o->length <= LARGEST) {
-        piece_t piece;
-        uint64_t now = clock_ms();
-        ssize_t got = store_read(o, at, LARGEST + 1, until > now ? until - now : 0, &piece);
-        if (got <= 0) break;
-        at += (uint64_t)got;
-    }
-    return !o->filling;
 }
 
 static bool obtain(cache_use_t *u, coding_t coding, buf_t **body)
