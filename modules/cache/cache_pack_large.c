@@ -18,6 +18,7 @@ typedef struct errand {
     reuse_stored_t decide;
     void *packer;         /* of hooks_packer_t */
     store_object_t object;
+    store_object_t seen;  /* that there is none packed yet */
     store_fill_t *fill;
     buf_t *in, *out;
 } errand_t;
@@ -73,7 +74,7 @@ static bool open_both(errand_t *e)
         e->object.id != e->base)
         return false;
     store_turn_t turn =
-        store_join(e->store, &e->key, e->variant, NULL, e->pool, NULL, &other, &e->fill);
+        store_join(e->store, &e->key, e->variant, NULL, e->pool, &e->seen, &other, &e->fill);
     if (turn == STORE_FOLLOWS) store_close(&other);
     return turn == STORE_FILLER;
 }
@@ -126,7 +127,8 @@ void cache_pack_large(cache_use_t *u, coding_t coding, str_t variant)
                     .variant = pool_str(pool, variant),
                     .base = u->object.id,
                     .decide = u->entry.decide,
-                    .object = {.fd = -1}};
+                    .object = {.fd = -1},
+                    .seen = u->packed};
     e->key.text = pool_str(pool, u->key.text);
     e->packer = hooks_table.packer->begin(u->r, coding, u->object.length);
     busy = true;
