@@ -16,7 +16,9 @@ function byId (groups) {
 function age (tests) {
   for (const name of ['nonnumeric', 'negative', 'float', 'prefix-twoline', 'dup-0', 'dup-0-twoline',
     'dup-old']) tests.get(`age-parse-${name}`).requests[1] = { ...cached }
-  for (const name of ['parameter', 'numeric-parameter']) tests.get(`age-parse-${name}`).kind = 'check'
+  for (const name of ['parameter', 'numeric-parameter']) {
+    tests.get(`age-parse-${name}`).kind = 'check'
+  }
 }
 
 /* --- RFC 9111 4.2.4: the answer that is due in place of a forbidden stale one is the proxy's own,
@@ -51,8 +53,9 @@ function dates (tests) {
     tests.get(`freshness-expires-${id}`).requests[0].response_headers[0][1] = value
   }
   for (const [id, test] of tests) {
-    if (!/^freshness-expires-(32bit|far-future|rfc850|ansi-c|wrong|invalid-.)/.test(id)) continue
-    if (id === 'freshness-expires-invalid-date') continue
+    const form = /^freshness-expires-(32bit|far-future|rfc850|ansi-c|wrong|invalid-.)/
+    if (!form.test(id)) continue
+    if (id === 'freshness-expires-invalid-date') continue // is about Date
     const invalid = id.includes('invalid')
     test.kind = invalid ? 'required' : 'optimal'
     if (invalid) test.requests[1] = { ...notCached }
@@ -65,7 +68,7 @@ function invalidation (tests) {
   for (const [id, test] of tests) if (/^invalidate-.*-(location|cl)$/.test(id)) test.kind = 'check'
 }
 
-/* --- RFC 9213: CDN-Cache-Control, in place of a note of 2001 that Surrogate-Control comes from --- */
+/* --- RFC 9213: CDN-Cache-Control, in place of Surrogate-Control of a note of 2001 --- */
 
 function pair (id, kind, headers, then) {
   const answer = { response_headers: headers, setup: true, pause_after: true }
@@ -73,8 +76,8 @@ function pair (id, kind, headers, then) {
 }
 
 function target (group) {
-  const gone = ['surrogate-max-age-me-target', 'surrogate-max-age-other-target', 'surrogate-no-store',
-    'surrogate-append-capabilities']
+  const gone = ['surrogate-max-age-me-target', 'surrogate-max-age-other-target',
+    'surrogate-no-store', 'surrogate-append-capabilities']
   const text = JSON.stringify(group.tests.filter(test => !gone.includes(test.id)))
     .replaceAll('Surrogate-Control', 'CDN-Cache-Control').replaceAll(';CAPABILITY_TARGET', '')
   const name = 'CDN-Cache-Control'
@@ -101,8 +104,9 @@ function more (groups) {
   const tests = [
     pair('stale-while-revalidate', 'optimal', [old, ['ETag', '"abc"']], cached),
     pair('status-200-must-understand', 'optimal', [understood], cached),
-    ...['2147483647', '2147483648', '2147483649'].map(value => pair(`age-parse-${value}`, 'required',
-      [['Date', 0], ['Cache-Control', 'max-age=3600'], ['Age', value, false]], notCached))
+    ...['2147483647', '2147483648', '2147483649'].map(value =>
+      pair(`age-parse-${value}`, 'required',
+        [['Date', 0], ['Cache-Control', 'max-age=3600'], ['Age', value, false]], notCached))
   ]
   groups.push({ id: 'more', name: 'Tests of RFCs after the suite', tests })
 }

@@ -3,7 +3,9 @@
  * README.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer, Server } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
@@ -65,7 +67,9 @@ async function startOrigin (suite, dir, port) {
   const listen = Server.prototype.listen
   Server.prototype.listen = function () { return listen.call(this, port, '127.0.0.1') }
   Object.assign(process.env, {
-    npm_config_port: String(port), npm_config_protocol: 'http', npm_config_pidfile: join(dir, 'origin.pid')
+    npm_config_port: String(port),
+    npm_config_protocol: 'http',
+    npm_config_pidfile: join(dir, 'origin.pid')
   })
   await load(suite, 'server/server.mjs')
   Server.prototype.listen = listen
@@ -117,8 +121,12 @@ function report (groups, results) {
       const kind = test.kind || 'required'
       const got = outcome(all, results, test.id)
       counts[kind][1]++
-      if (got === true) counts[kind][0]++
-      else console.log(`${kind.padEnd(9)}${group.id}: ${test.id}: ${test.name}\n         ${got.join(': ')}`)
+      if (got === true) {
+        counts[kind][0]++
+        continue
+      }
+      console.log(`${kind.padEnd(9)}${group.id}: ${test.id}: ${test.name}`)
+      console.log(`         ${got.join(': ')}`)
     }
   }
   const text = Object.entries(counts).map(([kind, [n, of]]) => `${kind} ${n} of ${of}`)

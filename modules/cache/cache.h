@@ -63,7 +63,7 @@ typedef struct cache_use {
     bool counted;              /* by the store */
     bool kept;                 /* the reply is from the store, or on its way into it */
     bool passed;               /* answers are not storable, whoever asks */
-    bool tail;                 /* the end alone is looked for, under a key of its own (cache_tail) */
+    bool tail;                 /* the end alone is looked for, under a key of its own */
     partial_t cut;             /* range.n > 0: the reply is cut from this part, which was found */
     bool in_one;               /* has been tried in parts: it is answered as a whole */
     cache_outcome_t outcome;

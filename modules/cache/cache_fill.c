@@ -108,8 +108,8 @@ static cache_keep_t judged(filling_t *f, request_t *in, const header_list_t *hea
                            unsigned status, storable_t *why)
 {
     cache_keep_t k = {.conf = f->conf, .in = in, .request = &f->cc, .method = METHOD_GET,
-                      .tail = f->tail, .asked_ms = f->asked_ms, .status = status, .headers = headers,
-                      .reply = &in->reply};
+                      .tail = f->tail, .asked_ms = f->asked_ms, .status = status,
+                      .headers = headers, .reply = &in->reply};
     *why = cache_keep_judge(&k);
     return k;
 }

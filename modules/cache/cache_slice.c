@@ -281,7 +281,8 @@ static verdict_t take(cache_use_t *u, bool *whole)
         return s->passed ? pass(u) : VERDICT(NEXT);
     }
     if (s->fits && is_joinable(u)) return answer(u);
-    *whole = s->status == 200 || s->status == 206 || (s->status == 416 && !cache_slice_only_range(u->r));
+    *whole = s->status == 200 || s->status == 206 ||
+             (s->status == 416 && !cache_slice_only_range(u->r));
     return *whole ? VERDICT(NEXT) : fetch_relay(s->fetch);
 }
 

@@ -1,11 +1,11 @@
 /*
- * cache_tail: the end of something that is not stored as a whole (RFC 9111 3.3): `Range: bytes=-500`
- * is asked of the origin as it is, so that nobody waits for all that comes before, and its 206 is
- * kept under a key of its own, one for each whole.
+ * cache_tail: the end of something that is not stored as a whole (RFC 9111 3.3).
  *
- * The same range is answered with the same 206; another one when it lies wholly within. What a 206
- * encloses begins where its Content-Range says and is as long as its body: where the two differ, the
- * shorter counts.
+ * `Range: bytes=-500` is asked of the origin as it is, so that nobody waits for all that comes
+ * before, and its 206 is kept under a key of its own, one for each whole. The same range is
+ * answered with the same 206; another one when it lies wholly within. What a 206 encloses begins
+ * where its Content-Range says and is as long as its body: where the two differ, the shorter
+ * counts.
  */
 #ifndef MODULES_CACHE_CACHE_TAIL_H
 #define MODULES_CACHE_CACHE_TAIL_H

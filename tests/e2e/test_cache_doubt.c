@@ -382,6 +382,26 @@ E2E(cache_doubt, convert_head_off)
     cr_assert(strncmp(origin_head(o, 3), "HEAD /", 6) == 0);
 }
 
+/* RFC 9213 2.2: the first of those named that is there and valid. */
+E2E(cache_doubt, targeted)
+{
+    static const struct {
+        const char *first, *body;
+    } rows[] = {
+        {"Say: Surrogate-Control: max-age=60, content=\"ESI/1.0\"|Cache-Control: no-store", "1"},
+        {FRESH "|Surrogate-Control: no-store", "2"},
+        {"Say: Surrogate-Control: max-age=60|CDN-Cache-Control: no-store", "1"},
+        {"Say: Surrogate-Control: max-age=60+600|CDN-Cache-Control: no-store", "2"},
+        {"Say: CDN-Cache-Control: max-age=60|Cache-Control: no-store", "1"},
+    };
+    start("proxy_cache_targeted Surrogate-Control CDN-Cache-Control;");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        obedient_get(text("/%zu", i), rows[i].first);
+        reply_t *r = obedient_get(text("/%zu", i), "");
+        cr_expect_str_eq(r->body.p, rows[i].body, "%s", rows[i].first);
+    }
+}
+
 /* As in nginx: from the offset on, and of the end, but not of what is stored. */
 E2E(cache_doubt, max_range_offset)
 {
