@@ -26,8 +26,8 @@ static void check_kind(conf_t *cf, const ssl_conf_t *c, const ssl_certificate_t 
     VEC_EACH(ssl_certificate_t *const, other, &c->made->shown)
         if (*other != it && EVP_PKEY_get_base_id((*other)->identity.key) == kind)
             conf_warn(cf, it->file.node, 1, "one of each kind of key",
-                      "certificate \"%s\" is shown in place of \"%s\", whose key is of the same kind",
-                      it->file.path, (*other)->file.path);
+                      "certificate \"%s\" is shown in place of \"%s\", whose key is of the same "
+                      "kind", it->file.path, (*other)->file.path);
 }
 
 /* The certificates and keys of a struct go together in their order. */

@@ -71,6 +71,53 @@ GETTER(get_early_data)
     return SSL_is_init_finished(ssl) ? NONE : STR("1");
 }
 
+/* --- signatures --- */
+
+/* As RFC 8446 4.2.3 writes it, which the library tells in two numbers. */
+static str_t signature_name(int type, int digest)
+{
+    static const struct {
+        int type, digest;
+        str_t name;
+    } known[] = {
+        {EVP_PKEY_EC, NID_sha256, STR_INIT("ecdsa_secp256r1_sha256")},
+        {EVP_PKEY_EC, NID_sha384, STR_INIT("ecdsa_secp384r1_sha384")},
+        {EVP_PKEY_EC, NID_sha512, STR_INIT("ecdsa_secp521r1_sha512")},
+        {EVP_PKEY_EC, NID_sha1, STR_INIT("ecdsa_sha1")},
+        {EVP_PKEY_RSA_PSS, NID_sha256, STR_INIT("rsa_pss_rsae_sha256")},
+        {EVP_PKEY_RSA_PSS, NID_sha384, STR_INIT("rsa_pss_rsae_sha384")},
+        {EVP_PKEY_RSA_PSS, NID_sha512, STR_INIT("rsa_pss_rsae_sha512")},
+        {EVP_PKEY_RSA, NID_sha256, STR_INIT("rsa_pkcs1_sha256")},
+        {EVP_PKEY_RSA, NID_sha384, STR_INIT("rsa_pkcs1_sha384")},
+        {EVP_PKEY_RSA, NID_sha512, STR_INIT("rsa_pkcs1_sha512")},
+        {EVP_PKEY_RSA, NID_sha1, STR_INIT("rsa_pkcs1_sha1")},
+        {EVP_PKEY_ED25519, NID_undef, STR_INIT("ed25519")},
+        {EVP_PKEY_ED448, NID_undef, STR_INIT("ed448")},
+    };
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (known[i].type == type && known[i].digest == digest) return known[i].name;
+    return NONE;
+}
+
+/* Ours; none where a session is taken up again. */
+GETTER(get_sigalg)
+{
+    int type, digest = NID_undef;
+    (void)r;
+    if (!SSL_get_signature_type_nid(ssl, &type)) return NONE;
+    SSL_get_signature_nid(ssl, &digest);
+    return signature_name(type, digest);
+}
+
+GETTER(get_client_sigalg)
+{
+    int type, digest = NID_undef;
+    (void)r;
+    if (!SSL_get_peer_signature_type_nid(ssl, &type)) return NONE;
+    SSL_get_peer_signature_nid(ssl, &digest);
+    return signature_name(type, digest);
+}
+
 /* --- lists of what the client offered --- */
 
 /* Names joined with ":", each at most NAME_MOST bytes. */
@@ -146,6 +193,8 @@ const var_def_t ssl_var_defs[] = {
     {"ssl_ciphers", get_ciphers, 0, 0},
     {"ssl_curve", get_curve, 0, 0},
     {"ssl_curves", get_curves, 0, 0},
+    {"ssl_sigalg", get_sigalg, 0, 0},
+    {"ssl_client_sigalg", get_client_sigalg, 0, 0},
     {"ssl_server_name", get_server_name, 0, 0},
     {"ssl_alpn_protocol", get_alpn_protocol, 0, 0},
     {"ssl_session_id", get_session_id, 0, 0},

@@ -144,3 +144,28 @@ E2E(ssl_client, variables_tell_of_the_handshake)
     how = (secure_how_t){.port = "tls"};
     assert_has(secure_get(&how, "/"), "TLSv1.3 TLS_AES_128_GCM_SHA256   . X25519 ");
 }
+
+static const char *signatures(int version, const char *certificate, const char *offered)
+{
+    secure_how_t how = {.port = "tls", .version = version, .certificate = certificate,
+                        .signatures = offered};
+    return secure_get(&how, "/");
+}
+
+E2E(ssl_client, variables_tell_of_the_signatures)
+{
+    certify_all();
+    certify_openssl("req -x509 -newkey rsa:2048 -nodes -batch -keyout @dir@/rsa.key -out "
+                    "@dir@/rsa.pem -subj /CN=rsa");
+    certify_openssl("req -x509 -newkey ed25519 -nodes -batch -keyout @dir@/ed.key -out "
+                    "@dir@/ed.pem -subj /CN=ed");
+    subject_http("", "server { " TLS "ssl_certificate rsa.pem; ssl_certificate_key rsa.key;"
+                     " ssl_verify_client optional_no_ca; ssl_session_tickets off;"
+                     " return 200 \"$ssl_sigalg $ssl_client_sigalg\"; }");
+    assert_text(signatures(0, NULL, NULL), "ecdsa_secp256r1_sha256 ");
+    assert_text(signatures(0, NULL, "RSA-PSS+SHA384"), "rsa_pss_rsae_sha384 ");
+    assert_text(signatures(TLS1_2_VERSION, NULL, "RSA+SHA512"), "rsa_pkcs1_sha512 ");
+    assert_text(signatures(0, "me", NULL), "ecdsa_secp256r1_sha256 ecdsa_secp256r1_sha256");
+    assert_text(signatures(0, "rsa", NULL), "ecdsa_secp256r1_sha256 rsa_pss_rsae_sha256");
+    assert_text(signatures(0, "ed", NULL), "ecdsa_secp256r1_sha256 ed25519");
+}

@@ -24,7 +24,8 @@ E2E(ssl_dynamic, is_read_when_it_is_asked_for)
     subject_http("", "map $ssl_server_name $who {"
                      " ~^[ab]\\.test$ $ssl_server_name; default rest; }\n"
                      "server { listen 127.0.0.1:@tls@ ssl; ssl_certificate_cache max=2"
-                     " inactive=1m valid=100ms; ssl_certificate $who.pem; ssl_certificate_key @dir@/$who.key;"
+                     " inactive=1m valid=100ms; ssl_certificate $who.pem;"
+                     " ssl_certificate_key @dir@/$who.key;"
                      " return 200 a; }");
     assert_text(shown("a.test"), "a.test");
     assert_text(shown("B.TEST"), "b.test");
