@@ -20,9 +20,12 @@ static unsigned gzip_index;
 
 /* --- the reply's head --- */
 
-static void head_of_unmodified(request_t *r, const gzip_conf_t *c)
+/* Of a part, or of what the client holds. */
+static void head_in_place(request_t *r, const gzip_conf_t *c)
 {
-    if (recode_not_modified(r) && c->vary) recode_vary(&r->reply);
+    bool varies = policy_varies(r, c);
+    if (r->reply.status == 304 && recode_not_modified(r)) varies = true;
+    if (varies && c->vary) recode_vary(&r->reply);
 }
 
 /* The binary logarithm of what a window may have. */
@@ -56,8 +59,8 @@ static int head(request_t *r)
     bool packs = c->coding[CODING_GZIP].on || c->coding[CODING_BR].on || c->coding[CODING_ZSTD].on;
     policy_t pack = {.varies = false}, unpack = {.varies = false};
     if (r->reply.recoded || (!packs && !c->gunzip)) return 0;
-    if (r->reply.status == 304) {
-        head_of_unmodified(r, c);
+    if (r->reply.status == 304 || r->reply.status == 206) {
+        head_in_place(r, c);
         return 0;
     }
     if (packs) pack = policy_compress(r, c);

@@ -157,6 +157,22 @@ policy_t policy_compress(const request_t *r, const gzip_conf_t *c)
     return (policy_t){.coding = negotiate_choose(&liked, offered, n), .varies = true};
 }
 
+static bool might_fit(const reply_t *p, const gzip_coding_t *c)
+{
+    bool told = p->content_type.p && !str_istarts(p->content_type, STR("multipart/byteranges"));
+    return c->on && (!told || fits_type(p->content_type, &c->types));
+}
+
+bool policy_varies(const request_t *r, const gzip_conf_t *c)
+{
+    coding_t coding = recode_coding(&r->reply.headers);
+    if (!may_transform(r)) return false;
+    if (coding != CODING_IDENTITY) return c->gunzip && codec_of(coding);
+    for (unsigned i = 0; i < PREFERRED; i++)
+        if (might_fit(&r->reply, &c->coding[preferred[i]])) return true;
+    return c->gunzip && r->reply.status == 304; /* which need not tell its coding */
+}
+
 bool policy_packs_body(const request_t *r, const gzip_coding_t *c)
 {
     const header_list_t *list = &r->head.headers;

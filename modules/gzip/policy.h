@@ -25,6 +25,13 @@ policy_t policy_compress(const request_t *r, const gzip_conf_t *c);
    then `coding` for a client that does not take it. */
 policy_t policy_decompress(const request_t *r, const gzip_conf_t *c);
 
+/*
+ * The same of a reply without a whole body of its own, a 206 or 304: whether the 200 in its place
+ * would depend on Accept-Encoding (RFC 9110 15.3.7, 15.4.5: then they must say so). A type that it
+ * does not tell counts as one that fits.
+ */
+bool policy_varies(const request_t *r, const gzip_conf_t *c);
+
 /* Whether a request's body is one to pack towards the origin: type and length, not coded
    already. */
 bool policy_packs_body(const request_t *r, const gzip_coding_t *c);

@@ -50,5 +50,6 @@ bool recode_not_modified(request_t *r)
     str_t etag = header_value(&r->reply.headers, HEADER_ETAG);
     if (!etag.n || !holds(&r->head.headers, etag)) return false;
     header_weaken_etag(&r->reply.headers);
+    header_remove(&r->reply.headers, HEADER_CONTENT_ENCODING);
     return true;
 }

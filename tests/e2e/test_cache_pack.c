@@ -14,16 +14,18 @@ enum { LENGTH = 700 * 1000, SHORT = 40 * 1000 };
 static char body[LENGTH + 1];
 
 /* "/short" has less; "/slow" comes in two halves, the second when the gate is open; "/missing" is a
-   404. */
+   404; "/coded" says that it is packed. */
 static void serve(visit_t *v)
 {
     while (visit_request(v)) {
         bool slow = visit_target_is(v, "/slow"), missing = visit_target_is(v, "/missing");
         size_t n = slow || missing || visit_target_is(v, "/short") ? SHORT : LENGTH;
+        bool coded = visit_target_is(v, "/coded");
         char head[256];
         snprintf(head, sizeof(head), "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nETag: \"x\"\r\n"
-                 "Cache-Control: max-age=600\r\nContent-Length: %zu\r\n\r\n",
-                 missing ? "404 Not Found" : "200 OK", n);
+                 "%sCache-Control: max-age=600\r\nContent-Length: %zu\r\n\r\n",
+                 missing ? "404 Not Found" : "200 OK", coded ? "Content-Encoding: gzip\r\n" : "",
+                 n);
         visit_send(v, head);
         visit_send_n(v, body, n / 2);
         if (slow) visit_gate(v);
@@ -37,7 +39,7 @@ static origin_t *start(const char *memory)
     origin_t *o = origin_start("origin", serve, NULL);
     subject_http("worker_processes 2;",
                  text("proxy_cache_path cache keys_zone=z:1m memory=%s; gzip on; gzip_min_length 1;"
-                      "gzip_types text/plain; brotli on; brotli_types text/plain;"
+                      "gzip_types text/plain; gunzip on; brotli on; brotli_types text/plain;"
                       "log_format packs \"$upstream_cache_status $gzip_ratio$brotli_ratio;\";"
                       "server { listen 127.0.0.1:@http@; location /status { status; }"
                       "location / { proxy_pass http://127.0.0.1:@origin@; proxy_cache z;"
@@ -90,10 +92,15 @@ static const char *get(const char *coding)
     return f->head;
 }
 
+static reply_t *ask_also(const char *path, const char *coding, const char *field)
+{
+    return wire_ask("http", text("GET %s HTTP/1.1\r\nHost: h\r\nAccept-Encoding: %s\r\n%s\r\n"
+                                 "Connection: close\r\n\r\n", path, coding, field));
+}
+
 static reply_t *ask_for(const char *path, const char *coding)
 {
-    return wire_ask("http", text("GET %s HTTP/1.1\r\nHost: h\r\nAccept-Encoding: %s\r\n"
-                                 "Connection: close\r\n\r\n", path, coding));
+    return ask_also(path, coding, "X-Other: none");
 }
 
 /* It enters the cache. */
@@ -298,4 +305,39 @@ E2E(cache_pack, never_sends_what_was_packed_of_another_body)
     obedient_get("/", "X-Purge: 1");
     obedient_get("/", text("%s|ETag: \"z\"|Content-Type: text/html|%s", FRESH, page("three")));
     assert_packed("three ");
+}
+
+/* --- what has no body, or a part of it --- */
+
+/* RFC 9110 15.3.7, 15.4.5: a 206 and a 304 have the Vary that the 200 would have had. */
+E2E(cache_pack, parts_and_what_is_not_modified_vary_as_the_whole_does)
+{
+    start("16m");
+    fill("/short");
+    reply_t *r = ask_also("/short", "gzip", "Range: bytes=5-14");
+    cr_assert_eq(r->status, 206);
+    wire_assert_field(r, "Vary", "Accept-Encoding");
+    wire_assert_field(r, "ETag", "\"x\"");
+    wire_assert_field(r, "Content-Encoding", NULL);
+    cr_expect(r->body.n == 10 && memcmp(r->body.p, body + 5, 10) == 0);
+    static const char *const held[] = {"\"x\"", "W/\"x\""};
+    for (int i = 0; i < 2; i++) {
+        r = ask_also("/short", "gzip", text("If-None-Match: %s", held[i]));
+        cr_assert_eq(r->status, 304);
+        wire_assert_field(r, "Vary", "Accept-Encoding");
+        wire_assert_field(r, "ETag", held[i]);
+    }
+}
+
+/* Who holds it unpacked is not told that it is packed. */
+E2E(cache_pack, what_is_held_plain_is_not_modified_plain)
+{
+    start("16m");
+    ask_for("/coded", "gzip");
+    cr_assert(EVENTUALLY(stored() == 1));
+    reply_t *r = ask_also("/coded", "identity", "If-None-Match: W/\"x\"");
+    cr_assert_eq(r->status, 304);
+    wire_assert_field(r, "Content-Encoding", NULL);
+    wire_assert_field(r, "ETag", "W/\"x\"");
+    wire_assert_field(r, "Vary", "Accept-Encoding");
 }

@@ -161,6 +161,11 @@ E2E(gzip, parts_are_of_the_plain_file)
     cr_assert_eq(r->status, 206);
     coding_assert_plain(r, str_sub(coding_page(SMALL), 0, 100));
     wire_assert_field(r, "ETag", etag);
+    wire_assert_field(r, "Vary", "Accept-Encoding"); /* as the whole would (RFC 9110 15.3.7) */
+    wire_assert_field(ask("GET", "/a.jpg", TAKES "Range: bytes=0-99\r\n"), "Vary", NULL);
+    r = ask("GET", "/small.html", "Range: bytes=0-9,20-29\r\n");
+    cr_assert_eq(r->status, 206);
+    wire_assert_field(r, "Vary", "Accept-Encoding");
     /* Who holds the packed one must not be given a part of the other. */
     r = ask("GET", "/small.html", text(TAKES "Range: bytes=0-99\r\nIf-Range: W/%s\r\n", etag));
     cr_assert_eq(r->status, 200);
@@ -182,6 +187,7 @@ E2E(gzip, not_modified_has_the_etag_that_the_client_holds)
     r = ask("GET", "/small.html", text("If-None-Match: %s\r\n", etag));
     cr_assert_eq(r->status, 304);
     wire_assert_field(r, "ETag", etag);
+    wire_assert_field(r, "Vary", "Accept-Encoding"); /* as the 200 would (RFC 9110 15.4.5) */
 }
 
 /* --- of what --- */
