@@ -1,8 +1,7 @@
 /*
  * h2_tunnel: a stream of HTTP/2 as the client's side of a tunnel (RFC 8441): DATA as plain bytes.
  *
- * The tunnel (tunnel.h) sees a stream_t like any other. Each way holds a buffer only while there is
- * something in it.
+ * The tunnel (tunnel.h) sees a stream_t like any other (pipe.h).
  */
 #ifndef HTTP_H2_TUNNEL_H
 #define HTTP_H2_TUNNEL_H

@@ -2,8 +2,7 @@
  * mux_pipe: a stream of a shared HTTP/2 connection to an origin as the origin's side of a tunnel
  * (RFC 8441): DATA as plain bytes.
  *
- * The tunnel (tunnel.h) sees a stream_t like any other. Each way holds a buffer only while there is
- * something in it. Nothing here suspends.
+ * The tunnel (tunnel.h) sees a stream_t like any other (pipe.h). Nothing here suspends.
  */
 #ifndef HTTP_MUX_PIPE_H
 #define HTTP_MUX_PIPE_H
