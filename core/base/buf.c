@@ -8,14 +8,17 @@
 enum {
     SMALLEST_SHIFT = 12,
     CLASSES = 10,
-    KEPT_BYTES_PER_CLASS = 2 * 1024 * 1024,
-    MAPPED_FROM = 64 * 1024,
+    KEPT_PER_CLASS = 2 * 1024 * 1024, /* bytes of small ones */
+    KEPT_OF_LARGE = 16 * 1024 * 1024, /* of all classes together: a turn may use many of one */
+    LARGE = 64 * 1024,
 };
 
 static struct {
     buf_t *free;
-    unsigned count;
+    size_t kept; /* bytes */
 } classes[CLASSES];
+
+static size_t large_kept;
 
 static unsigned class_of(size_t capacity)
 {
@@ -24,13 +27,23 @@ static unsigned class_of(size_t capacity)
     return c;
 }
 
+static size_t *kept_of(unsigned c)
+{
+    return ((size_t)1 << (SMALLEST_SHIFT + c)) < LARGE ? &classes[c].kept : &large_kept;
+}
+
+static bool may_keep(unsigned c, size_t size)
+{
+    return c < CLASSES && *kept_of(c) + size <= (size < LARGE ? KEPT_PER_CLASS : KEPT_OF_LARGE);
+}
+
 /*
  * Large ones lie outside of the heap: mostly little of them is ever touched, and left behind among
  * small blocks their room would be taken by those, elsewhere each time, until all of it is.
  */
 static char *map(size_t size)
 {
-    if (size < MAPPED_FROM || ASAN_WATCHES) return NULL;
+    if (size < LARGE || ASAN_WATCHES) return NULL;
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return p == MAP_FAILED ? NULL : p;
 }
@@ -51,7 +64,7 @@ buf_t *buf_take(size_t capacity)
     buf_t *b = c < CLASSES ? classes[c].free : NULL;
     if (b) {
         classes[c].free = b->next;
-        classes[c].count--;
+        *kept_of(c) -= buf_capacity(b);
     } else {
         b = buf_new((size_t)1 << (SMALLEST_SHIFT + c));
     }
@@ -71,14 +84,13 @@ void buf_return(buf_t *b)
 {
     if (!b) return;
     unsigned c = class_of(buf_capacity(b));
-    if (c >= CLASSES ||
-        ((size_t)classes[c].count << (SMALLEST_SHIFT + c)) >= KEPT_BYTES_PER_CLASS) {
+    if (!may_keep(c, buf_capacity(b))) {
         buf_free(b);
         return;
     }
     b->next = classes[c].free;
     classes[c].free = b;
-    classes[c].count++;
+    *kept_of(c) += buf_capacity(b);
 }
 
 buf_t *buf_grow(buf_t *b, size_t capacity)
@@ -97,8 +109,9 @@ void buf_trim(void)
             classes[c].free = b->next;
             buf_free(b);
         }
-        classes[c].count = 0;
+        classes[c].kept = 0;
     }
+    large_kept = 0;
 }
 
 void buf_compact(buf_t *b)
