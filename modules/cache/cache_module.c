@@ -39,9 +39,11 @@ static bool is_for_us(const cache_conf_t *c, const request_t *r)
 static bool is_beyond(const cache_use_t *u)
 {
     const cache_conf_t *c = u->conf;
-    if (!c->max_range_offset_set || u->part.n) return false;
-    bool end = str_istarts(header_value(&u->r->head.headers, HEADER_RANGE), STR("bytes=-"));
-    return end || cache_slice_from(u->r) >= c->max_range_offset;
+    str_t range = header_value(&u->r->head.headers, HEADER_RANGE);
+    if (!c->max_range_offset_set || u->part.n || u->r->method_id != METHOD_GET ||
+        !str_istarts(range, STR("bytes=")))
+        return false;
+    return str_istarts(range, STR("bytes=-")) || cache_slice_from(u->r) >= c->max_range_offset;
 }
 
 /* Made by a cache, to fill it or for a part. */

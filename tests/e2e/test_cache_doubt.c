@@ -421,6 +421,15 @@ E2E(cache_doubt, max_range_offset)
     assert_cache(obedient_get("/", "Range: bytes=7-"), "HIT", "789");
 }
 
+E2E(cache_doubt, max_range_offset_0)
+{
+    origin_t *o = start("proxy_cache_max_range_offset 0;");
+    obedient_get("/", "Range: bytes=0-|" FRESH);
+    assert_text(origin_field(o, 0, "Range"), "bytes=0-");
+    assert_cache(obedient_get("/", FRESH), "MISS", "2");
+    assert_cache(obedient_get("/", ""), "HIT", "2");
+}
+
 /* A log has to say what the cache did where the origin did not answer. */
 E2E(cache_doubt, a_lost_origin_leaves_a_status)
 {
