@@ -34,6 +34,19 @@ bool partial_fits(const header_list_t *headers, const range_t *wanted, int64_t b
            (body < 0 || (uint64_t)body == out->range.n);
 }
 
+bool partial_holds(pool_t *pool, const header_list_t *headers, int64_t body, str_t range,
+                   partial_t *out)
+{
+    range_set_t set;
+    uint64_t there = (uint64_t)body;
+    if (body < 0 || !partial_parse(header_value(headers, HEADER_CONTENT_RANGE), out) ||
+        there > out->range.n || range_parse(pool, range, out->length, 1, &set) != RANGE_PARTIAL)
+        return false;
+    const range_t *wanted = set.ranges.v;
+    return wanted->from >= out->range.from && wanted->from - out->range.from <= there &&
+           wanted->n <= there - (wanted->from - out->range.from);
+}
+
 str_t partial_validator(const header_list_t *headers, time_t date)
 {
     str_t etag = str_trim(header_value(headers, HEADER_ETAG));

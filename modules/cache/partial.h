@@ -26,6 +26,14 @@ bool partial_fits(const header_list_t *headers, const range_t *wanted, int64_t b
                   partial_t *out);
 
 /*
+ * Whether a stored 206 with so many bytes of body (-1: not known yet) has all of the one range that
+ * `range` asks for (RFC 9111 3.3). What it encloses begins where it says, and ends where its body
+ * does; a body longer than it says is no part of anything.
+ */
+bool partial_holds(pool_t *pool, const header_list_t *headers, int64_t body, str_t range,
+                   partial_t *out);
+
+/*
  * What all parts must have alike to be joined, and If-Range may name: a strong ETag, else a
  * Last-Modified that is a second older than `date` at least (RFC 9110 8.8.2.2). p NULL: there is
  * neither.

@@ -104,3 +104,48 @@ Test(partial, strong_validators)
             cr_expect(str_eq(v, str_of(validators[i].validator)), "%s", validators[i].fields);
     }
 }
+
+/* What is stored says `content_range` and has so many bytes. */
+static const struct {
+    const char *rfc, *content_range;
+    int64_t body;
+    const char *range;
+    bool held;
+} holds[] = {
+    {"9111 3.3", "bytes 5-9/10", 5, "bytes=5-9", true},
+    {"9111 3.3", "bytes 5-9/10", 5, "bytes=6-7", true},
+    {"9111 3.3", "bytes 5-9/10", 5, "bytes=9-", true},
+    {"9111 3.3", "bytes 5-9/10", 5, "bytes=-5", true},
+    {"9111 3.3", "bytes 5-9/10", 5, "bytes=-1", true},
+    {"9111 3.3", "bytes 5-9/10", 5, "bytes=7-99", true},
+    {"9111 3.3", "bytes 5-9/10", 5, "bytes=4-9", false},
+    {"9111 3.3", "bytes 5-9/10", 5, "bytes=0-1", false},
+    {"9111 3.3", "bytes 5-9/10", 5, "bytes=-6", false},
+    {"9111 3.3", "bytes 2-4/10", 3, "bytes=4-5", false},
+    {"9111 3.3", "bytes 2-4/10", 3, "bytes=2-", false},
+    {"9111 3.3 incomplete", "bytes 4-9/10", 5, "bytes=6-8", true},
+    {"9111 3.3 incomplete", "bytes 4-9/10", 5, "bytes=6-9", false},
+    {"9111 3.3 incomplete", "bytes 4-9/10", 5, "bytes=-1", false},
+    {"9111 3.3 incomplete", "bytes 4-9/10", 0, "bytes=4-4", false},
+    {"9110 14.4 too long", "bytes 5-9/10", 6, "bytes=5-9", false},
+    {"9110 14.4", "bytes 5-9/*", 5, "bytes=5-9", false},
+    {"9110 14.4", "bytes 9-5/10", 5, "bytes=5-9", false},
+    {"9110 14.4", "lines 5-9/10", 5, "bytes=5-9", false},
+    {"9110 14.2 several", "bytes 5-9/10", 5, "bytes=5-5,7-7", false},
+    {"9110 14.1.2 behind", "bytes 5-9/10", 5, "bytes=10-", false},
+    {"9110 14.2 malformed", "bytes 5-9/10", 5, "bytes=x", false},
+    {"9110 14.1.1 large", "bytes 5-9/10", 5, "bytes=18446744073709551615-", false},
+    {"9111 3.3 on its way", "bytes 5-9/10", -1, "bytes=5-9", false},
+};
+
+Test(partial, knows_what_lies_within)
+{
+    for (size_t i = 0; i < ROWS(holds); i++) {
+        header_list_t fields = tables_fields("X: y");
+        header_add_id(&fields, HEADER_CONTENT_RANGE, str_of(holds[i].content_range));
+        partial_t got;
+        cr_expect_eq(partial_holds(tables_pool, &fields, holds[i].body, str_of(holds[i].range),
+                                   &got), holds[i].held, "RFC %s: %s, %lld, %s", holds[i].rfc,
+                     holds[i].content_range, (long long)holds[i].body, holds[i].range);
+    }
+}
