@@ -8,7 +8,7 @@
 #include "modules/cache/store_manager.h"
 #include "shelf.h"
 
-enum { REFRESHERS = 3, ROUNDS = 2000, HEAD = 3000 };
+enum { REFRESHERS = 3, ROUNDS = 1000, HEAD = 3000 };
 
 static shelf_t shelf;
 
@@ -35,9 +35,11 @@ TestSuite(store_renew, .init = setup, .fini = teardown, .timeout = 180);
 static str_t make_head(pool_t *pool, unsigned number)
 {
     unsigned letter = number % 26;
-    char *p = pool_bytes(pool, HEAD);
-    memset(p, (int)('a' + letter), HEAD);
-    return str_make(p, HEAD - letter * 10);
+    size_t n = HEAD - letter * 10;
+    char *p = pool_bytes(pool, n + 1);
+    memset(p, (int)('a' + letter), n);
+    p[n] = 0;
+    return str_make(p, n);
 }
 
 static bool is_head(str_t head)
@@ -114,7 +116,7 @@ Test(store_renew, goes_one_after_the_other)
         pids[i] = shelf_fork(&shelf, refresh_for_ever, 7 * i);
     pids[REFRESHERS] = shelf_fork(&shelf, purge_for_ever, 0);
     pids[REFRESHERS + 1] = shelf_fork(&shelf, manage_for_ever, 0);
-    for (int i = 0; i < 30000 && (board->refreshed < ROUNDS || board->turns < ROUNDS / 10); i++)
+    for (int i = 0; i < 100000 && (board->refreshed < ROUNDS || board->turns < ROUNDS / 10); i++)
         usleep(1000);
     board->stop = true;
     for (unsigned i = 0; i < REFRESHERS + 2; i++)
