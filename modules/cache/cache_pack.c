@@ -134,7 +134,7 @@ static bool obtain(cache_use_t *u, coding_t coding, buf_t **body)
 {
     str_t variant = variant_of(u, coding);
     const store_object_t *o = &u->object;
-    if (!await_whole(&u->object)) return false;
+    if (!await_whole(&u->object) || o->length == 0) return false;
     if (o->length <= LARGEST) return find_or_make(u, coding, variant, body);
     if (find(u, variant)) return true;
     cache_pack_large(u, coding, variant);
@@ -147,7 +147,7 @@ bool cache_pack(cache_use_t *u, buf_t **body)
     reply_t *reply = &u->r->reply;
     *body = NULL;
     bool missed = u->fetched && u->object.filling; /* it is packed as any other that comes by */
-    if (!packer || missed || u->object.length == 0) return false;
+    if (!packer || missed || u->r->inner || u->object.length == 0) return false;
     reply->length = u->object.length;
     coding_t coding = packer->coding(u->r);
     if (coding == CODING_IDENTITY) return false;

@@ -1,4 +1,5 @@
 /* Bodies of the cache are packed once: long ones by the side, short ones by who asks first. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -242,6 +243,24 @@ E2E(cache_pack, errors_are_packed_once_too)
     cr_expect_eq(take(waiting), MANY);
     cr_expect_eq(figure("packed"), 1);
     expect_hits(MANY);
+}
+
+static bool comes_packed(const char *path)
+{
+    return strstr(ask_for(path, "gzip")->head, "Content-Encoding: gzip") != NULL;
+}
+
+/* Nobody else waits for what is not made any more. */
+E2E(cache_pack, who_packs_may_be_killed)
+{
+    pid_t pids[8];
+    start("16m");
+    fill("/a");
+    get_plain("/a");
+    subject_tolerate("exited on signal 9");
+    unsigned n = subject_workers(pids, 8);
+    for (unsigned i = 0; i < n; i++) kill(pids[i], SIGKILL);
+    cr_assert(EVENTUALLY(comes_packed("/a")));
 }
 
 /* --- what stands and what is packed of it --- */
