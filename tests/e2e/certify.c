@@ -32,7 +32,8 @@ void certify_authority(const char *arguments)
     file_write("ca.conf", "[ca]\ndefault_ca = own\n[own]\ndatabase = @dir@/index\n"
                           "crlnumber = @dir@/crlnumber\nnew_certs_dir = @dir@\n"
                           "default_md = sha256\ndefault_crl_days = 2\nrand_serial = yes\n"
-                          "copy_extensions = copy\npolicy = any\nunique_subject = no\n[any]\ncommonName = supplied\n");
+                          "copy_extensions = copy\npolicy = any\nunique_subject = no\n[any]\n"
+                          "commonName = supplied\n");
     if (!file_exists("crlnumber")) file_write("crlnumber", "01\n");
     certify_openssl(text("ca -config @dir@/ca.conf -cert @dir@/ca.pem -keyfile @dir@/ca.key %s",
                          arguments));

@@ -134,14 +134,16 @@ E2E(auth_request, a_client_that_leaves_ends_the_wait)
     origin_t *slow = origin_start("slow", serve_never, NULL);
     subject_http("", "server { listen 127.0.0.1:@http@; access_log @dir@/access.log;"
                      " location / { auth_request /verify; return 200 in; root @dir@; }"
-                     " location /verify { proxy_pass http://127.0.0.1:@slow@; proxy_read_timeout 1s; }"
+                     " location /verify { proxy_pass http://127.0.0.1:@slow@;"
+                     " proxy_read_timeout 1s; }"
                      " location /wait { auth_request /verify; root @dir@; } }");
     wire_t *w = wire_open("http");
     wire_send(w, "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
     cr_assert_not_null(origin_head(slow, 0));
     wire_close(w);
     cr_assert(EVENTUALLY(strstr(file_read("access.log"), " 499 ")));
-    cr_assert_eq(wire_ask("http", "GET /wait HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")->status,
+    cr_assert_eq(wire_ask("http",
+                          "GET /wait HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")->status,
                  500);
     subject_log_await("auth request unexpected status: 504");
 }
@@ -184,11 +186,13 @@ E2E(auth_request, is_checked)
     file_write("proxyd.conf", "events {} http { server { auth_request verify; } }");
     ran_t r = subject_run("-t -c @dir@/proxyd.conf");
     cr_assert_neq(r.status, 0);
-    cr_assert_not_null(strstr(r.output, "proxyd.conf:1:40: \"verify\" does not begin with \"/\""), "%s",
+    cr_assert_not_null(strstr(r.output, "proxyd.conf:1:40: \"verify\" does not begin with \"/\""),
+                       "%s",
                        r.output);
 }
 
-/* As token introspection is written for nginx: what one token is answered stands for all its uses. */
+/* As token introspection is written for nginx: what one token is answered stands for all its
+   uses. */
 E2E(auth_request, the_answer_may_be_cached)
 {
     gate = origin_start("gate", serve_gate, NULL);
@@ -199,9 +203,11 @@ E2E(auth_request, the_answer_may_be_cached)
                      "  proxy_method POST; proxy_set_body token=$http_cookie;"
                      "  proxy_ignore_headers Set-Cookie; proxy_cache tokens;"
                      "  proxy_cache_key $http_cookie; proxy_cache_valid 200 403 1m; }"
-                     " location / { auth_request /verify; auth_request_set $u $upstream_http_x_user;"
+                     " location / { auth_request /verify;"
+                     " auth_request_set $u $upstream_http_x_user;"
                      "  auth_request_set $t $upstream_http_content_type;"
-                     "  add_header X-User $u; add_header X-Type $t; proxy_pass http://127.0.0.1:@app@; } }");
+                     "  add_header X-User $u; add_header X-Type $t;"
+                     " proxy_pass http://127.0.0.1:@app@; } }");
     for (int i = 0; i < 3; i++) {
         reply_t *r = ask(text("/%d", i), "in");
         cr_assert_eq(r->status, 200);

@@ -178,7 +178,8 @@ E2E(cache_slice, answers_ranges_from_the_parts_that_hold_them)
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         reply_t *r = get(rows[i].range);
         cr_assert_eq(r->status, rows[i].status, "%s: %s", rows[i].range, r->head);
-        if (rows[i].content_range) assert_text(wire_field(r, "Content-Range"), rows[i].content_range);
+        if (rows[i].content_range)
+            assert_text(wire_field(r, "Content-Range"), rows[i].content_range);
         assert_bytes(r, &small, rows[i].from, rows[i].n);
     }
     cr_assert_eq(origin_requests(o), 5, "each part once: %u", origin_requests(o));
@@ -309,8 +310,10 @@ E2E(cache_slice, answers_whole_where_the_origin_gives_no_ranges)
 E2E(cache_slice, passes_errors_on)
 {
     origin_start("origin", origin_say, "HTTP/1.1 404 No\r\nContent-Length: 2\r\n\r\nno");
-    subject_http("", "proxy_cache_path @dir@/cache keys_zone=z:1m; server { listen 127.0.0.1:@http@;"
-                     "location / { proxy_pass http://127.0.0.1:@origin@; proxy_cache z; slice 10; } }");
+    subject_http("", "proxy_cache_path @dir@/cache keys_zone=z:1m;"
+                     " server { listen 127.0.0.1:@http@;"
+                     "location / { proxy_pass http://127.0.0.1:@origin@; proxy_cache z; slice 10;"
+                     " } }");
     reply_t *r = get("");
     cr_assert_eq(r->status, 404);
     assert_text(r->body.p, "no");
@@ -358,7 +361,8 @@ E2E(cache_slice, fetches_a_part_once_for_all)
 /* A client that leaves takes nothing along. */
 E2E(cache_slice, survives_clients_that_leave)
 {
-    static const thing_t large = {.length = 8 << 20, .first = 'a', .etag = "\"a\"", .fields = fresh};
+    static const thing_t large = {.length = 8 << 20, .first = 'a', .etag = "\"a\"",
+                                  .fields = fresh};
     start(&large, "slice 64k; proxy_cache_lock_timeout 1s;");
     for (int i = 0; i < 8; i++) {
         wire_t *w = wire_open("http");
@@ -471,7 +475,8 @@ E2E(cache_slice, fetches_the_whole_where_little_of_it_stands)
 
 E2E(cache_slice, does_not_join_parts_without_a_strong_validator)
 {
-    static const thing_t weak = {.length = 3 << 20, .first = 'a', .etag = "W/\"f\"", .fields = fresh};
+    static const thing_t weak = {.length = 3 << 20, .first = 'a', .etag = "W/\"f\"",
+                                 .fields = fresh};
     origin_t *o = start(&weak, "");
     reply_t *r = get("1500000-2500000");
     cr_assert_eq(r->status, 206);

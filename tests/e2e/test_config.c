@@ -145,7 +145,8 @@ E2E(config, framing_by_add_header_has_no_effect)
                              "add_header Content-Length 0; add_header X-A 1; return 204; } } }\n");
     ran_t r = subject_run("-t -p @dir@/ -c @dir@/nginx.conf -e @dir@/error.log");
     cr_assert_eq(r.status, 0, "%s", r.output);
-    assert_has(r.output, "nginx.conf:2:12: warning: \"Content-Length\" is written by proxyd itself");
+    assert_has(r.output,
+               "nginx.conf:2:12: warning: \"Content-Length\" is written by proxyd itself");
 }
 
 /* Debian's nginx.conf as far as it is about a reverse proxy is taken as it is. */
@@ -162,7 +163,8 @@ E2E(config, one_of_nginx_is_one_of_ours)
                "\tlocation /app/ {\n\t\tproxy_pass http://127.0.0.1:3000;\n"
                "\t\tinclude proxy_params;\n\t}\n}\n");
     file_write("nginx.conf",
-               "stream {\n\tinclude @dir@/none/*.conf;\n}\nworker_processes auto;\npid @dir@/nginx.pid;\nerror_log @dir@/error.log;\n"
+               "stream {\n\tinclude @dir@/none/*.conf;\n}\nworker_processes auto;\n"
+               "pid @dir@/nginx.pid;\nerror_log @dir@/error.log;\n"
                "events {\n\tworker_connections 768;\n\t# multi_accept on;\n}\n"
                "http {\n\tsendfile on;\n\ttcp_nopush on;\n\ttypes_hash_max_size 2048;\n"
                "\tserver_tokens off;\n\tserver_names_hash_bucket_size 64;\n"

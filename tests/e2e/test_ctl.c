@@ -183,7 +183,8 @@ E2E(ctl, who_does_not_say_what_he_wants_is_sent_away)
 {
     subject_http("", SITE);
     int64_t from = now_ms();
-    wire_t *silent = wire_open(file_path("proxyd.sock")), *half = wire_open(file_path("proxyd.sock"));
+    wire_t *silent = wire_open(file_path("proxyd.sock"));
+    wire_t *half = wire_open(file_path("proxyd.sock"));
     wire_send(half, "stat");
     cr_assert_eq(subject_ctl("status").status, 0, "others are served meanwhile");
     assert_text(pool_cstr(harness_pool, wire_rest(silent)),

@@ -6,8 +6,8 @@
 E2E(doubt, decoded_line_breaks_split_no_reply)
 {
     origin_t *o = origin_start("origin", origin_echo, NULL);
-    static const char *const paths[] = {"header", "type", "redirect", "rewritten", "page", "proxied",
-                                        "location"};
+    static const char *const paths[] = {"header", "type", "redirect", "rewritten",
+                                        "page", "proxied", "location"};
     (void)o;
     subject_http("", "map $uri $type { default \"text/html; v=$uri\"; }"
                      "server { listen 127.0.0.1:@http@;"
@@ -20,7 +20,8 @@ E2E(doubt, decoded_line_breaks_split_no_reply)
                      " proxy_pass http://127.0.0.1:@origin@; }"
                      "location /location { error_page 404 =301 $uri/; return 404; } }");
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-        reply_t *r = wire_get("http", text("/%s/%%0d%%0aX-Split:%%20yes%%0d%%0a%%0d%%0abody", paths[i]));
+        reply_t *r = wire_get("http", text("/%s/%%0d%%0aX-Split:%%20yes%%0d%%0a%%0d%%0abody",
+                                           paths[i]));
         cr_assert(r->status != 500, "%s: %s", paths[i], r->head);
         cr_assert(!wire_field(r, "X-Split"), "split by %s:\n%s", paths[i], r->head);
     }
@@ -86,5 +87,6 @@ E2E(doubt, a_value_over_several_lines_is_one)
                      "add_header Content-Security-Policy \"default-src 'self';\n  img-src $host\";"
                      "return 200; } }");
     reply_t *r = wire_get("http", "/");
-    assert_text(wire_field(r, "Content-Security-Policy"), "default-src 'self';   img-src localhost");
+    assert_text(wire_field(r, "Content-Security-Policy"),
+                "default-src 'self';   img-src localhost");
 }

@@ -93,7 +93,8 @@ E2E(doubt, trailers_in_drops_cost_no_memory)
     subject_http("worker_processes 1;", "server { listen 127.0.0.1:@http@;"
                                         "location / { proxy_pass http://127.0.0.1:@origin@; } }");
     wire_t *w = wire_open("http");
-    wire_send(w, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n");
+    wire_send(w,
+              "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n");
     pause_ms(50);
     long before = worker_memory();
     for (int i = 0; i < 200; i++) {

@@ -162,7 +162,8 @@ E2E(doubt, a_body_without_a_place_is_our_fault)
                      "location / { proxy_pass http://127.0.0.1:@origin@; } }");
     cr_assert_eq(remove(file_path("bodies")), 0);
     const char *body = text("%010000d", 0);
-    reply_t *r = wire_ask("http", text("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10000\r\n\r\n%s",
+    reply_t *r = wire_ask("http",
+                          text("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10000\r\n\r\n%s",
                                        body));
     cr_assert_eq(r->status, 500, "%s", r->head);
 }

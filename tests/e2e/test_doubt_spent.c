@@ -28,9 +28,11 @@ E2E(doubt, a_body_that_is_spent_goes_to_no_other_origin)
     origin_t *o = origin_start("origin", origin_echo, NULL);
     subject_http("", "client_max_body_size 100; server { listen 127.0.0.1:@http@;"
                      "proxy_request_buffering off;"
-                     "location /named { error_page 502 = @other; proxy_pass http://127.0.0.1:@broken@; }"
+                     "location /named { error_page 502 = @other;"
+                     " proxy_pass http://127.0.0.1:@broken@; }"
                      "location @other { proxy_pass http://127.0.0.1:@origin@; }"
-                     "location /page { error_page 502 413 /sorry; proxy_pass http://127.0.0.1:@broken@; }"
+                     "location /page { error_page 502 413 /sorry;"
+                     " proxy_pass http://127.0.0.1:@broken@; }"
                      "location /sorry { proxy_pass http://127.0.0.1:@origin@; } }");
     reply_t *r = ask_with_half("/named");
     cr_assert_eq(r->status, 502);

@@ -121,7 +121,8 @@ static void switch_and_echo(visit_t *v)
     char bytes[16384];
     size_t n;
     if (!visit_request(v)) return;
-    visit_send(v, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    visit_send(v, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                  "Connection: Upgrade\r\n"
                   "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
                   "Sec-WebSocket-Protocol: chat\r\n\r\nhello");
     while ((n = visit_read(v, bytes, sizeof(bytes))) && visit_send_n(v, bytes, n)) continue;
@@ -219,7 +220,8 @@ E2E(h2_features, an_upgrade_is_not_asked_for_without_the_client)
 E2E(h2_features, obsolete_directives_are_accepted_with_a_warning)
 {
     start(origin_echo, "http2_idle_timeout 1m; http2_push off; http2_max_requests 10;"
-                       " http2_max_field_size 4k; http2_max_header_size 16k; http2_recv_timeout 30s;"
+                       " http2_max_field_size 4k; http2_max_header_size 16k;"
+                       " http2_recv_timeout 30s;"
                        " http2_max_concurrent_pushes 1; http2_push_preload off; http2_pool_size 4k;"
                        " http2_streams_index_size 32;");
     frames_assert_well(frames_open("http"), 1);
@@ -334,7 +336,8 @@ E2E(h2_features, curl_uploads_and_unpacks)
 {
     origin_t *o = start(origin_echo, "gzip on; gzip_types *; client_max_body_size 10m;"
                                      " location = /missing { return 404; }"
-                                     " error_page 404 /page; location = /page { return 200 gone; }");
+                                     " error_page 404 /page; location = /page { return 200 gone;"
+                                     " }");
     CURL *c = fetch_new("http://127.0.0.1:@http@/o");
     str_t data = pattern(3000000);
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);

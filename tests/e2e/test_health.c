@@ -283,7 +283,8 @@ E2E(health, what_we_lack_ourselves_is_nobody_s_illness)
     origin_start("moody", moody, NULL);
     subject_tolerate("worker_connections are not enough");
     subject_start("error_log error.log info; events { worker_connections 16; } http {"
-                  " upstream u { server 127.0.0.1:@moody@; health_check uri=/health interval=30ms; }"
+                  " upstream u { server 127.0.0.1:@moody@; health_check uri=/health interval=30ms;"
+                  " }"
                   " server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; } } }");
     cr_assert(EVENTUALLY(checks > 2));
     for (unsigned i = 0; i < MOST; i++) {
@@ -328,7 +329,8 @@ E2E(health, checks_come_as_requests_do)
     certify("ca", NULL, "");
     certify("leaf", "ca", " -addext subjectAltName=DNS:origin.test");
     peer_nginx("nginx", "log_format l '$request_uri $ssl_server_name';"
-                        "server { access_log @dir@/seen.log l; listen 127.0.0.1:@nginx@ ssl proxy_protocol;"
+                        "server { access_log @dir@/seen.log l;"
+                        " listen 127.0.0.1:@nginx@ ssl proxy_protocol;"
                         " ssl_certificate @dir@/leaf.pem; ssl_certificate_key @dir@/leaf.key;"
                         " location / { return 200 served; } }");
     subject_http("", "upstream u { server 127.0.0.1:@nginx@; health_check uri=/health "

@@ -331,7 +331,8 @@ static unsigned sessions_when(unsigned left)
 {
     const char *said = "";
     char *end;
-    cr_assert(EVENTUALLY(strtoul(strchr(said = wire_get("http", "/count")->body.p, ' '), &end, 10) ==
+    cr_assert(EVENTUALLY(strtoul(strchr(said = wire_get("http", "/count")->body.p, ' '), &end,
+                                 10) ==
                          left), "%s", said);
     return (unsigned)strtoul(said, &end, 10);
 }

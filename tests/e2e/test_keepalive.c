@@ -188,7 +188,8 @@ E2E(keepalive, an_answer_that_has_begun_is_not_asked_for_again)
 E2E(keepalive, an_origin_that_closes_is_believed)
 {
     origin_t *o = origin_start("origin", origin_say,
-                               "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
+                               "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+                               "Content-Length: 2\r\n\r\nok");
     start("");
     for (int i = 0; i < 3; i++) get();
     cr_assert(origin_await_left(o, 3));

@@ -249,7 +249,8 @@ E2E(proxy_http2_frames, a_response_that_does_not_wait_for_the_request_is_whole)
 /* Everything that an origin may say around and inside of a response. */
 static void answer_at_length(visit_t *v)
 {
-    static const char settings[] = "\0\1\0\0\0\0\0\3\0\0\0\x64\0\4\0\1\0\0\0\6\0\1\0\0\x77\x77\0\0\0\1";
+    static const char settings[] = "\0\1\0\0\0\0\0\3\0\0\0\x64\0\4\0\1\0\0"
+                                   "\0\6\0\1\0\0\x77\x77\0\0\0\1";
     uint32_t id;
     visit_frame_t f;
     if (!visit_frames_preface(v, str_make(settings, sizeof(settings) - 1))) return;

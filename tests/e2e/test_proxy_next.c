@@ -162,7 +162,8 @@ E2E(next, a_body_that_is_held_whole_is_sent_again)
     origin_t *o = origin_start("good", origin_say, good);
     subject_http("",
                  "client_body_buffer_size 4k; client_max_body_size 0;"
-                 "upstream u { server 127.0.0.1:@bad@ max_fails=0; server 127.0.0.1:@good@ backup; }"
+                 "upstream u { server 127.0.0.1:@bad@ max_fails=0; server 127.0.0.1:@good@ backup;"
+                 " }"
                  "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; }"
                  " location /as-it-comes { proxy_request_buffering off; proxy_pass http://u; } }");
     static const size_t sizes[] = {10, 3000, 300000}; /* in memory, and in a file */
@@ -191,10 +192,12 @@ E2E(next, a_refused_connection_repeats_nothing)
     subject_http("", "upstream u { server 127.0.0.1:@dead@ max_fails=0; "
                      " server 127.0.0.1:@good@ backup; }"
                      "server { listen 127.0.0.1:@http@; location / { proxy_pass http://u; }"
-                     " location /as-it-comes { proxy_request_buffering off; proxy_pass http://u; } }");
+                     " location /as-it-comes { proxy_request_buffering off; proxy_pass http://u;"
+                     " } }");
     static const char *const paths[] = {"/", "/as-it-comes"};
     for (unsigned i = 0; i < 2; i++) {
-        cr_assert_eq(wire_ask("http", text("POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n"
+        cr_assert_eq(wire_ask("http", text("POST %s HTTP/1.1\r\nHost: h\r\n"
+                                           "Content-Length: 4\r\n\r\n"
                                            "body", paths[i]))->status, 200);
         assert_text(origin_body(o, i).p, "body");
     }

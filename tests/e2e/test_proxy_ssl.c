@@ -238,7 +238,8 @@ E2E(proxy_ssl, an_unknown_authority)
 E2E(proxy_ssl, an_expired_certificate)
 {
     certify("ca", NULL, "");
-    certify_openssl(text("req -newkey rsa:2048 -nodes -batch -keyout @dir@/leaf.key -out @dir@/leaf.csr "
+    certify_openssl(text("req -newkey rsa:2048 -nodes -batch -keyout @dir@/leaf.key "
+                         "-out @dir@/leaf.csr "
                  "-subj /CN=leaf%s", origin_name));
     certify_authority("-batch -notext -in @dir@/leaf.csr -out @dir@/leaf.pem "
               "-startdate 20200101000000Z -enddate 20200201000000Z");

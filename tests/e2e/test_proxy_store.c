@@ -66,7 +66,8 @@ E2E(proxy_store, writes_where_it_is_told)
 {
     struct stat st;
     start("location / { proxy_pass http://127.0.0.1:@origin@; proxy_store @dir@/www/x$uri; }"
-          "location /off { proxy_pass http://127.0.0.1:@origin@; proxy_store off; root @dir@/www; }");
+          "location /off { proxy_pass http://127.0.0.1:@origin@; proxy_store off; root @dir@/www;"
+          " }");
     get("/page", "Body: one"), get("/page", "Body: two");
     assert_text(file_read("www/x/page"), "two");
     cr_assert_eq(stat(file_path("www/x/page"), &st), 0);

@@ -5,7 +5,8 @@
 static const char *verdict(const char *path, const char *referer)
 {
     const char *field = referer ? text("Referer: %s\r\n", referer) : "";
-    return wire_ask("http", text("GET %s HTTP/1.1\r\nHost: own.example\r\n%sConnection: close\r\n\r\n",
+    return wire_ask("http",
+                    text("GET %s HTTP/1.1\r\nHost: own.example\r\n%sConnection: close\r\n\r\n",
                                  path, field))->body.p;
 }
 
@@ -16,7 +17,8 @@ E2E(referer, tells_valid_from_invalid)
                      " location /a { valid_referers none blocked server_names *.friend.example"
                      "   www.trail.* part.example/pages/; valid_referers ~\\.search\\.;"
                      "   if ($invalid_referer) { return 403 no; } return 200 yes; }"
-                     " location /strict { valid_referers one.example; return 200 x$invalid_referer; }"
+                     " location /strict { valid_referers one.example; return 200 x$invalid_referer;"
+                     " }"
                      " location /free { return 200 x$invalid_referer; } }");
     assert_text(verdict("/a", NULL), "yes");
     assert_text(verdict("/a", "something that a firewall has made"), "yes");

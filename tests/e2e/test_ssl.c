@@ -335,7 +335,8 @@ E2E(ssl, a_wrong_key_and_missing_files_are_errors)
 {
     certify("a.test", NULL, "");
     certify("b.test", NULL, "");
-    ran_t r = check("server { " TLS "ssl_certificate a.test.pem; ssl_certificate_key b.test.key; }");
+    ran_t r = check("server { " TLS "ssl_certificate a.test.pem; ssl_certificate_key b.test.key;"
+                                    " }");
     cr_assert_eq(r.status, 1);
     assert_has(r.output, "b.test.key\" does not fit the certificate");
     r = check("server { " TLS "ssl_certificate none.pem; ssl_certificate_key b.test.key; }");
@@ -401,7 +402,8 @@ E2E(ssl, a_stock_configuration_of_nginx_is_understood)
                "\t\tlisten 127.0.0.1:@tls@ ssl default_server;\n"
                "\t\tssl_certificate @dir@/a.test.pem;\n\t\tssl_certificate_key @dir@/a.test.key;\n"
                "\t\troot @dir@;\n\t\tindex index.html index.htm index.nginx-debian.html;\n"
-               "\t\tserver_name _;\n\t\tlocation / {\n\t\t\ttry_files $uri $uri/ =404;\n\t\t}\n\t}\n"
+               "\t\tserver_name _;\n\t\tlocation / {\n\t\t\ttry_files $uri $uri/ =404;\n"
+               "\t\t}\n\t}\n"
                "}\n");
     ran_t r = subject_run(text("-p %s/ -c proxyd.conf -t", harness_dir()));
     cr_assert_eq(r.status, 0, "%s", r.output);

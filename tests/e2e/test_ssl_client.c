@@ -132,15 +132,17 @@ E2E(ssl_client, variables_tell_of_the_certificate)
 E2E(ssl_client, variables_tell_of_the_handshake)
 {
     certify_all();
-    subject_http("", "server { " TLS "listen 127.0.0.1:@http@; return 200 \"$ssl_protocol $ssl_cipher "
-                     "$ssl_server_name $ssl_alpn_protocol $ssl_session_reused $ssl_curve $ssl_curves "
-                     "$ssl_early_data $ssl_client_verify|$ssl_ciphers $ssl_session_id\"; }");
+    subject_http("", "server { " TLS "listen 127.0.0.1:@http@; return 200 \"$ssl_protocol "
+                     "$ssl_cipher $ssl_server_name $ssl_alpn_protocol $ssl_session_reused "
+                     "$ssl_curve $ssl_curves $ssl_early_data $ssl_client_verify|"
+                     "$ssl_ciphers $ssl_session_id\"; }");
     secure_how_t how = {.port = "tls", .name = "a.test", .alpn = STR("\10http/1.1"),
                         .groups = "X25519:P-256", .version = TLS1_2_VERSION,
                         .ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256"};
     assert_has(secure_get(&how, "/"), "TLSv1.2 ECDHE-ECDSA-AES128-GCM-SHA256 a.test http/1.1 . "
                                       "X25519 X25519:prime256v1  NONE|"
-                                      "ECDHE-ECDSA-AES128-GCM-SHA256:TLS_EMPTY_RENEGOTIATION_INFO_SCSV ");
+                                      "ECDHE-ECDSA-AES128-GCM-SHA256:"
+                                      "TLS_EMPTY_RENEGOTIATION_INFO_SCSV ");
     how = (secure_how_t){.port = "tls"};
     assert_has(secure_get(&how, "/"), "TLSv1.3 TLS_AES_128_GCM_SHA256   . X25519 ");
 }

@@ -74,7 +74,8 @@ E2E(ssl_early, an_origin_may_refuse)
 {
     bool taken;
     start("");
-    assert_has(ask_early(begin(), "GET /late HTTP/1.1\r\nHost: a\r\n\r\n", &taken), "HTTP/1.1 425 ");
+    assert_has(ask_early(begin(), "GET /late HTTP/1.1\r\nHost: a\r\n\r\n", &taken),
+               "HTTP/1.1 425 ");
     cr_assert(taken);
 }
 
@@ -108,7 +109,8 @@ static SSL_SESSION *begin_h2(void)
     secure_how_t how = {.port = "tls", .alpn = STR("\2h2")};
     secure_t *s = secure_open(&how);
     cr_assert(!s->failed, "%s", s->failed);
-    cr_assert_gt(SSL_write(s->ssl, PREFACE HEAD_OF("\x82"), sizeof(PREFACE HEAD_OF("\x82")) - 1), 0);
+    cr_assert_gt(SSL_write(s->ssl, PREFACE HEAD_OF("\x82"), sizeof(PREFACE HEAD_OF("\x82")) - 1),
+                 0);
     assert_has(read_stream(s), "||");
     cr_assert(s->session);
     secure_close(s);

@@ -5,7 +5,8 @@
 #include "tests/e2e/secure.h"
 #include "tests/e2e/subject.h"
 
-#define TLS "listen 127.0.0.1:@tls@ ssl; ssl_certificate @dir@/a.pem; ssl_certificate_key @dir@/a.key; "
+#define TLS \
+    "listen 127.0.0.1:@tls@ ssl; ssl_certificate @dir@/a.pem; ssl_certificate_key @dir@/a.key; "
 #define SAY "return 200 \"$ssl_session_reused$ssl_protocol $pid\"; "
 
 /* A connection with this session: whether it was resumed; *session is the newest afterwards. */
@@ -63,7 +64,8 @@ E2E(ssl_session, is_given_once_in_a_connection)
         secure_how_t how = i % 2 ? two : three;
         how.session = i < 2 ? NULL : session;
         secure_t *s = secure_open(&how);
-        cr_assert(!s->failed && secure_ask(s, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "%s", s->failed);
+        cr_assert(!s->failed && secure_ask(s, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"), "%s",
+                  s->failed);
         cr_expect_eq(s->sessions, 1, "%u in connection %u", s->sessions, i);
         session = s->session;
         secure_close(s);

@@ -31,9 +31,11 @@ static long stapled(void)
 /* NAME.pem (with the authority's certificate behind it) and NAME.key. */
 static void certify_leaf(const char *name, const char *more)
 {
-    certify_openssl(text("req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -batch -keyout "
+    certify_openssl(text("req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -batch "
+                         "-keyout "
                          "@dir@/%s.key -out @dir@/%s.csr -subj /CN=%s%s", name, name, name, more));
-    certify_authority(text("-batch -notext -in @dir@/%s.csr -out @dir@/%s.pem -days 30", name, name));
+    certify_authority(text("-batch -notext -in @dir@/%s.csr -out @dir@/%s.pem -days 30", name,
+                           name));
     file_write(text("%s.alone.pem", name), file_read(text("%s.pem", name)));
     file_write(text("%s.pem", name),
                text("%s%s", file_read(text("%s.pem", name)), file_read("ca.pem")));

@@ -48,7 +48,8 @@ E2E(ssl_watch, a_replaced_pair_is_taken_up)
     certify("second", NULL, "");
     certify("third", NULL, "");
     put_pair("first");
-    subject_http("worker_processes 3;", "server { " TLS "ssl_certificate_watch on; return 200 a; }");
+    subject_http("worker_processes 3;",
+                 "server { " TLS "ssl_certificate_watch on; return 200 a; }");
     cr_assert(all_show("first"));
     secure_t *kept = secure_open(&how);
     put_pair("second");

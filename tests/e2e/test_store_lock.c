@@ -59,7 +59,8 @@ E2E(store_lock, after_its_timeout_everybody_asks_and_nothing_is_stored)
 
 static uint64_t figure(const char *name)
 {
-    const char *json = wire_get("http", "/status")->body.p, *at = strstr(json, "\"cache\":{\"one\":");
+    const char *json = wire_get("http", "/status")->body.p;
+    const char *at = strstr(json, "\"cache\":{\"one\":");
     if (at) at = strstr(at, text("\"%s\":", name));
     cr_assert(at, "no %s in %s", name, json);
     return strtoull(at + strlen(name) + 3, NULL, 10);

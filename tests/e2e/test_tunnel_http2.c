@@ -222,7 +222,8 @@ E2E(tunnel_http2, falls_back_to_http1)
     peer_node("node",
               "const fs = require('fs');\n"
               "const s = require('http2').createSecureServer({allowHTTP1: true,\n"
-              "  key: fs.readFileSync('@dir@/leaf.key'), cert: fs.readFileSync('@dir@/leaf.pem')});\n"
+              "  key: fs.readFileSync('@dir@/leaf.key'), cert: fs.readFileSync('@dir@/leaf.pem')});"
+              "\n"
               "s.on('request', (q, r) => r.end('version ' + q.httpVersion));\n"
               "s.on('upgrade', (q, c) => { c.on('error', () => {});\n"
               "  c.write('HTTP/1.1 101 S\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n'\n"

@@ -80,7 +80,8 @@ static void ask(exchange_t *x, client_t *c)
     read_body(x, c);
     x->reusable = client_reusable(c);
     str_t trailer = header_join(&c->trailers, STR("X-T"));
-    if (c->trailers.pool && trailer.p) snprintf(x->trailer, sizeof(x->trailer), STR_FMT, STR_ARG(trailer));
+    if (c->trailers.pool && trailer.p)
+        snprintf(x->trailer, sizeof(x->trailer), STR_FMT, STR_ARG(trailer));
 }
 
 static void run(void *arg)
@@ -149,7 +150,8 @@ static void check_body(const exchange_t *x, const char *body)
 Test(client, reads_a_body_of_known_length)
 {
     for (size_t step = 0; step < 8; step++) {
-        exchange_t x = {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", .step = step};
+        exchange_t x = {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+                        .step = step};
         exchange(&x);
         check_body(&x, "hello");
         cr_expect_eq(x.status, 200);
@@ -223,7 +225,8 @@ Test(client, hands_interim_responses_on)
 {
     for (size_t step = 0; step < 4; step++) {
         exchange_t x = {.answer = "HTTP/1.1 100 Continue\r\n\r\n"
-                                  "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 7\r\n\r\n"
+                                  "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n"
+                                  "Content-Length: 7\r\n\r\n"
                                   "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
                         .step = step};
         exchange(&x);
@@ -262,7 +265,8 @@ Test(client, grows_the_buffer_for_a_large_head_up_to_a_limit)
 
 Test(client, knows_which_responses_have_no_body)
 {
-    exchange_t head = {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", .head_request = true};
+    exchange_t head = {.answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+                       .head_request = true};
     exchange(&head);
     check_body(&head, "");
     cr_expect(head.reusable);

@@ -111,7 +111,8 @@ static size_t mapped_kib(void)
     return (size_t)pages * 4;
 }
 
-/* What a burst has taken goes back to the system, whatever small blocks were allocated meanwhile. */
+/* What a burst has taken goes back to the system, whatever small blocks were allocated
+   meanwhile. */
 Test(buf, large_ones_leave_no_holes_behind)
 {
     enum { N = 500, SIZE = 128 * 1024, LEFT_MOST_KIB = 24 * 1024 };

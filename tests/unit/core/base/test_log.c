@@ -95,7 +95,8 @@ Test(log, appends_the_context)
     log_target_t target = memory_target(LOG_ERR);
     log_t log = {.targets = &target, .level = LOG_ERR, .context = client_context, .arg = "::1"};
     LOG(&log, LOG_ERR, EPIPE, "writev() failed");
-    assert_matches(what_was_written(&target), "writev\\(\\) failed \\(32: Broken pipe\\), client: ::1\n$");
+    assert_matches(what_was_written(&target),
+                   "writev\\(\\) failed \\(32: Broken pipe\\), client: ::1\n$");
 }
 
 Test(log, escapes_control_bytes)
@@ -103,7 +104,8 @@ Test(log, escapes_control_bytes)
     log_target_t target = memory_target(LOG_ERR);
     log_t log = {.targets = &target, .level = LOG_ERR};
     LOG(&log, LOG_ERR, 0, "host \"%s\"", "a\nb\x1b[0m\x7f\xc3\xa4");
-    cr_assert_not_null(strstr(what_was_written(&target), "host \"a\\x0ab\\x1b[0m\\x7f\xc3\xa4\"\n"));
+    cr_assert_not_null(strstr(what_was_written(&target),
+                              "host \"a\\x0ab\\x1b[0m\\x7f\xc3\xa4\"\n"));
 }
 
 Test(log, cuts_long_lines_and_ends_them)
@@ -131,7 +133,8 @@ Test(log, writes_syslog_packets)
     ssize_t n = recv(pair[1], packet, sizeof(packet) - 1, MSG_DONTWAIT);
     cr_assert_gt(n, 0);
     packet[n] = '\0';
-    assert_matches(packet, "^<187>[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} host proxyd: "
+    assert_matches(packet, "^<187>[A-Z][a-z]{2} [ 0-9][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2} host "
+                           "proxyd: "
                            "\\[error\\] [0-9]+#[0-9]+: no live upstreams$");
 }
 

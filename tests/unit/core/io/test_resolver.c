@@ -29,7 +29,8 @@ static void write_hosts(void)
 
 static resolver_options_t options(void)
 {
-    return (resolver_options_t){.servers = &answerer_addr, .server_count = 1, .ipv4 = true, .ipv6 = true,
+    return (resolver_options_t){.servers = &answerer_addr, .server_count = 1, .ipv4 = true,
+                                .ipv6 = true,
                                 .timeout_ms = 10000, .hosts = hosts_path};
 }
 

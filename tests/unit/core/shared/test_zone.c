@@ -71,7 +71,8 @@ Test(zone, refuses_what_disagrees)
     refused(&set, "a", 65536, "cache",
             "the shared memory zone \"a\" is already declared for a different use");
     refused(&set, "a", 131072, "limit",
-            "the size 131072 of shared memory zone \"a\" conflicts with already declared size 65536");
+            "the size 131072 of shared memory zone \"a\" conflicts with already declared size "
+            "65536");
     refused(&set, "small", ZONE_SIZE_MIN - 1, "limit", "zone \"small\" is too small");
     refused(&set, "huge", SIZE_MAX, "limit", "zone \"huge\" is too small");
     drop(&set);

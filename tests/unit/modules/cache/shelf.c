@@ -114,7 +114,8 @@ static _Noreturn void be_child(child_t *c, worker_counters_t *row)
     worker_counters->worker = (uint64_t)getpid();
     bell_deaf();
     loop_close();
-    if (loop_open() != 0 || store_setup_enter(c->t->s) != 0 || !fiber_start(run_child, c)) _exit(99);
+    if (loop_open() != 0 || store_setup_enter(c->t->s) != 0 || !fiber_start(run_child, c))
+        _exit(99);
     while (fiber_count() > 0) loop_turn(100);
     _exit(c->status);
 }

@@ -7,7 +7,8 @@
 TestSuite(admit, .init = tables_begin, .fini = tables_end);
 
 enum {
-    ACCEL = REPLY_IGNORE_ACCEL_EXPIRES, EXPIRES = REPLY_IGNORE_EXPIRES, CC = REPLY_IGNORE_CACHE_CONTROL,
+    ACCEL = REPLY_IGNORE_ACCEL_EXPIRES, EXPIRES = REPLY_IGNORE_EXPIRES,
+    CC = REPLY_IGNORE_CACHE_CONTROL,
     COOKIE = REPLY_IGNORE_SET_COOKIE, VARY = REPLY_IGNORE_VARY,
 };
 enum { YES = STORABLE_YES };
@@ -32,7 +33,8 @@ static const struct {
 } rows[] = {
     {"RFC 9111 3", 200, "Cache-Control: max-age=60", 0, NONE, YES, 60},
     {"RFC 9111 3", 200, "", 0, NONE, STORABLE_USELESS, -1},
-    {"RFC 9111 5.2.2.5", 200, "Cache-Control: no-store, max-age=60", 0, NONE, STORABLE_NO_STORE, -1},
+    {"RFC 9111 5.2.2.5", 200, "Cache-Control: no-store, max-age=60", 0, NONE, STORABLE_NO_STORE,
+     -1},
     {"RFC 9111 5.2.2.7", 200, "Cache-Control: private, max-age=60", 0, NONE, STORABLE_PRIVATE, -1},
     {"RFC 9111 4.2.3", 200, "Cache-Control: max-age=60\nAge: 20", 0, NONE, YES, 40},
     {"RFC 9213", 200, "Cache-Control: max-age=60\nCDN-Cache-Control: max-age=9", 0, NONE, YES, 9},
@@ -55,11 +57,12 @@ static const struct {
     {"accel 0", 200, "X-Accel-Expires: 0\nCache-Control: max-age=60", 0, V(usual), STORABLE_USELESS,
      -1},
     {"accel, a moment", 200, "X-Accel-Expires: @784111787", 0, NONE, YES, 10},
-    {"accel, a moment that is over", 200, "X-Accel-Expires: @784111777", 0, NONE, STORABLE_USELESS, -1},
+    {"accel, a moment that is over", 200, "X-Accel-Expires: @784111777", 0, NONE, STORABLE_USELESS,
+     -1},
     {"accel, an endless one", 200, "X-Accel-Expires: 99999999999999999", 0, NONE, YES, -1},
     {"accel, no number", 200, "X-Accel-Expires: x\nCache-Control: max-age=60", 0, NONE, YES, 60},
-    {"accel over no-store", 200, "X-Accel-Expires: 5\nCache-Control: no-store, private", 0, NONE, YES,
-     5},
+    {"accel over no-store", 200, "X-Accel-Expires: 5\nCache-Control: no-store, private", 0, NONE,
+     YES, 5},
     {"accel over Expires", 200, "X-Accel-Expires: 5\nExpires: 0", 0, NONE, YES, 5},
     {"accel and a cookie", 200, "X-Accel-Expires: 5\nSet-Cookie: a=b", 0, NONE,
      STORABLE_SET_COOKIE, -1},
@@ -81,7 +84,8 @@ static const struct {
     {"valid does not give cookies to others", 200, "Set-Cookie: a=b", 0, V(usual),
      STORABLE_SET_COOKIE, -1},
     {"unless the operator says so", 200, "Set-Cookie: a=b", COOKIE, V(usual), YES, 10},
-    {"a cookie does not forbid", 200, "Set-Cookie: a=b\nCache-Control: max-age=60", 0, NONE, YES, 60},
+    {"a cookie does not forbid", 200, "Set-Cookie: a=b\nCache-Control: max-age=60", 0, NONE, YES,
+     60},
 };
 
 Test(admit, follows_the_response_and_the_operator)
@@ -100,7 +104,8 @@ Test(admit, follows_the_response_and_the_operator)
         cr_expect_eq((int)got, rows[i].verdict, "row %zu, %s: %s: " STR_FMT, i, rows[i].why,
                      rows[i].fields, STR_ARG(storable_text(got)));
         if (got != STORABLE_YES || rows[i].left < 0) continue;
-        cr_expect_eq(freshness_left(&decide.freshness, NOW), rows[i].left, "row %zu, %s: %s: %lld", i,
+        cr_expect_eq(freshness_left(&decide.freshness, NOW), rows[i].left, "row %zu, %s: %s: %lld",
+                     i,
                      rows[i].why, rows[i].fields,
                      (long long)freshness_left(&decide.freshness, NOW));
     }

@@ -13,7 +13,8 @@ static entry_t make(void)
                  .reason = STR("Nowhere"),
                  .content_type = STR("text/html"),
                  .no_cache_fields = STR("set-cookie")};
-    e.headers = tables_fields("ETag: \"x\"\nX-Own: a b\nSet-Cookie: k=v\nSet-Cookie: l=w\nX-Empty:");
+    e.headers = tables_fields("ETag: \"x\"\nX-Own: a b\nSet-Cookie: k=v\nSet-Cookie: l=w\n"
+                              "X-Empty:");
     return e;
 }
 

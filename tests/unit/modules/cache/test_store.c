@@ -276,7 +276,8 @@ static int refresh(const char *key, const char *head)
     store_fill_t *fill;
     store_key_t k = store_key(str_of(key));
     cr_assert_eq(store_open(shelf.s, &k, STR(""), shelf.pool, &o), STORE_HIT);
-    cr_assert_eq(store_join(shelf.s, &k, STR(""), NULL, shelf.pool, &o, &other, &fill), STORE_FILLER);
+    cr_assert_eq(store_join(shelf.s, &k, STR(""), NULL, shelf.pool, &o, &other, &fill),
+                 STORE_FILLER);
     int err = store_fill_refresh(fill, &o, str_of(head));
     store_close(&o);
     return err;

@@ -74,7 +74,8 @@ static void refresh(const char *key, const char *head)
     store_fill_t *fill;
     store_key_t k = store_key(str_of(key));
     cr_assert_eq(store_open(shelf.s, &k, STR(""), shelf.pool, &o), STORE_HIT);
-    cr_assert_eq(store_join(shelf.s, &k, STR(""), NULL, shelf.pool, &o, &other, &fill), STORE_FILLER);
+    cr_assert_eq(store_join(shelf.s, &k, STR(""), NULL, shelf.pool, &o, &other, &fill),
+                 STORE_FILLER);
     cr_assert_eq(store_fill_refresh(fill, &o, str_of(head)), 0);
     store_close(&o);
 }
@@ -399,7 +400,8 @@ static int try_put(const char *key, str_t body)
     store_fill_t *fill;
     store_key_t k = store_key(str_of(key));
     store_response_t r = {.length = (int64_t)body.n};
-    if (store_join(shelf.s, &k, STR(""), NULL, shelf.pool, NULL, &o, &fill) != STORE_FILLER) return 1;
+    if (store_join(shelf.s, &k, STR(""), NULL, shelf.pool, NULL, &o, &fill) != STORE_FILLER)
+        return 1;
     int err = store_fill_head(fill, &r);
     if (!err) err = store_fill_body(fill, body);
     if (!err) return store_fill_commit(fill);

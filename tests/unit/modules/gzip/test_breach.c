@@ -47,17 +47,20 @@ static const row_t rows[] = {
     {COOKIE "\nReferer: https://own.example/a?b", "q=x", "", 200, false, false, "of the site"},
     {COOKIE "\nReferer: https://own.example:8443/", "q=x", "", 200, false, false, "of the site"},
     {COOKIE "\nReferer: https://OWN.example", "q=x", "", 200, false, false, "of the site"},
-    {COOKIE "\nReferer: https://own.example.evil.example/", "q=x", "", 200, false, true, "begins so"},
+    {COOKIE "\nReferer: https://own.example.evil.example/", "q=x", "", 200, false, true,
+     "begins so"},
     {COOKIE "\nReferer: https://evil.example/own.example", "q=x", "", 200, false, true, "ends so"},
     {COOKIE "\nReferer: https://evil.example?own.example/", "q=x", "", 200, false, true, "ends so"},
-    {COOKIE "\nReferer: https://evil.example#://own.example/", "q=x", "", 200, false, true, "ends so"},
+    {COOKIE "\nReferer: https://evil.example#://own.example/", "q=x", "", 200, false, true,
+     "ends so"},
     {COOKIE "\nReferer: https://own.example@evil.example/", "q=x", "", 200, false, true, "a user"},
     {COOKIE "\nReferer: own.example", "q=x", "", 200, false, true, "no URL"},
     {COOKIE "\nReferer: ", "q=x", "", 200, false, true, "nothing said"},
     {COOKIE "\nOrigin: https://own.example", "", "", 200, true, false, "of the site"},
     {COOKIE "\nOrigin: https://evil.example", "", "", 200, true, true, "another site"},
     {COOKIE "\nOrigin: null", "", "", 200, true, true, "nobody's"},
-    {COOKIE "\nOrigin: null\nReferer: https://own.example/", "", "", 200, true, true, "Origin first"},
+    {COOKIE "\nOrigin: null\nReferer: https://own.example/", "", "", 200, true, true,
+     "Origin first"},
 };
 
 Test(breach, what_is_looked_at)
@@ -70,7 +73,8 @@ Test(breach, what_is_looked_at)
         r.reply.status = row->status;
         add_fields(&r.head.headers, row->fields);
         add_fields(&r.reply.headers, row->reply);
-        cr_expect_eq(breach_threatens(&r), row->threatens, "%s; %s; %s (%s)", row->fields, row->args,
+        cr_expect_eq(breach_threatens(&r), row->threatens, "%s; %s; %s (%s)", row->fields,
+                     row->args,
                      row->reply, row->why);
     }
     pool_destroy(pool);

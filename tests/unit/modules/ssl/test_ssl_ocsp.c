@@ -110,7 +110,8 @@ Test(ssl_ocsp, an_answer_holds_to_its_last_second)
     good.until = NOW;
     cr_expect_str_eq(judge(&good, &until), "it has run out");
     good.until = 0;
-    cr_expect_str_eq(judge(&good, &until), "good", "without an end: newer word can be had any time");
+    cr_expect_str_eq(judge(&good, &until), "good",
+                     "without an end: newer word can be had any time");
     cr_expect_eq(until, NOW + HOUR);
     good.from = NOW + DAY;
     cr_expect_str_eq(judge(&good, &until), "its time has not come yet");

@@ -79,7 +79,8 @@ Test(ssl_staples, many_answers_leak_nothing)
     cr_assert(ssl_staples_put(t, place, str_make(answer, 3000), (ssl_staple_times_t){200, 150}));
     size_t used = slab_stats(slab).used_bytes;
     for (int i = 0; i < 10000; i++)
-        cr_assert(ssl_staples_put(t, place, str_make(answer, 3000), (ssl_staple_times_t){200, 150}));
+        cr_assert(ssl_staples_put(t, place, str_make(answer, 3000),
+                                  (ssl_staple_times_t){200, 150}));
     cr_expect_eq(slab_stats(slab).used_bytes, used);
     cr_expect(slab_check(slab));
 }

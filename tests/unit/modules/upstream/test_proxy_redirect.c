@@ -36,10 +36,12 @@ static void location_is(const proxy_conf_t *c, const char *value, const char *wa
 /* The examples of nginx's documentation. */
 Test(proxy_redirect, rewrites_location_by_the_first_rule_that_fits)
 {
-    const proxy_conf_t *c = configure("proxy_redirect http://localhost:8000/two/ http://frontend/one/;"
+    const proxy_conf_t *c = configure("proxy_redirect http://localhost:8000/two/ "
+                                      "http://frontend/one/;"
                                       "proxy_redirect http://localhost:8000/ /;"
                                       "proxy_redirect ~^(http://[^:]+):\\d+(/.+)$ $1$2;"
-                                      "proxy_redirect ~*/user/([^/]+)/(.+)$ http://$1.example.com/$2;"
+                                      "proxy_redirect ~*/user/([^/]+)/(.+)$ "
+                                      "http://$1.example.com/$2;"
                                       "proxy_redirect http://$host/ /self/;");
     location_is(c, "http://localhost:8000/two/some/uri/", "http://frontend/one/some/uri/");
     location_is(c, "http://localhost:8000/x", "/x");

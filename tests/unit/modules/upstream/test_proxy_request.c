@@ -17,7 +17,8 @@ static void configure(const char *text)
 {
     pool_t *pool = pool_create();
     if (h) harness_end(h);
-    h = harness_new(pool_printf(pool, "upstream group { server 10.0.0.1; } server { listen 80; %s }",
+    h = harness_new(pool_printf(pool,
+                                "upstream group { server 10.0.0.1; } server { listen 80; %s }",
                                 text).p);
     pool_destroy(pool);
     str_t errors = harness_errors(h);
@@ -126,7 +127,8 @@ Test(proxy_request, sets_and_removes_fields_as_told)
     configure("proxy_set_header X-Const c; proxy_set_header Accept ''; "
               "proxy_set_header X-Arg $arg_a; proxy_set_header X-Two \"<$arg_a>\"; "
               "location / { " TO "}");
-    becomes("GET /?a=1 HTTP/1.1\r\nHost: a\r\nAccept: x\r\nX-Const: client\r\nx-arg: client\r\n\r\n",
+    becomes("GET /?a=1 HTTP/1.1\r\nHost: a\r\nAccept: x\r\nX-Const: client\r\n"
+            "x-arg: client\r\n\r\n",
             "GET /?a=1 HTTP/1.1\r\n" ORIGIN "X-Const: c\r\nX-Arg: 1\r\nX-Two: <1>\r\n\r\n");
     becomes(HEAD "\r\n", "GET / HTTP/1.1\r\n" ORIGIN "X-Const: c\r\nX-Two: <>\r\n\r\n");
 }
@@ -221,7 +223,8 @@ Test(proxy_request, may_leave_the_clients_fields_out)
    touched. */
 Test(proxy_request, makes_the_target_of_the_uri)
 {
-    configure("location /keep { proxy_pass http://h:81; } location /cut/ { proxy_pass http://h:81/; } "
+    configure("location /keep { proxy_pass http://h:81; } location /cut/ { proxy_pass http://h:81/;"
+              " } "
               "location /sub/ { proxy_pass http://h:81/base/; } "
               "location = /exact { proxy_pass http://h:81/other; } "
               "location ~ ^/re { proxy_pass http://h:81; } "

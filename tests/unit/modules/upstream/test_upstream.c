@@ -105,7 +105,8 @@ static const char *variable(const char *name)
 /* The separators and forms that nginx documents. */
 Test(upstream, tells_of_several_attempts)
 {
-    errors_of("map $upstream_addr$upstream_status$upstream_response_time$upstream_bytes_sent $m { }");
+    errors_of("map $upstream_addr$upstream_status$upstream_response_time$upstream_bytes_sent $m"
+              " { }");
     request_t *r = harness_request(h, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     cr_expect_str_eq(variable("upstream_addr"), "(none)");
     *VEC_PUSH(r->pool, &r->attempts) = (upstream_attempt_t){
