@@ -131,7 +131,8 @@ static store_found_t look_up(cache_use_t *u)
     return found;
 }
 
-/* What was found has come since the request did. While somebody fetches the old one is there still. */
+/* What was found has come since the request did: while somebody fetches, the old one is there
+   still. */
 static bool is_new(const cache_use_t *u)
 {
     return u->found && u->fresh && !store_is_same(&u->object, &u->seen);
