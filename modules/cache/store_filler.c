@@ -82,9 +82,11 @@ bool store_fill_wanted(const store_fill_t *f)
     return __atomic_load_n(&f->row->waiting, __ATOMIC_SEQ_CST) != 0;
 }
 
-/* The disk may have room again later, so that storing is off for a while. */
+/* The disk may have room again later, so that storing is off for a while; but not for one response
+   that is too large for it. */
 static int failed(store_fill_t *f, int err)
 {
+    if (err == -EFBIG) return f->err = err;
     if (err == -ENOSPC || err == -EDQUOT || err == -EROFS || err == -EIO)
         store_zone_full(f->store, -err);
     else
@@ -167,6 +169,12 @@ static off_t body_at(const store_fill_t *f)
     return 2 * (off_t)f->record.room;
 }
 
+/* Whether there is room when others have gone, less than all of them. */
+static bool would_fit(const store_fill_t *f)
+{
+    return (uint64_t)f->length <= store_index_stats(f->store->shared->index).bytes / 2;
+}
+
 /* What does not fit on the disk had better not be begun: who reads along could not be given the
    rest. What cannot be told beforehand, here or by the file system, is found out on the way. */
 static int make_file(store_fill_t *f)
@@ -176,7 +184,8 @@ static int make_file(store_fill_t *f)
     f->fd = fd;
     if (f->length <= (int64_t)f->total) return 0;
     int err = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, body_at(f) + f->length) < 0 ? -errno : 0;
-    return err == -ENOSPC || err == -EDQUOT ? err : 0;
+    if (err != -ENOSPC && err != -EDQUOT) return 0;
+    return would_fit(f) ? err : -EFBIG;
 }
 
 /* The record and what there is of the body: one write. */

@@ -433,13 +433,22 @@ FILES_TEST(what_does_not_fit_on_the_disk_is_not_begun)
     store_object_t o;
     store_fill_t *fill;
     store_key_t k = store_key(STR("large"));
-    store_response_t r = {.length = 2000000};
+    store_response_t r = {.length = 600000};
     if (!make_small_disk()) cr_skip_test("no file system may be mounted here");
-    cr_assert_eq(store_join(shelf.s, &k, STR(""), NULL, shelf.pool, NULL, &o, &fill), STORE_FILLER);
-    cr_expect_eq(store_fill_head(fill, &r), -ENOSPC);
-    store_fill_abandon(fill);
-    cr_expect_eq(shelf_files(&shelf), 0);
-    cr_expect(store_stats(shelf.s).full);
+    for (int i = 0; i < 5; i++) {
+        const char *key = pool_printf(shelf.pool, "key%d", i).p;
+        cr_assert_eq(shelf_put(&shelf, key, "", shelf_bytes(&shelf, 100000)), 0);
+    }
+    for (int i = 0; i < 2; i++, r.length = 200000) {
+        const char *more = pool_printf(shelf.pool, "more%d", i).p;
+        cr_assert_eq(store_join(shelf.s, &k, STR(""), NULL, shelf.pool, NULL, &o, &fill),
+                     STORE_FILLER);
+        cr_expect_eq(store_fill_head(fill, &r), i ? -ENOSPC : -EFBIG);
+        store_fill_abandon(fill);
+        cr_expect_eq(store_stats(shelf.s).full, i == 1, "only if less than all must go");
+        if (!i) cr_assert_eq(shelf_put(&shelf, more, "", shelf_bytes(&shelf, 360000)), 0);
+    }
+    cr_expect_eq(shelf_files(&shelf), 6);
     store_setup_leave(shelf.s);
     cr_expect_eq(umount(shelf.path), 0);
 }
