@@ -130,7 +130,8 @@ E2E(proxy_http2_frames, wrong_frames_end_the_connection)
 static void begin_with_ping(visit_t *v)
 {
     visit_frames_put(v, FRAME_PING, 0, 0, STR("12345678"));
-    if (visit_frames_preface(v, STR(""))) await_goodbye(v);
+    visit_frames_preface(v, STR("")); /* which may be too late to arrive */
+    await_goodbye(v);
 }
 
 E2E(proxy_http2_frames, a_connection_must_begin_with_settings)
