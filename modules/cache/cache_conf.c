@@ -112,7 +112,7 @@ const conf_row_t cache_conf_rows[] = {
     CONF_MSEC("proxy_cache_lock_timeout", ALL, CONF, lock_timeout, "5s", 0, 0,
               "how long a request waits for another's fetch before it asks the origin itself"),
     CONF_MSEC("proxy_cache_lock_age", ALL, CONF, lock_age, "5s", 0, 0,
-              "after so long without a byte for those who wait, one more request goes to the origin"),
+              "after so long without a byte one more of those who wait asks the origin"),
     CONF_FLAG("proxy_cache_background_update", ALL, CONF, background_update, "off",
               "with use_stale updating: who finds it stale gets it, and it is fetched meanwhile"),
     CONF_FLAG("proxy_cache_revalidate", ALL, CONF, revalidate, "on",

@@ -254,8 +254,8 @@ static verdict_t pass(cache_use_t *u)
 {
     store_fill_t *fill = NULL;
     store_object_t *o = POOL_NEW(u->r->pool, store_object_t);
-    store_turn_t turn = store_join(u->conf->store, &u->key, u->variant, NULL, u->r->pool, &u->object,
-                                   o, &fill);
+    store_turn_t turn = store_join(u->conf->store, &u->key, u->variant, NULL, u->r->pool,
+                                   &u->object, o, &fill);
     if (turn == STORE_FOLLOWS) store_close(o);
     if (turn == STORE_FILLER) store_fill_pass(fill, CACHE_PASS_SECONDS);
     return VERDICT(NEXT);

@@ -110,7 +110,7 @@ static bool answers(const store_row_t *row, const uint64_t key[2], uint64_t vari
             (row->state >= STORE_ROW_HEADED && row->variant == variant));
 }
 
-/* Whether nothing has come for so long that one more may try. From then on all wait for that one. */
+/* Whether nothing has come for so long that one more may try; from then on all wait for that. */
 static bool is_late(store_row_t *row, uint64_t age_ms)
 {
     uint64_t now = clock_ms(), since = __atomic_load_n(&row->since, __ATOMIC_RELAXED);

@@ -66,8 +66,8 @@ void store_fills_doom(store_t *s, uint32_t before);
  */
 int64_t store_fills_follow(const store_object_t *o, uint64_t at, uint64_t timeout_ms);
 
-/* Takes a row for the caller if nobody has one for it that has brought something in age_ms; else *as
-   is what the row looked like. */
+/* Takes a row for the caller if nobody has one for it that has brought something in age_ms; else
+   *as is what the row looked like. */
 typedef enum store_look { STORE_LOOK_TAKEN, STORE_LOOK_NONE, STORE_LOOK_SOMEBODY } store_look_t;
 store_look_t store_fills_look(store_t *s, const uint64_t key[2], uint64_t variant,
                               uint64_t age_ms, store_row_t **row, store_row_t *as);
