@@ -9,7 +9,8 @@ enum {
     LARGEST = 256 * 1024, /* what packing may keep others waiting for; larger bodies are packed by
                              the side, for those who come later */
     PATIENCE_MS = 250,    /* for a body that is being fetched to be whole */
-    MAKING_MS = 1000,     /* for another worker that packs it at present */
+    MAKING_MS = 10000,    /* for another worker that packs it at present: milliseconds of work, and
+                             who waits is woken when it dies */
     ROUNDS = 3,
 };
 

@@ -12,7 +12,7 @@
  * When the reply's head has been made from u->entry: whether this client gets u->object packed.
  * Then the head is made to fit, and either u->packed is open or *body holds all of it (the caller
  * returns it). Else it gets the plain body, and nobody packs that on its way: what comes from the
- * cache is never packed but to be kept. May suspend, for a moment: for another that fetches or
+ * cache is never packed but to be kept. May suspend: for another that fetches it (a moment) or
  * packs it.
  */
 bool cache_pack(cache_use_t *u, buf_t **body);
