@@ -96,9 +96,9 @@ static buf_t *make(cache_use_t *u, coding_t coding, str_t variant, store_fill_t 
 
 /* A small body that another request has fetched is whole soon, and then packed once for all who
    have waited for it. */
-static bool await_whole(store_object_t *o)
+static bool await_whole(store_object_t *o, uint64_t most_ms)
 {
-    uint64_t at = 0, until = clock_ms() + PATIENCE_MS;
+    uint64_t at = 0, until = clock_ms() + most_ms;
     while (o->filling && at <= LARGEST && o->length <= LARGEST) {
         piece_t piece;
         uint64_t now = clock_ms();
@@ -124,7 +124,7 @@ static bool find_or_make(cache_use_t *u, coding_t coding, str_t variant, buf_t *
         turn = store_join(s, &u->key, variant, &wait, pool, &u->packed, other, &fill);
         if (turn == STORE_FILLER) return (*body = make(u, coding, variant, fill)) != NULL;
         if (turn != STORE_FOLLOWS) continue;
-        await_whole(other); /* it is about to be kept */
+        await_whole(other, MAKING_MS); /* it is about to be kept */
         store_close(other);
         turn = STORE_RETRY;
     }
@@ -135,7 +135,7 @@ static bool obtain(cache_use_t *u, coding_t coding, buf_t **body)
 {
     str_t variant = variant_of(u, coding);
     const store_object_t *o = &u->object;
-    if (!await_whole(&u->object) || o->length == 0) return false;
+    if (!await_whole(&u->object, PATIENCE_MS) || o->length == 0) return false;
     if (o->length <= LARGEST) return find_or_make(u, coding, variant, body);
     if (find(u, variant)) return true;
     cache_pack_large(u, coding, variant);
