@@ -147,6 +147,17 @@ E2E(ssl_client, variables_tell_of_the_handshake)
     assert_has(secure_get(&how, "/"), "TLSv1.3 TLS_AES_128_GCM_SHA256   . X25519 ");
 }
 
+/* What is not in the file of the certificate is not sent: not from among the clients' either. */
+E2E(ssl_client, authorities_of_clients_are_no_part_of_the_chain)
+{
+    certify_all();
+    subject_http("", "server { " TLS "ssl_verify_client optional; ssl_client_certificate ca.pem;"
+                     " return 200 a; }");
+    secure_t *s = secure_open(&(secure_how_t){.port = "tls"});
+    cr_assert(!s->failed, "%s", s->failed);
+    cr_expect_eq(sk_X509_num(SSL_get_peer_cert_chain(s->ssl)), 1);
+}
+
 static const char *signatures(int version, const char *certificate, const char *offered)
 {
     secure_how_t how = {.port = "tls", .version = version, .certificate = certificate,
