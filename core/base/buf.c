@@ -11,6 +11,8 @@ enum {
     KEPT_PER_CLASS = 2 * 1024 * 1024, /* bytes of small ones */
     KEPT_OF_LARGE = 16 * 1024 * 1024, /* of all classes together: a turn may use many of one */
     LARGE = 64 * 1024,
+    SPREAD = 16 * 1024,
+    SPREAD_STEP = 1024,
 };
 
 static struct {
@@ -44,14 +46,21 @@ static bool may_keep(unsigned c, size_t size)
 static char *map(size_t size)
 {
     if (size < LARGE || ASAN_WATCHES) return NULL;
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *p = mmap(NULL, size + SPREAD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     return p == MAP_FAILED ? NULL : p;
+}
+
+/* They do not all begin at the same offset, for then they would share a few lines of the caches. */
+static size_t next_offset(void)
+{
+    static size_t offset;
+    return offset = (offset + SPREAD_STEP) % SPREAD;
 }
 
 static buf_t *buf_new(size_t size)
 {
     buf_t *b = malloc(sizeof(*b));
-    char *mapped = map(size), *bytes = mapped ? mapped : malloc(size);
+    char *mapped = map(size), *bytes = mapped ? mapped + next_offset() : malloc(size);
     if (!b || !bytes) panic("out of memory: buffer of %zu bytes", size);
     *b = (buf_t){.start = bytes, .end = bytes + size, .mapped = mapped};
     return b;
@@ -75,7 +84,7 @@ buf_t *buf_take(size_t capacity)
 
 static void buf_free(buf_t *b)
 {
-    if (b->mapped) munmap(b->start, buf_capacity(b));
+    if (b->mapped) munmap(b->mapped, buf_capacity(b) + SPREAD);
     else free(b->start);
     free(b);
 }

@@ -17,7 +17,7 @@
 typedef struct buf {
     char *start, *pos, *last, *end;
     struct buf *next; /* free for the owner's use: a queue of buffers */
-    bool mapped;
+    char *mapped;     /* where what was mapped for it begins; NULL: it is of the heap */
 } buf_t;
 
 /* An empty buffer with room for at least `capacity` bytes. */
