@@ -15,6 +15,16 @@ static BIO *open_source(const char *source)
     return BIO_new_file(source, "r");
 }
 
+/* For whatever turns out to be encrypted; never asks at the terminal. */
+static int give_password(char *out, int size, int writing, void *arg)
+{
+    const str_t *password = arg;
+    (void)writing;
+    if (!password || password->n > (size_t)size) return -1;
+    memcpy(out, password->p, password->n);
+    return (int)password->n;
+}
+
 /* --- certificates --- */
 
 /* Nothing more in the file is its end, not a failure. */
@@ -29,7 +39,7 @@ static bool at_end(void)
 static bool read_chain(tls_identity_t *id, BIO *file)
 {
     X509 *more;
-    while ((more = PEM_read_bio_X509(file, NULL, NULL, NULL))) {
+    while ((more = PEM_read_bio_X509(file, NULL, give_password, NULL))) {
         if (!id->chain) id->chain = sk_X509_new_null();
         if (id->chain && sk_X509_push(id->chain, more)) continue;
         X509_free(more);
@@ -42,23 +52,13 @@ bool tls_identity_read_certificate(tls_identity_t *id, const char *source)
 {
     BIO *file = open_source(source);
     if (!file) return false;
-    id->cert = PEM_read_bio_X509_AUX(file, NULL, NULL, NULL);
+    id->cert = PEM_read_bio_X509_AUX(file, NULL, give_password, NULL);
     bool ok = id->cert && read_chain(id, file);
     BIO_free(file);
     return ok;
 }
 
 /* --- keys --- */
-
-/* Never asks at the terminal. */
-static int give_password(char *out, int size, int writing, void *arg)
-{
-    const str_t *password = arg;
-    (void)writing;
-    if (!password || password->n > (size_t)size) return -1;
-    memcpy(out, password->p, password->n);
-    return (int)password->n;
-}
 
 /*
  * Most keys are in clear PKCS #8. OpenSSL puts a decoder together anew for each key it reads, which

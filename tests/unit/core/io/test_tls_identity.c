@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <openssl/pem.h>
+#include <openssl/ui.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -72,5 +73,53 @@ Test(tls_identity, says_what_is_wrong_and_reads_the_next)
         cr_expect(reason[0], "no reason for %zu", i);
         cr_expect(reads(key, written(key, false, NULL), NULL), "behind %zu", i);
     }
+    EVP_PKEY_free(key);
+}
+
+/* --- certificates --- */
+
+static unsigned asked;
+
+static int note_asked(UI *ui)
+{
+    (void)ui;
+    asked++;
+    return 0;
+}
+
+/* "data:" and a certificate, encrypted. */
+static const char *encrypted_certificate(EVP_PKEY *key)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    X509 *cert = X509_new();
+    char *p;
+    X509_set_pubkey(cert, key);
+    X509_gmtime_adj(X509_getm_notBefore(cert), 0);
+    X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
+    cr_assert(X509_sign(cert, key, EVP_sha256()));
+    cr_assert(PEM_ASN1_write_bio((i2d_of_void *)i2d_X509, PEM_STRING_X509, out, cert,
+                                 EVP_aes_128_cbc(), (const unsigned char *)"right", 5, NULL, NULL));
+    long len = BIO_get_mem_data(out, &p);
+    snprintf(text, sizeof(text), "data:%.*s", (int)len, p);
+    X509_free(cert);
+    BIO_free(out);
+    return text;
+}
+
+Test(tls_identity, an_encrypted_certificate_is_an_error_and_nobody_is_asked)
+{
+    char reason[256];
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    tls_identity_t id = {.cert = NULL};
+    UI_METHOD *terminal = UI_create_method("terminal");
+    UI_method_set_opener(terminal, note_asked);
+    UI_set_default_method(terminal);
+    cr_expect_not(tls_identity_read_certificate(&id, encrypted_certificate(key)));
+    tls_reason(reason, sizeof(reason));
+    cr_expect(reason[0]);
+    cr_expect_eq(asked, 0);
+    UI_set_default_method(UI_OpenSSL());
+    UI_destroy_method(terminal);
+    tls_identity_clear(&id);
     EVP_PKEY_free(key);
 }
