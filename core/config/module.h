@@ -69,6 +69,9 @@ struct module {
        one with a wrong directive, though its nested blocks are read on for their own errors).
        False: said with conf_error. */
     bool (*check)(conf_t *cf, void *module_struct);
+    /* In the master (without one, in the worker), with its privileges, before the processes of a
+       configuration are started; may be NULL. */
+    void (*launch)(const void *main_struct);
     /* In each worker before it serves; not 0 keeps the worker from starting. May be NULL. */
     int (*worker_start)(const void *main_struct);
     void (*worker_stop)(const void *main_struct);

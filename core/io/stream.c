@@ -78,7 +78,7 @@ static void socket_shutdown(stream_t *s)
     shutdown(s->io.fd, SHUT_WR);
 }
 
-static const stream_ops_t socket_ops = {
+const stream_ops_t stream_socket_ops = {
     .read = socket_read,
     .writev = socket_writev,
     .sendfile = socket_sendfile,
@@ -90,7 +90,7 @@ static const stream_ops_t socket_ops = {
 
 int stream_open(stream_t *s, int fd)
 {
-    s->ops = &socket_ops;
+    s->ops = &stream_socket_ops;
     s->transport = NULL;
     s->received = s->sent = 0;
     s->more = false;

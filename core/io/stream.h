@@ -29,6 +29,8 @@ typedef struct stream_ops {
     void (*close)(stream_t *s, bool reset); /* frees the transport; NULL: there is none */
 } stream_ops_t;
 
+extern const stream_ops_t stream_socket_ops; /* of a plain socket */
+
 struct stream {
     loop_fd_t io;
     const stream_ops_t *ops;

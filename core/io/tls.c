@@ -9,6 +9,7 @@
 
 #include "core/base/buf.h"
 #include "core/base/clock.h"
+#include "core/io/tls_kernel.h"
 #include "core/io/tls_session.h"
 #include "core/io/tls_wire.h"
 
@@ -19,6 +20,7 @@ enum {
     EAGER_RECORD = 1369,             /* with that, a packet on any path */
     EAGER_RECORDS = 10,
     PAUSE_MS = 1000,
+    FILE_MOST = 1024 * 1024,         /* that the kernel encrypts by one call, before others run */
 };
 
 typedef struct tls {
@@ -167,12 +169,22 @@ static ssize_t encrypt(tls_t *t, const struct iovec *iov, int n)
     return (ssize_t)total;
 }
 
+/* The kernel keeps the keys it has: a peer that asked for new ones (RFC 8446 4.6.3) must not be
+   sent more with the old. */
+static int may_write(tls_t *t)
+{
+    if (!t->error && t->wire.kernel && SSL_get_key_update_type(t->ssl) != SSL_KEY_UPDATE_NONE)
+        t->error = -EKEYEXPIRED;
+    return t->error == -ENODATA ? -EPIPE : t->error;
+}
+
 static ssize_t tls_writev(stream_t *s, const struct iovec *iov, int n)
 {
     tls_t *t = s->transport;
     ssize_t r = finish_batch(t);
+    if (r == 0) r = may_write(t);
     if (r != 0) return r;
-    if (t->error) return t->error == -ENODATA ? -EPIPE : t->error;
+    if (t->wire.kernel) return stream_socket_ops.writev(s, iov, n);
     ssize_t put = encrypt(t, iov, n);
     if (put <= 0) return put;
     r = tls_wire_flush(&t->wire);
@@ -186,6 +198,10 @@ static ssize_t tls_sendfile(stream_t *s, int fd, off_t *at, size_t n)
     tls_t *t = s->transport;
     struct iovec iov = {.iov_base = scratch};
     ssize_t got, put = finish_batch(t);
+    if (put == 0 && t->wire.kernel) {
+        put = may_write(t);
+        return put < 0 ? put : stream_socket_ops.sendfile(s, fd, at, n < FILE_MOST ? n : FILE_MOST);
+    }
     if (put == 0) {
         do got = pread(fd, scratch, n < BATCH ? n : BATCH, *at);
         while (got < 0 && errno == EINTR);
@@ -213,17 +229,26 @@ static void say_goodbye(tls_t *t)
     tls_wire_flush(&t->wire);
 }
 
+static bool is_settled(const tls_t *t)
+{
+    return !t->wire.kernel || tls_kernel_settled(t->wire.stream->io.fd);
+}
+
 static void tls_shutdown(stream_t *s)
 {
     tls_t *t = s->transport;
     say_goodbye(t);
-    if (!t->wire.out) shutdown(s->io.fd, SHUT_WR);
+    if (!t->wire.out && is_settled(t)) shutdown(s->io.fd, SHUT_WR);
 }
 
 static void tls_close(stream_t *s, bool reset)
 {
     tls_t *t = s->transport;
     if (!reset) say_goodbye(t);
+    if (!reset && !t->error && !is_settled(t)) {
+        loop_remove(&s->io);
+        tls_kernel_linger(s->io.fd);
+    }
     SSL_free(t->ssl);
     buf_return(t->early);
     tls_wire_drop(&t->wire);
@@ -256,8 +281,7 @@ static tls_t *start(stream_t *s, SSL_CTX *ctx, str_t name, str_t peer)
     t->peer = str_make(text, peer.n);
     t->ssl = ssl;
     t->wire.stream = s;
-    BIO *bio = tls_wire_bio(&t->wire);
-    SSL_set_bio(ssl, bio, bio);
+    tls_wire_attach(&t->wire, ssl);
     SSL_set_app_data(ssl, t);
     SSL_set_read_ahead(ssl, 1);
     s->transport = t;

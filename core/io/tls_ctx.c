@@ -37,6 +37,7 @@ SSL_CTX *tls_ctx_new(bool server, unsigned protocols)
     if (!ctx) return NULL;
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    if (server) SSL_CTX_set_options(ctx, SSL_OP_ENABLE_KTLS);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     if (set_protocols(ctx, protocols)) return ctx;
     SSL_CTX_free(ctx);

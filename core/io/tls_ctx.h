@@ -15,7 +15,8 @@ enum { TLS_1_0 = 1 << 0, TLS_1_1 = 1 << 1, TLS_1_2 = 1 << 2, TLS_1_3 = 1 << 3 };
 
 /*
  * A context that speaks these protocols (at least one), lets go of buffers when idle, never
- * renegotiates, trusts nobody and verifies nothing. NULL: tls_reason. The caller frees it.
+ * renegotiates, trusts nobody and verifies nothing; a server's lets the kernel make its records
+ * (tls_kernel.h). NULL: tls_reason. The caller frees it.
  */
 SSL_CTX *tls_ctx_new(bool server, unsigned protocols);
 

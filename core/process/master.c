@@ -103,8 +103,15 @@ static void forget(crew_t *crew)
         generation_abandon(crew->generation, now);
 }
 
+static void launch_modules(const generation_t *g)
+{
+    for (const module_t *const *m = g->source->modules; *m; m++)
+        if ((*m)->launch) (*m)->launch(conf_get(g->main, *m));
+}
+
 static void start_crew(generation_t *g)
 {
+    launch_modules(g);
     crew_t *crew = crew_new(g);
     crew->next = master.crews;
     master.crews = master.next = crew;
@@ -405,6 +412,7 @@ static void leave(generation_t *g)
 static int run_alone(generation_t *g)
 {
     worker_role_t role = {.generation = g, .counters = worker_counters_take(), .channel = -1};
+    launch_modules(g);
     background_ready();
     int status = worker_run(&role);
     leave(g);

@@ -57,6 +57,8 @@ typedef struct ssl_store {
     zone_t *asked; /* of ssl_watch.c: how often it was asked to look */
     uint32_t answered;
     str_t directory; /* what paths are relative to */
+    bool serves;     /* there is a listen ... ssl */
+    bool kernel;     /* some server lets the kernel make its records */
 } ssl_store_t;
 
 ssl_store_t *ssl_store_new(pool_t *pool);

@@ -1,5 +1,6 @@
 /* ssl_module: the rows of the ssl_ directives, and the servers that need what they say. */
 #include "core/io/tls_ctx.h"
+#include "core/io/tls_kernel.h"
 #include "http/http.h"
 #include "http/uri.h"
 #include "modules/ssl/acme_names.h"
@@ -30,12 +31,15 @@ static bool prepare_address(conf_t *cf, site_address_t *address)
 {
     bool ok = needs_certificate(cf, address->fallback);
     bool strict = ssl_conf(address->fallback)->reject;
+    ssl_store_t *store = ssl_conf(address->fallback)->store;
     VEC_EACH(site_server_t *const, it, &address->servers) {
         if (strict) ok = needs_certificate(cf, *it) && ok;
         ssl_made_t *made = ssl_conf(*it)->made;
         if (!made->server) made->server = *it;
         ok = ssl_context_make(cf, ssl_conf(*it)) && ok;
+        if (made->ctx && SSL_CTX_get_options(made->ctx) & SSL_OP_ENABLE_KTLS) store->kernel = true;
     }
+    store->serves = true;
     address->shake_hands = ssl_handshake;
     return ok;
 }
@@ -210,7 +214,8 @@ static const conf_row_t rows[] = {
     FILE_ROW("ssl_dhparam", dh, "a file of parameters for DHE ciphers, which are not used without"),
     CONF_CUSTOM("ssl_conf_command", BOTH, CONF_MANY, 2, 2, add_command,
                 CONF_FIELD(CONF, commands, ssl_commands_t), NULL,
-                "a command of OpenSSL's configuration, which has the last word"),
+                "a command of OpenSSL's configuration, which has the last word; Options -KTLS: the "
+                "kernel makes no records"),
     CONF_SIZE("ssl_buffer_size", BOTH, CONF, buffer_size, "16k", 1, 1024 * 1024,
               "the largest record sent; from 512 to 16k"),
     CONF_FLAG("ssl_reject_handshake", BOTH, CONF, reject, "off",
@@ -264,6 +269,19 @@ static const http_hooks_t hooks = {
     .finish = finish,
 };
 
+/* Tells who makes the records, once; again when a reload finds it changed. */
+static void launch(const void *main_struct)
+{
+    static const char *told;
+    const ssl_store_t *store = ((const ssl_conf_t *)main_struct)->store;
+    if (!store || !store->serves) return;
+    const char *lack = store->kernel ? tls_kernel_find() : "ssl_conf_command says so";
+    const char *verdict = lack ? lack : "";
+    if (told != verdict)
+        LOG(&log_main, LOG_NOTICE, 0, "kTLS: %s%s", lack ? "off, " : "on", verdict);
+    told = verdict;
+}
+
 static void on_told(const void *main_struct, uint32_t number, int fd)
 {
     ssl_watch_told(main_struct, number, fd);
@@ -276,6 +294,7 @@ const module_t ssl_module = {
     .rows = rows,
     .conf_size = sizeof(ssl_conf_t),
     .check = check,
+    .launch = launch,
     .hooks = &hooks,
     .commands = ssl_status_commands,
     .sections = ssl_status_sections,
