@@ -28,7 +28,7 @@ typedef struct conn_protocol {
 struct conn {
     stream_t stream;
     list_t link;               /* in conn_idle or conn_busy */
-    struct timer idle;         /* keepalive_timeout, or client_header_timeout before the first byte */
+    struct timer idle;         /* keepalive_timeout, before the first byte client_header_timeout */
     fiber_t *fiber;            /* NULL while idle */
     buf_t *in;                 /* NULL while idle */
     const listen_t *listen;
@@ -44,9 +44,9 @@ struct conn {
     site_server_t *named;      /* the server found by the handshake's server name; NULL: none */
     bool secure;               /* over TLS */
     bool http2;                /* HTTP/2 has been agreed on */
-    bool unread;               /* the client may be sending what nobody will read: linger at the end */
+    bool unread;               /* the client may be sending what nobody reads: linger at the end */
     bool reset;                /* end it with a reset */
-    bool detached;             /* a tunnel owns the connection and its request; the fiber only ends */
+    bool detached;             /* a tunnel owns connection and request; the fiber only ends */
 };
 
 /* A connection of a socket accepted on l, not yet open; it is counted until conn_close. */

@@ -32,7 +32,8 @@ enum {
 /* All of them run in the inner request's fiber and may suspend. */
 typedef struct fetch_ops {
     /* The reply has a head: in->reply, and where it comes from an origin in->upstream_headers.
-       While the outer request waits it may be used. FETCH_TAKE, FETCH_RELAY, or a negative errno that aborts the fetch. */
+       While the outer request waits it may be used. FETCH_TAKE, FETCH_RELAY, or a negative errno
+       that aborts the fetch. */
     int (*head)(void *state, request_t *in, bool outer_waits);
     /* Of a body that is taken. 0 or a negative errno that aborts. */
     int (*body)(void *state, request_t *in, const piece_t *pieces, unsigned n, unsigned flags);

@@ -155,7 +155,7 @@ static int wait_readable(request_t *r, loop_fd_t *other, uint64_t timeout_ms)
 static void watch(request_t *r, bool on)
 {
     loop_fd_t *io = &r->conn->stream.io;
-    if (on && io->ready & LOOP_HUP) return; /* who has ended its side before is still there to read */
+    if (on && io->ready & LOOP_HUP) return; /* who ended its side before still reads */
     io->abort_on_hup = on;
     if (on) io->owner = fiber_self();
 }

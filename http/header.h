@@ -146,7 +146,7 @@ void header_remove_digests(header_list_t *list);
 void header_weaken_etag(header_list_t *list);
 
 /* value with spaces in place of control characters (RFC 9110 5.5): what variables made may hold a
-   line break, which would begin a field of the client's choice. value itself when there are none. */
+   line break, which would begin a field of the client's choice. value itself if there are none. */
 str_t header_clean(pool_t *pool, str_t value);
 
 /* All values of the field joined by ", " (Cookie: "; ") in the list's pool; p == NULL when none. */

@@ -1,7 +1,7 @@
 /*
  * hooks: how a module takes part in a request. The life of one request, in order (flow.c):
  *
- *   1. The connection (h1, later h2) has parsed a head and made a request_t with its fiber and pool.
+ *   1. The connection (h1, h2) has parsed a head and made a request_t with its fiber and pool.
  *   2. The server is found by address and Host (site.c).
  *   3. PHASE_POST_READ: who is the client really (realip).
  *   4. PHASE_SERVER_REWRITE: rewrite directives of the server.
@@ -9,9 +9,9 @@
  *   6. PHASE_REWRITE: rewrite directives of the location; a changed URI goes back to 5.
  *   7. PHASE_LIMIT, PHASE_ACCESS: may this request be served now, and to this client.
  *   8. PHASE_PRECONTENT: try_files and the like; may go back to 5.
- *   9. PHASE_CONTENT: somebody replies. The head hooks of all modules run when the reply starts, its body
- *      goes down the filters that they pushed, to the connection. PHASE_FILES: what nobody took is a
- *      matter of files.
+ *   9. PHASE_CONTENT: somebody replies. The head hooks of all modules run when the reply starts,
+ *      its body goes down the filters that they pushed, to the connection. PHASE_FILES: what nobody
+ *      took is a matter of files.
  *  10. A refusal on the way becomes an error page (error_page may go back to 5), or an aborted
  *      connection when the head is out already.
  *  11. PHASE_LOG: always, once.
@@ -89,7 +89,7 @@ typedef verdict_t (*hook_fn)(request_t *r);
  * that. All are called when the reply's head is made and not yet started.
  */
 typedef struct hooks_packer {
-    coding_t (*coding)(const request_t *r); /* what this client gets; CODING_IDENTITY: the plain body */
+    coding_t (*coding)(const request_t *r); /* what this client gets; CODING_IDENTITY: plain */
     buf_t *(*pack)(const request_t *r, coding_t coding, str_t content); /* the caller returns it */
     /* The reply's head is made to fit; CODING_IDENTITY: it could have come in another one. Its body
        is not packed on its way. */

@@ -36,7 +36,7 @@ typedef struct reply {
     uint64_t limit_rate;      /* bytes per second of the body, 0: unlimited; counts when */
     bool limit_rate_set;      /* $limit_rate or X-Accel-Limit-Rate was, over limit_rate */
     filter_t *filters;
-    uint64_t left;            /* of the declared length, while `counted`: for the connection's use */
+    uint64_t left;            /* of the declared length, while `counted`: for the connection */
     uint64_t body_sent;       /* bytes of body on the wire, with its framing: $body_bytes_sent */
     uint64_t bytes_sent;      /* and of heads: $bytes_sent */
     unsigned ignored;         /* REPLY_IGNORE_ bits, of a response that came from an origin */

@@ -94,7 +94,7 @@ struct request {
     header_list_t trailers;     /* behind it, when it has ended; never to be taken for headers */
     reply_t reply;
     VEC(upstream_attempt_t) attempts;
-    str_t upstream_url;         /* of the present attempt, for the error log: "http://1.2.3.4:80/x" */
+    str_t upstream_url;         /* of the present attempt, for the log: "http://1.2.3.4:80/x" */
     str_t challenge;            /* WWW-Authenticate of a 401 that has none; p NULL: none */
     const header_list_t *upstream_headers; /* of the last response; for $upstream_http_ */
 
@@ -106,13 +106,13 @@ struct request {
     bool server_rewrite;        /* run PHASE_SERVER_REWRITE (again) */
     bool internal;              /* since an internal redirect: `internal` locations are open */
     bool uri_changed;           /* since the head was read: a proxy may not send the raw target */
-    bool uri_broken;            /* rewritten with "break": the location's name is no part of it any more */
+    bool uri_broken;            /* rewritten with "break": the location's name is no part of it */
     bool inner;                 /* of fetch.h: no access, no filters, no client of its own */
     bool elsewhere;             /* inner, and for a URI of its own: as a client might ask for it */
-    bool plain;                 /* the reply's body is to come without a content coding: it is rewritten */
+    bool plain;                 /* the body is to come without a content coding: it is rewritten */
     bool logged;
     bool detached;              /* a tunnel has it: its end and its log line are the tunnel's */
-    bool pattern_failed;        /* a regex hit a limit: nothing may be concluded from it, refuse (500) */
+    bool pattern_failed;        /* a regex hit a limit: nothing follows from it, refuse (500) */
     bool pipelined;             /* its first byte came with the request before: $pipe */
     uint8_t var_depth;          /* getters within getters (var.c) */
 };

@@ -29,7 +29,7 @@ typedef struct loop_fd {
     bool abort_on_hup;         /* LOOP_HUP cancels `owner` with -ECONNABORTED */
     fiber_t *reader, *writer;  /* waiting for LOOP_READ or LOOP_WRITE */
     fiber_t *owner;            /* see abort_on_hup */
-    void (*on_ready)(struct loop_fd *io, unsigned events); /* called when no fiber waits; may be NULL */
+    void (*on_ready)(struct loop_fd *io, unsigned events); /* no fiber waits; may be NULL */
 } loop_fd_t;
 
 /* Something to do once at the end of a turn, when all ready fibers have run. Embedded; before, set

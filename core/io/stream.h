@@ -37,7 +37,7 @@ struct stream {
     void *transport;            /* of ops (tls.c); NULL for a plain socket */
     void *keeper;               /* of whoever has set io.on_ready */
     uint64_t received, sent;    /* bytes, as seen above the transport */
-    bool more;                  /* more will be written at once: a short segment may wait (MSG_MORE) */
+    bool more;                  /* more is written at once: a short segment may wait (MSG_MORE) */
 };
 
 /* Takes over fd (a connected, non-blocking socket) and registers it. 0 or negative errno (fd kept

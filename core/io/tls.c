@@ -84,7 +84,8 @@ static ssize_t tls_read(stream_t *s, void *p, size_t n)
         if (r > 0) total += got;
     } while (r > 0 && total < n && SSL_has_pending(t->ssl));
     if (r <= 0) r = failed(t, r);
-    if (t->wire.out) tls_wire_flush(&t->wire); /* an alert, or the answer to a key update; the rest goes with a write */
+    /* An alert, or the answer to a key update; the rest goes with a write. */
+    if (t->wire.out) tls_wire_flush(&t->wire);
     return total ? (ssize_t)total : r;
 }
 

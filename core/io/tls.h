@@ -33,7 +33,7 @@ typedef struct tls_client {
     SSL_CTX *ctx;
     str_t name;     /* whom the certificate must name: a host, or an address */
     str_t peer;     /* the address in text: sessions are kept per ctx, peer and name */
-    str_t protocol; /* to be agreed on (ALPN, RFC 7301), at most 255 bytes; empty: none is offered */
+    str_t protocol; /* to be agreed on (ALPN, RFC 7301), at most 255 bytes; empty: none offered */
     bool send_name; /* as server name (RFC 6066; addresses are never sent) */
     bool verify;    /* the chain against the ctx's trust, and the name */
 } tls_client_t;

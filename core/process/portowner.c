@@ -81,8 +81,8 @@ static void explain_unix(const log_t *log, int err)
 {
     if (err == ENOENT || err == EACCES || err == EROFS)
         LOG(log, LOG_ERR, 0,
-            "a unix socket needs a directory that exists and can be written; the control socket stands "
-            "beside the pid file, unless \"control\" names another path");
+            "a unix socket needs a directory that exists and can be written; the control socket "
+            "stands beside the pid file, unless \"control\" names another path");
 }
 
 void portowner_explain(const log_t *log, const net_addr_t *addr, int err)

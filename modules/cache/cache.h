@@ -3,6 +3,7 @@
  *
  *     cache_module   the content handler: look up, decide, answer or fetch; variables
  *     cache_conf     the directives
+ *     cache_choice   proxy_cache with variables
  *     cache_key      under which text a request's response is kept
  *     cache_fill     a fetch whose response may enter the store
  *     cache_serve    what is stored as a reply
@@ -56,7 +57,7 @@ typedef struct cache_use {
     bool has_packed;           /* it is open */
     entry_t entry;             /* of it */
     reuse_decision_t decision;
-    bool fresh;                /* somebody has just fetched: another one than `seen` serves as it is */
+    bool fresh;                /* somebody has just fetched: another than `seen` serves as it is */
     bool fetched;              /* it was this request's own fetch */
     bool may_be_stale;         /* it may be sent though the origin ought to have been asked */
     bool noted;                /* Cache-Status has been said */

@@ -1,20 +1,19 @@
 #include "modules/cache/cache_conf.h"
 
 #include "http/http.h"
+#include "modules/cache/cache_choice.h"
 
-/* proxy_cache NAME | off */
+/* proxy_cache NAME | off, with variables if need be */
 static bool set_cache(conf_t *cf, const conf_row_t *row, void *conf, const tree_node_t *node)
 {
     cache_conf_t *c = conf;
     str_t name = node->words[1].text;
     (void)row;
-    c->store = NULL;
+    c->zone = (cache_zone_t){NULL, NULL};
     if (str_eq(name, STR("off"))) return true;
-    if (str_find(name, 0, '$') < name.n)
-        return conf_error(cf, node, 1, "name one keys_zone of proxy_cache_path",
-                          "proxy_cache takes no variables");
-    c->store = store_named(cf, node, name);
-    return c->store != NULL;
+    if (str_find(name, 0, '$') < name.n) return (c->zone.choice = cache_choice_new(cf, node));
+    c->zone.store = store_named(cf, node, name);
+    return c->zone.store;
 }
 
 /* proxy_cache_valid [status ...] time: without a status 200, 301 and 302 */
@@ -81,14 +80,15 @@ static const conf_name_t method_names[] = {
 #define CONF cache_conf_t
 
 const conf_row_t cache_conf_rows[] = {
-    CONF_CUSTOM("proxy_cache", ALL, 0, 1, 1, set_cache, CONF_FIELD(CONF, store, store_t *), NULL,
-                "answers from the cache with this keys_zone (proxy_cache_path), or off"),
+    CONF_CUSTOM("proxy_cache", ALL, 0, 1, 1, set_cache, CONF_FIELD(CONF, zone, cache_zone_t), NULL,
+                "answers from the cache with this keys_zone (proxy_cache_path), or off; with "
+                "variables, from that which they name"),
     CONF_TEXT("proxy_cache_key", ALL, CONF, key, NULL,
-              "under which text a response is kept; without it scheme, host, port and target of the "
+              "under which text a response is kept; without it scheme, host, port, target of the "
               "request, so that hosts with one origin in common do not share answers"),
     CONF_CUSTOM("proxy_cache_valid", ALL, CONF_MANY, 1, UINT_MAX, set_valid,
                 CONF_FIELD(CONF, valid, admit_valids_t), NULL,
-                "for how long responses that do not say so themselves are fresh: [status ...] time"),
+                "for how long responses that do not say so themselves are fresh: [status ..] time"),
     CONF_CUSTOM("proxy_cache_bypass", ALL, CONF_MANY, 1, UINT_MAX, add_texts,
                 CONF_FIELD(CONF, bypass, text_list_t), NULL,
                 "is not answered from the cache when one of these is neither empty nor 0"),
@@ -125,7 +125,7 @@ const conf_row_t cache_conf_rows[] = {
                 CONF_FIELD(CONF, max_range_offset, size_t), NULL,
                 "a range that begins behind this is fetched alone and not stored"),
     CONF_SIZE("slice", ALL, CONF, slice, "0", 0, INT64_MAX,
-              "fetches and stores responses in parts of this size: $slice_range is what the origin is "
-              "asked for"),
+              "fetches and stores responses in parts of this size: $slice_range is what an origin "
+              "is asked for"),
     CONF_END,
 };

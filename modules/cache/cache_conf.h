@@ -27,8 +27,16 @@ enum {
     CACHE_STALE_OFF = 1 << 11,
 };
 
+typedef struct cache_choice cache_choice_t;
+
+/* proxy_cache */
+typedef struct cache_zone {
+    store_t *store;         /* NULL: no cache here, or: */
+    cache_choice_t *choice; /* each request says which (cache_choice.h) */
+} cache_zone_t;
+
 typedef struct cache_conf {
-    store_t *store;            /* NULL: no cache here */
+    cache_zone_t zone;
     text_t key;
     admit_valids_t valid;
     text_list_t bypass, no_cache, purge;

@@ -68,7 +68,7 @@ static void hold_old(filling_t *f, const cache_use_t *u, request_t *in)
 {
     bool post = in->method_id == METHOD_POST; /* to which a condition means something else */
     if (!u->found || u->object.filling || !u->conf->revalidate || post) return;
-    if (store_open(u->conf->store, &f->key, request_copy_text(in->pool, u->variant), in->pool,
+    if (store_open(u->conf->zone.store, &f->key, request_copy_text(in->pool, u->variant), in->pool,
                    &f->old) != STORE_HIT)
         return;
     f->has_old = entry_read(in->pool, f->old.head, &f->old_entry);
@@ -264,7 +264,7 @@ static void fill_end(void *state, request_t *in, verdict_t v)
         bool stored = store_fill_commit(f->fill) == 0;
         f->fill = NULL;
         if (stored && f->length && !f->conf->slice)
-            cache_parts_note(f->conf->store, in->pool, f->whole, &f->part, f->length);
+            cache_parts_note(f->conf->zone.store, in->pool, f->whole, &f->part, f->length);
     }
     give_up(f, 0);
     if (f->has_old) store_close(&f->old);

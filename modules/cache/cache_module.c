@@ -6,6 +6,7 @@
 #include "core/base/clock.h"
 #include "http/fetch.h"
 #include "modules/cache/cache.h"
+#include "modules/cache/cache_choice.h"
 #include "modules/cache/cache_fill.h"
 #include "modules/cache/cache_key.h"
 #include "modules/cache/cache_parts.h"
@@ -115,7 +116,7 @@ static bool may_be_stale(const cache_use_t *u)
 
 static store_found_t look_up(cache_use_t *u)
 {
-    store_t *s = u->conf->store;
+    store_t *s = u->conf->zone.store;
     close_object(u);
     u->variant = cache_key_variant(u->r, store_vary(s, &u->key));
     store_found_t found = store_open(s, &u->key, u->variant, u->r->pool, &u->object);
@@ -244,7 +245,7 @@ static verdict_t take_turn(cache_use_t *u, uint64_t timeout_ms, bool background,
     store_fill_t *fill = NULL;
     store_wait_t wait = {timeout_ms, u->conf->lock_age};
     u->r->sink->watch(u->r, true);
-    store_turn_t turn = store_join(u->conf->store, &u->key, u->variant, &wait, u->r->pool,
+    store_turn_t turn = store_join(u->conf->zone.store, &u->key, u->variant, &wait, u->r->pool,
                                    &u->object, o, &fill);
     u->r->sink->watch(u->r, false);
     switch (turn) {
@@ -327,7 +328,7 @@ static verdict_t ask_origin(cache_use_t *u, bool *again)
     bool updating = c->use_stale & CACHE_STALE_UPDATING && u->may_be_stale && !u->fresh;
     if (!u->fresh) u->field.fwd = u->decision.fwd;
     bool counted = c->min_uses > 1 && !u->fresh;
-    if (counted && store_use(c->store, &u->key) < c->min_uses) return alone(u);
+    if (counted && store_use(c->zone.store, &u->key) < c->min_uses) return alone(u);
     if (updating && c->background_update) return update_in_background(u, "STALE");
     verdict_t v = take_turn(u, c->lock && !updating ? c->lock_timeout : 0, false, again);
     bool busy = v.kind == VERDICT_NEXT && !*again;
@@ -385,11 +386,19 @@ static verdict_t answer(cache_use_t *u)
     return alone(u);
 }
 
+/* NULL: it fills a cache. */
+static const cache_conf_t *conf_of(request_t *r)
+{
+    const cache_use_t *part = r->cache;
+    if (!is_own(r)) return cache_choice_conf(r);
+    return part ? part->conf : NULL;
+}
+
 static verdict_t cache_content(request_t *r)
 {
-    const cache_conf_t *c = request_conf(r, cache_index);
+    const cache_conf_t *c = conf_of(r);
     bool whole = true;
-    if (!c->store || (is_own(r) && !r->cache)) return VERDICT(NEXT);
+    if (!c || !c->zone.store) return VERDICT(NEXT);
     if (!is_own(r) && text_any(&c->purge, r)) return cache_purge(c, r);
     if (!is_own(r) && (!is_for_us(c, r) || !hooks_ask_origin(r))) return VERDICT(NEXT);
     int err = r->method_id == METHOD_POST ? body_gather(r) : 0; /* it may be part of the key */
@@ -429,20 +438,22 @@ static void count(cache_use_t *u)
     if (u->counted || is_own(u->r) || !u->status) return;
     u->counted = true;
     while (i < STORE_ANSWERS && strcmp(names[i], u->status) != 0) i++;
-    if (i < STORE_ANSWERS) store_answered(u->conf->store, i, u->field.collapsed);
+    if (i < STORE_ANSWERS) store_answered(u->conf->zone.store, i, u->field.collapsed);
 }
 
 /* PURGE is for the cache itself, which has dropped by now what it is to drop. */
-static bool may_have_changed(const cache_conf_t *c, request_t *r)
+static const cache_conf_t *conf_of_change(request_t *r)
 {
-    return c->store && !r->error_status && invalidate_unsafe(r->method) && !text_any(&c->purge, r);
+    if (r->error_status || !invalidate_unsafe(r->method)) return NULL;
+    const cache_conf_t *c = cache_choice_conf(r);
+    return c->zone.store && !text_any(&c->purge, r) ? c : NULL;
 }
 
 static int cache_head(request_t *r)
 {
-    const cache_conf_t *c = request_conf(r, cache_index);
     const cache_use_t *u = r->cache;
-    if (!(u && !u->post) && may_have_changed(c, r)) {
+    const cache_conf_t *c = u && !u->post ? NULL : conf_of_change(r);
+    if (c) {
         cache_purge_invalidate(c, r);
         if (u) cache_post_begin(r->cache);
     }

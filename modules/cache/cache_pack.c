@@ -31,7 +31,7 @@ static bool find(cache_use_t *u, str_t variant)
 {
     entry_t e;
     pool_t *pool = u->r->pool;
-    if (store_open(u->conf->store, &u->key, variant, pool, &u->packed) != STORE_HIT) return false;
+    if (store_open(u->conf->zone.store, &u->key, variant, pool, &u->packed) != STORE_HIT) return false;
     if (!entry_read(pool, u->packed.head, &e) || e.base != u->object.id) {
         store_close(&u->packed);
         return false;
@@ -73,7 +73,7 @@ static bool begin(cache_use_t *u, str_t variant, store_fill_t *fill)
     entry_t e = {.decide = u->entry.decide, .base = u->object.id};
     header_list_init(&e.headers, pool);
     store_response_t response = {.head = entry_write(pool, &e),
-                                 .vary = store_vary(u->conf->store, &u->key),
+                                 .vary = store_vary(u->conf->zone.store, &u->key),
                                  .variant = variant,
                                  .length = -1};
     return store_fill_head(fill, &response) == 0;
@@ -85,7 +85,7 @@ static buf_t *make(cache_use_t *u, coding_t coding, str_t variant, store_fill_t 
     str_t content;
     buf_t *plain = buf_take((size_t)u->object.length), *packed = NULL;
     if (begin(u, variant, fill) && read_plain(u, plain, &content)) {
-        store_packed(u->conf->store);
+        store_packed(u->conf->zone.store);
         packed = hooks_table.packer->pack(u->r, coding, content);
     }
     buf_return(plain);
@@ -114,7 +114,7 @@ static bool await_whole(store_object_t *o, uint64_t most_ms)
 static bool find_or_make(cache_use_t *u, coding_t coding, str_t variant, buf_t **body)
 {
     pool_t *pool = u->r->pool;
-    store_t *s = u->conf->store;
+    store_t *s = u->conf->zone.store;
     store_wait_t wait = {MAKING_MS, UINT64_MAX};
     store_turn_t turn = STORE_RETRY;
     for (int i = 0; i < ROUNDS && turn == STORE_RETRY; i++) {

@@ -121,7 +121,7 @@ void cache_pack_large(cache_use_t *u, coding_t coding, str_t variant)
     pool_t *pool = pool_create();
     errand_t *e = POOL_NEW(pool, errand_t);
     *e = (errand_t){.pool = pool,
-                    .store = u->conf->store,
+                    .store = u->conf->zone.store,
                     .key = u->key,
                     .plain = pool_str(pool, u->variant),
                     .variant = pool_str(pool, variant),

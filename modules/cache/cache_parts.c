@@ -90,7 +90,7 @@ bool cache_parts_suffice(const cache_use_t *u)
     if (!text.p) return false;
     store_object_t *o = POOL_NEW(u->r->pool, store_object_t);
     store_key_t key = store_key(text);
-    str_t head = read_marks(u->conf->store, &key, u->r->pool, o);
+    str_t head = read_marks(u->conf->zone.store, &key, u->r->pool, o);
     if (!head.p) return false;
     marks_t m;
     uint32_t there = 0;

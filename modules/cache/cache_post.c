@@ -1,5 +1,6 @@
 #include "modules/cache/cache_post.h"
 
+#include "modules/cache/cache_choice.h"
 #include "modules/cache/cache_keep.h"
 #include "modules/cache/cache_key.h"
 
@@ -12,18 +13,18 @@ typedef struct post {
     buf_t *body;        /* as far as it has come; NULL: it goes through */
 } post_t;
 
-static bool is_candidate(const cache_conf_t *c, const request_t *r)
+static bool is_candidate(const request_t *r)
 {
-    return c->store && r->method_id == METHOD_POST && !r->cache && !r->error_status &&
+    return r->method_id == METHOD_POST && !r->cache && !r->error_status &&
            r->upstream_headers && header_get(r->upstream_headers, HEADER_CONTENT_LOCATION);
 }
 
 void cache_post_look(request_t *r)
 {
-    const cache_conf_t *c = request_conf(r, cache_index);
-    if (!is_candidate(c, r)) return;
+    if (!is_candidate(r)) return;
+    const cache_conf_t *c = cache_choice_conf(r);
     str_t key = cache_key_text(c, r);
-    if (!key.p) return;
+    if (!c->zone.store || !key.p) return;
     cache_use_t *u = POOL_NEW(r->pool, cache_use_t);
     post_t *post = POOL_NEW(r->pool, post_t);
     post->reply = r->reply;
@@ -95,7 +96,7 @@ static int hold(filter_t *f, request_t *r, const piece_t *pieces, unsigned n, un
 /* The turn to store it; none where somebody is at it already. */
 static store_fill_t *take_turn(cache_use_t *u)
 {
-    store_t *s = u->conf->store;
+    store_t *s = u->conf->zone.store;
     pool_t *pool = u->r->pool;
     store_fill_t *fill = NULL;
     store_object_t *other = POOL_NEW(pool, store_object_t);

@@ -42,15 +42,15 @@ verdict_t cache_purge(const cache_conf_t *c, request_t *r)
     unsigned n = tags_find(&r->head.headers, tags, STORE_TAGS_MAX);
     bool soft = says(r, STR("Soft-Purge"));
     if (says(r, STR("Purge-All"))) {
-        store_purge_all(c->store, soft);
+        store_purge_all(c->zone.store, soft);
         return answer(r, STR("all"));
     }
-    for (unsigned i = 0; i < n; i++) store_purge_tag(c->store, tags[i], soft);
+    for (unsigned i = 0; i < n; i++) store_purge_tag(c->zone.store, tags[i], soft);
     if (n) return answer(r, pool_printf(r->pool, "%u tags", n));
     str_t key = cache_key_text(c, r);
     if (!key.p) return verdict_refuse(414, LOG_INFO, "key too long");
-    return key.n && key.p[key.n - 1] == '*' ? purge_prefix(c->store, r, key, soft)
-                                            : purge_key(c->store, r, key, soft);
+    return key.n && key.p[key.n - 1] == '*' ? purge_prefix(c->zone.store, r, key, soft)
+                                            : purge_key(c->zone.store, r, key, soft);
 }
 
 void cache_purge_invalidate(const cache_conf_t *c, request_t *r)
@@ -63,6 +63,6 @@ void cache_purge_invalidate(const cache_conf_t *c, request_t *r)
         str_t text = itself ? cache_key_text(c, r) : cache_key_of(c, r, &targets[i]);
         if (!text.p) continue;
         store_key_t key = store_key(text);
-        store_purge_key(c->store, &key, false);
+        store_purge_key(c->zone.store, &key, false);
     }
 }

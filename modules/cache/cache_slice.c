@@ -107,6 +107,7 @@ static request_t *part_request(const cache_use_t *u)
     header_add_id(headers, HEADER_RANGE, cache_key_range(in->pool, &s->part));
     if (s->known && s->validator.p)
         header_add_id(headers, HEADER_IF_RANGE, request_copy_text(in->pool, s->validator));
+    inner->conf = u->conf;
     inner->part = s->part;
     in->cache = inner;
     return in;
@@ -144,7 +145,7 @@ static int missing(cache_use_t *u)
     LOG(&u->r->log, LOG_ERR, 0, "no slice from %llu on (status %d)%s",
         (unsigned long long)s->part.from, s->status,
         changed ? ": the response has changed at the origin" : "");
-    if (changed) store_purge_key(u->conf->store, &u->key, false);
+    if (changed) store_purge_key(u->conf->zone.store, &u->key, false);
     return -EPROTO;
 }
 
@@ -254,7 +255,7 @@ static verdict_t pass(cache_use_t *u)
 {
     store_fill_t *fill = NULL;
     store_object_t *o = POOL_NEW(u->r->pool, store_object_t);
-    store_turn_t turn = store_join(u->conf->store, &u->key, u->variant, NULL, u->r->pool,
+    store_turn_t turn = store_join(u->conf->zone.store, &u->key, u->variant, NULL, u->r->pool,
                                    &u->object, o, &fill);
     if (turn == STORE_FOLLOWS) store_close(o);
     if (turn == STORE_FILLER) store_fill_pass(fill, CACHE_PASS_SECONDS);

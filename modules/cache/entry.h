@@ -18,7 +18,7 @@ typedef struct entry {
     str_t content_type;    /* p NULL: none */
     str_t date;            /* decide's, as a text; made when it is written */
     header_list_t headers; /* without Content-Type, Content-Length, Date, Age */
-    uint64_t base;         /* the body that this one is another coding of; 0: it stands for itself */
+    uint64_t base;         /* the body that this one is another coding of; 0: none, it is that */
     uint64_t tail;         /* of a 206: the last so many bytes were asked for; 0: others were */
     str_t no_cache_fields; /* of Cache-Control: not to be sent without asking; "a, b" */
 } entry_t;

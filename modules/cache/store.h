@@ -116,8 +116,8 @@ store_found_t store_open(store_t *s, const store_key_t *key, str_t variant, pool
                          store_object_t *o);
 void store_close(store_object_t *o);
 
-/* Whether both were found as one and the same: neither replaced nor refreshed in between. Either may
-   be closed, or not have been found at all. */
+/* Whether both were found as one and the same: neither replaced nor refreshed in between. Either
+   may be closed, or not have been found at all. */
 bool store_is_same(const store_object_t *a, const store_object_t *b);
 
 /*
@@ -267,6 +267,12 @@ store_stats_t store_stats(store_t *s);
    read, whether it stands before or after. An undeclared one is an error at the end of http{}, at
    the directive `node`. */
 store_t *store_named(conf_t *cf, const tree_node_t *node, str_t name);
+
+/* The stores of the http block that is read, and one of them by its name; NULL: it is not declared
+   there. */
+typedef struct store_list store_list_t;
+const store_list_t *store_list(const conf_t *cf);
+store_t *store_among(const store_list_t *list, str_t name);
 
 /* NAME */
 str_t store_name(const store_t *s);

@@ -9,9 +9,9 @@
 
 enum { ROWS_LEAST = 16, ROWS_PER_WORKER = 4, ROWS_MOST = 4096 };
 
-typedef struct store_list { /* of an http block */
+struct store_list { /* of an http block */
     store_t *first;
-} store_list_t;
+};
 
 typedef struct store_conf {
     store_list_t *list; /* the same in every scope; NULL: there is no http block */
@@ -28,18 +28,30 @@ static store_list_t *list_of(const conf_t *cf)
 
 static store_t *add(store_list_t *list, pool_t *pool, str_t name)
 {
-    store_t **at = &list->first;
-    while (*at && !str_eq((*at)->options.name, name)) at = &(*at)->next;
-    if (*at) return *at;
-    *at = POOL_NEW(pool, store_t);
-    (*at)->options.name = pool_str(pool, name);
-    return *at;
+    store_t *s = store_among(list, name), **end = &list->first;
+    if (s) return s;
+    while (*end) end = &(*end)->next;
+    *end = POOL_NEW(pool, store_t);
+    (*end)->options.name = pool_str(pool, name);
+    return *end;
 }
 
 store_t *store_named(conf_t *cf, const tree_node_t *node, str_t name)
 {
     store_t *s = add(list_of(cf), cf->pool, name);
     if (!s->node) s->node = node;
+    return s;
+}
+
+const store_list_t *store_list(const conf_t *cf)
+{
+    return list_of(cf);
+}
+
+store_t *store_among(const store_list_t *list, str_t name)
+{
+    store_t *s = list->first;
+    while (s && !str_eq(s->options.name, name)) s = s->next;
     return s;
 }
 

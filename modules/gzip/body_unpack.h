@@ -13,7 +13,8 @@
 #include "http/request.h"
 
 /* Before anything of the body was read. NEXT; or 415 with what is taken in Accept-Encoding (RFC
-   9110 12.5.3, 15.5.16) when the body is in an unknown coding, or several. ratio 0: without a bound. */
+   9110 12.5.3, 15.5.16) when the body is in an unknown coding, or several. ratio 0: without a
+   bound. */
 verdict_t body_unpack_start(request_t *r, unsigned ratio);
 
 #endif

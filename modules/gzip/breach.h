@@ -7,8 +7,9 @@
  * What is looked at:
  *
  *   - without Cookie and Authorization the reply holds no secret of a user's;
- *   - a request that the browser says is of the site itself (Sec-Fetch-Site), or whose Origin or Referer
- *     is the site's, was made by no other: a page can leave these out, but not say something wrong;
+ *   - a request that the browser says is of the site itself (Sec-Fetch-Site), or whose Origin or
+ *     Referer is the site's, was made by no other: a page can leave these out, but not say what is
+ *     wrong;
  *   - words come in arguments, in a body, and by the path of a page that says it was not found;
  *   - what is Cache-Control: public is the same for all.
  *

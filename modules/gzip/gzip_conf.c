@@ -118,7 +118,7 @@ const conf_row_t gzip_conf_rows[] = {
               MIN_LENGTH),
     CONF_STRS("gzip_types", ALL, CONF, coding[CODING_GZIP].types, USUAL),
     CONF_MASK("gzip_proxied", ALL, CONF, proxied, "off", proxied,
-              "which replies are packed with gzip for a client behind a proxy (its request has Via)"),
+              "which replies are packed with gzip for a client behind a proxy (one that says Via)"),
     CONF_FLAG("gzip_vary", ALL, CONF, vary, "on",
               "says Vary: Accept-Encoding where a reply may come in one coding or another"),
     CONF_ENUM("gzip_http_version", ALL, CONF, http_version, "1.1", versions,
@@ -128,14 +128,14 @@ const conf_row_t gzip_conf_rows[] = {
                 "expressions for the User-Agent of clients that cannot take what they say; msie6"),
     CONF_CUSTOM("gzip_buffers", ALL, 0, 2, 2, set_whole_most, CONF_FIELD(CONF, whole_most, size_t),
                 "32 4k",
-                "how large a reply may be to be gathered and compressed in one go, which is cheaper, "
+                "how large a reply may be to be gathered and packed in one go, which is cheaper, "
                 "in any coding: number times size; larger ones, and what streams, go through"),
     CONF_CUSTOM("brotli", ALL_IF, 0, 1, 1, set_coding,
                 CONF_FIELD(CONF, coding[CODING_BR].on, bool), "off",
                 "compresses replies with Brotli for clients that take it"),
     CONF_NUMBER("brotli_comp_level", ALL, CONF, coding[CODING_BR].level, "6", 0, 11,
-                "how hard to try: 0 is fastest, 11 makes the smallest replies (from 10 on so slowly that "
-                "all else waits: for files packed beforehand)"),
+                "how hard to try: 0 is fastest, 11 makes the smallest replies (from 10 on so "
+                "slowly that all else waits: for files packed beforehand)"),
     CONF_SIZE("brotli_min_length", ALL, CONF, coding[CODING_BR].min_length, "20", 0, 0, MIN_LENGTH),
     CONF_STRS("brotli_types", ALL, CONF, coding[CODING_BR].types, USUAL),
     CONF_SIZE("brotli_window", ALL, CONF, coding[CODING_BR].window, "512k", 1024, 16 << 20,
@@ -153,9 +153,9 @@ const conf_row_t gzip_conf_rows[] = {
               "lowers the level, in any coding, while the worker has no CPU left"),
     CONF_FLAG("compress_breach_guard", ALL, CONF, breach_guard, "off",
               "does not compress what another site may have asked for with the user's cookies or "
-              "Authorization and words of its own (arguments, a body, the path of an error), unless "
-              "the reply is Cache-Control: public: its size would tell what secrets stand beside them "
-              "(BREACH)"),
+              "Authorization and words of its own (arguments, a body, the path of an error), "
+              "unless the reply is Cache-Control: public: its size would tell what secrets stand "
+              "beside them (BREACH)"),
     CONF_FLAG("gunzip", ALL, CONF, gunzip, "off",
               "decompresses replies for clients that do not take gzip, Brotli or zstd"),
     CONF_NUMBER("gunzip_ratio", ALL, CONF, gunzip_ratio, "2000", 0, UINT_MAX,

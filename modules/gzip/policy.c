@@ -132,7 +132,8 @@ static bool fits_proxy(const request_t *r, unsigned proxied)
 }
 
 /* Whether this client may have it: what gzip's directives say, which are about old proxies and
-   agents that have never heard of another coding. Chunks, which any packed reply comes in, are HTTP/1.1's. */
+   agents that have never heard of another coding. Chunks, which any packed reply comes in, are
+   HTTP/1.1's. */
 static bool may_have(const request_t *r, const gzip_conf_t *c, coding_t coding)
 {
     if (coding != CODING_GZIP) return r->head.minor >= 1;

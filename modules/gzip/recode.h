@@ -30,8 +30,8 @@ void recode_head(reply_t *p, coding_t coding);
 
 /*
  * A 304 for a client that holds a recoded reply, as its If-None-Match shows: the ETag must be the
- * weak one that this had, or nothing stored would be updated by it (RFC 9111 4.3.4), and no coding is
- * told that it has not. False: it holds none.
+ * weak one that this had, or nothing stored would be updated by it (RFC 9111 4.3.4), and no coding
+ * is told that it has not. False: it holds none.
  */
 bool recode_not_modified(request_t *r);
 

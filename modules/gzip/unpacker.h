@@ -19,7 +19,7 @@ typedef struct unpacker {
     buf_t *out;            /* what has been made and the owner has not taken; NULL as state is */
     uint64_t taken, made;  /* bytes */
     unsigned ratio;        /* 0: no bound */
-    bool strict;           /* nothing may follow the packed data; else it is left out, as gzip(1) does */
+    bool strict;           /* nothing may follow the packed data; else it is left out */
     bool between;          /* behind the end of the data (or a member of it) */
     bool over;             /* what follows is left out */
 } unpacker_t;

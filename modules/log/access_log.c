@@ -294,8 +294,8 @@ static void worker_stop(const void *main_struct)
 }
 
 static const conf_row_t rows[] = {
-    CONF_CUSTOM("log_format", CONF_HTTP, CONF_MANY, 2, UINT_MAX, set_log_format, CONF_NO_FIELD, NULL,
-                "a layout of access log lines: name [escape=default|json|none] text..."),
+    CONF_CUSTOM("log_format", CONF_HTTP, CONF_MANY, 2, UINT_MAX, set_log_format, CONF_NO_FIELD,
+                NULL, "a layout of access log lines: name [escape=default|json|none] text..."),
     CONF_CUSTOM("access_log",
                 CONF_HTTP_ALL | CONF_LOCATION_IF | CONF_LIMIT_EXCEPT, CONF_MANY, 1, UINT_MAX,
                 set_access_log, CONF_FIELD(access_conf_t, logs, access_logs_t), NULL,

@@ -10,7 +10,7 @@
 #include "http/text.h"
 
 typedef enum log_escape {
-    LOG_ESCAPE_DEFAULT, /* \xHH for quotes, backslashes and what is not printable ASCII; "-" for none */
+    LOG_ESCAPE_DEFAULT, /* \xHH for quotes, backslashes and what is not printable; "-" for none */
     LOG_ESCAPE_JSON,    /* as inside a JSON string; nothing for none */
     LOG_ESCAPE_NONE,
 } log_escape_t;

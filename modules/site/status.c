@@ -1,8 +1,8 @@
 /*
  * status: what the server tells of itself.
  *
- *     status;             as JSON, or for Prometheus; what stands behind the location's name leads to
- *                         a part: /status/upstreams/app, or /status?section=upstreams/app
+ *     status;             as JSON, or for Prometheus; what stands behind the location's name leads
+ *                         to a part: /status/upstreams/app, or /status?section=upstreams/app
  *     stub_status;        the counters of all workers, in the words of nginx that monitoring reads
  *     proxyd ctl status   the same JSON
  */

@@ -8,8 +8,8 @@
 
 /*
  * All that the context of c says holds for the connection from here on: protocol versions, groups,
- * clients' certificates, sessions, records. In the callback that sees the client's first message, before
- * anything of it has been acted on.
+ * clients' certificates, sessions, records. In the callback that sees the client's first message,
+ * before anything of it has been acted on.
  */
 bool ssl_adopt(SSL *ssl, const ssl_conf_t *c);
 

@@ -41,7 +41,7 @@ typedef struct ssl_certificate {
     VEC(SSL_CTX *) users;    /* who show it */
     ssl_staple_t *staple;    /* of its responder; NULL: that is not asked */
     bool watched;            /* ssl_certificate_watch on */
-    bool asked_for;          /* of an authority (acme.h): its file is none of the master's business */
+    bool asked_for;          /* of an authority (acme.h): its file is not the master's to read */
     ssl_stamp_t loaded, seen, refused; /* of ssl_watch.c */
 } ssl_certificate_t;
 

@@ -4,7 +4,7 @@
 #include "core/shared/zone.h"
 
 enum {
-    SHARE = 8192,         /* of the zone for a place and what stands there: answers have 0.5 to 3 KiB */
+    SHARE = 8192,         /* of the zone for a place and what stands there: 0.5 to 3 KiB */
     PLACES_LEAST = 16,
     KEPT = 3600,          /* seconds for which a place is kept that nobody asks for */
 };

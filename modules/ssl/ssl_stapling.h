@@ -4,8 +4,8 @@
  *
  * It comes from a file that another program renews, and that a worker looks at once a minute
  * (ssl_stapling_file; for the server's first certificate alone); or from the certificate's
- * responder, which one process asks (ssl_staple_fetch.h), also of certificates that come by ACME. What has run out is never shown. Called
- * back in a handshake; nothing suspends.
+ * responder, which one process asks (ssl_staple_fetch.h), also of certificates that come by ACME.
+ * What has run out is never shown. Called back in a handshake; nothing suspends.
  */
 #ifndef MODULES_SSL_SSL_STAPLING_H
 #define MODULES_SSL_SSL_STAPLING_H

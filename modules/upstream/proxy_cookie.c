@@ -49,7 +49,8 @@ static bool add_flag(conf_t *cf, const tree_node_t *node, unsigned word, text_li
     if (!text_compile(cf, node, word, text, flag)) return false;
     return !text_is_constant(flag) || find_flag(text) ||
            conf_error(cf, node, word,
-                      "secure, httponly, samesite=strict|lax|none, nosecure, nohttponly, nosamesite",
+                      "secure, httponly, samesite=strict|lax|none, nosecure, nohttponly, "
+                      "nosamesite",
                       "invalid flag \"" STR_FMT "\"", STR_ARG(text));
 }
 

@@ -33,8 +33,8 @@ static bool take_budget(proxy_t *p)
     if (budget_take(budget, limit)) return true;
     if (!budget_is_news(budget)) return false;
     str_t text = pool_printf(p->r->pool,
-                             "retry budget of upstream \"" STR_FMT "\" is spent (%u%%, at least %u a "
-                             "second), asking no other server", STR_ARG(p->target.group->name),
+                             "retry budget of upstream \"" STR_FMT "\" is spent (%u%%, at least %u "
+                             "a second), asking no other server", STR_ARG(p->target.group->name),
                              limit->percent, limit->least);
     proxy_log(p, LOG_WARNING, 0, text.p, "connecting to upstream");
     return false;

@@ -66,7 +66,7 @@ extern const conf_name_t proxy_rows_failures[], proxy_rows_ignorable[];
               "how large a response's head may be; its buffer grows as needed"), \
     CONF_MSEC(PREFIX "_http2_ping", CONF_HTTP_ALL, proxy_conf_t, http2_ping, "6m", 0, \
               PROXY_ROWS_DAY, \
-              "how long an HTTP/2 origin may be silent until it is asked whether it lives; 0: ever"), \
+              "how long an HTTP/2 origin may be silent until it is asked if it lives; 0: ever"), \
     CONF_FLAG(PREFIX "_intercept_errors", CONF_HTTP_ALL, proxy_conf_t, intercept_errors, "off", \
               "whether error_page applies to what origins answer"), \
     CONF_MASK(PREFIX "_next_upstream", CONF_HTTP_ALL, proxy_conf_t, next_upstream, \

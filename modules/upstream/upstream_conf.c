@@ -210,8 +210,9 @@ const conf_row_t upstream_conf_rows[] = {
     METHOD("ip_hash", 0, 0, set_ip_hash,
            "the origin that the client's network (IPv4: its first three bytes) leads to"),
     METHOD("sticky", 1, UINT_MAX, sticky_conf_set,
-           "clients keep their server: sticky cookie NAME [expires= domain= path= samesite= secret= "
-           "httponly secure], sticky route $var..., sticky learn create= lookup= zone= [timeout=]"),
+           "clients keep their server: sticky cookie NAME [expires= domain= path= samesite= "
+           "secret= httponly secure], sticky route $var..., sticky learn create= lookup= zone= "
+           "[timeout=]"),
     METHOD("queue", 1, 2, set_queue,
            "requests of each worker that wait while all origins have max_conns: queue N "
            "[timeout=60s]"),
@@ -219,14 +220,14 @@ const conf_row_t upstream_conf_rows[] = {
            "origins this many times slower than the median are out for a while: eject_outliers N "
            "[min=100ms] [time=30s] [max_ejected=50]"),
     CONF_PATH("state", CONF_UPSTREAM, CONF, state, NULL,
-              "a file that keeps what is changed at run time (proxyd ctl upstream); the workers write "
-              "it and its directory"),
+              "a file that keeps what is changed at run time (proxyd ctl upstream); the workers "
+              "write it and its directory"),
     METHOD("zone", 1, 2, set_zone,
            "accepted for compatibility: the workers share each group's state anyway"),
     CONF_CUSTOM("keepalive", CONF_UPSTREAM, 0, 1, 2, set_keepalive,
                 CONF_FIELD(CONF, keepalive.keep, unsigned), "64",
-                "idle connections to the group's origins that each worker keeps (unless told, at least "
-                "two for each of them); 0: none"),
+                "idle connections to the group's origins that each worker keeps (unless told, at "
+                "least two for each of them); 0: none"),
     CONF_NUMBER("keepalive_requests", CONF_UPSTREAM, CONF, keepalive.requests, "10000", 1, UINT_MAX,
                 "requests on one connection to an origin"),
     CONF_MSEC("keepalive_time", CONF_UPSTREAM, CONF, keepalive.time, "1h", 1, YEAR,

@@ -334,7 +334,7 @@ static const char *answer_with(const char *body)
 
 E2E(acme, an_authority_that_wants_to_be_left_alone)
 {
-    const char *directory = "";
+    static const char *directory; /* asked for again when the test is over */
     origin_t *o = origin_start("ca", busy, &directory);
     directory = answer_with(harness_expand(
         "{\"newNonce\":\"http://127.0.0.1:@ca@/nonce\","
@@ -352,7 +352,7 @@ E2E(acme, an_authority_that_wants_to_be_left_alone)
 
 E2E(acme, an_authority_that_sends_us_elsewhere)
 {
-    const char *directory = "";
+    static const char *directory;
     origin_start("ca", busy, &directory);
     directory = answer_with(harness_expand(
         "{\"newNonce\":\"http://127.0.0.1:@ca@/nonce\",\"newOrder\":\"http://a.test/order\","

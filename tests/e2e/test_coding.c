@@ -285,7 +285,8 @@ E2E(coding, what_grows_beyond_measure_is_broken_off)
 {
     char *zeros = pool_bytes(harness_pool, ROOM);
     memset(zeros, 0, ROOM);
-    coding_said_t s = {"br", coding_pack("br", str_make(zeros, ROOM)), NULL};
+    static coding_said_t s;
+    s = (coding_said_t){"br", coding_pack("br", str_make(zeros, ROOM)), NULL};
     origin_start("origin", coding_say, &s);
     subject_http("", "gunzip on; server { listen 127.0.0.1:@http@;"
                      " location / { proxy_pass http://127.0.0.1:@origin@; }"
