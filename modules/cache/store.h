@@ -179,7 +179,8 @@ typedef struct store_response {
 int store_fill_head(store_fill_t *f, const store_response_t *r);
 
 /* Some more of the body. 0 or negative errno as above (-EFBIG: more than the length told before).
-   */
+   May suspend, as the commit may: where the disk is full in the middle of a body until there is room
+   again, for a few seconds. */
 int store_fill_body(store_fill_t *f, str_t data);
 
 /*

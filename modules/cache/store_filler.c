@@ -10,11 +10,14 @@
 #include "core/base/crc32c.h"
 #include "core/base/list.h"
 #include "core/base/log.h"
+#include "core/io/fiber.h"
 #include "modules/cache/store_renew.h"
 
 enum {
-    BUFFER = 16 * 1024, /* of a body, before it goes to the file */
-    VARIANTS_MOST = 64, /* objects of one key */
+    BUFFER = 16 * 1024,  /* of a body, before it goes to the file */
+    VARIANTS_MOST = 64,  /* objects of one key */
+    ROOM_PAUSE_MS = 100, /* between two tries on a full disk, which the cache process looks at */
+    ROOM_TRIES = 30,     /* once a second */
 };
 
 struct store_fill {
@@ -169,6 +172,11 @@ static off_t body_at(const store_fill_t *f)
     return 2 * (off_t)f->record.room;
 }
 
+static bool is_no_room(int err)
+{
+    return err == -ENOSPC || err == -EDQUOT;
+}
+
 /* Whether there is room when others have gone, less than all of them. */
 static bool would_fit(const store_fill_t *f)
 {
@@ -184,7 +192,7 @@ static int make_file(store_fill_t *f)
     f->fd = fd;
     if (f->length <= (int64_t)f->total) return 0;
     int err = fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, body_at(f) + f->length) < 0 ? -errno : 0;
-    if (err != -ENOSPC && err != -EDQUOT) return 0;
+    if (!is_no_room(err)) return 0;
     return would_fit(f) ? err : -EFBIG;
 }
 
@@ -211,12 +219,26 @@ static int write_more(store_fill_t *f, str_t body, str_t more)
     return store_file_write(f->fd, iov, 2, body_at(f) + (off_t)f->flushed);
 }
 
+/* Whoever reads along would lose the rest: the cache process, which makes room on a full disk, is
+   waited for. */
+static int write_rest(store_fill_t *f, str_t body, str_t more)
+{
+    int err = write_more(f, body, more);
+    if (is_no_room(err)) store_zone_full(f->store, -err);
+    for (unsigned i = 0; is_no_room(err) && i < ROOM_TRIES; i++) {
+        __atomic_store_n(&f->store->shared->room_wanted, 1, __ATOMIC_RELAXED);
+        if (fiber_sleep(ROOM_PAUSE_MS) < 0) return err;
+        err = write_more(f, body, more);
+    }
+    return err;
+}
+
 /* Writes what is buffered and more behind it; others see it. */
 static int flush(store_fill_t *f, str_t more)
 {
     str_t body = f->buf ? buf_str(f->buf) : STR("");
     bool first = !f->begun;
-    int err = first ? write_first(f, body, more) : write_more(f, body, more);
+    int err = first ? write_first(f, body, more) : write_rest(f, body, more);
     if (err) return failed(f, err);
     f->flushed += body.n + more.n;
     if (f->buf) buf_clear(f->buf);
@@ -273,7 +295,7 @@ static int write_whole(store_fill_t *f)
     f->record.complete = true;
     f->record.length = f->total;
     if (!f->begun) return write_first(f, body, STR(""));
-    int err = body.n ? write_more(f, body, STR("")) : 0;
+    int err = body.n ? write_rest(f, body, STR("")) : 0;
     if (err) return err;
     store_record_put(f->texts, &f->record);
     store_record_peek(str_make(f->texts, f->record.size), &f->record);

@@ -247,11 +247,13 @@ static int keep_free(manager_t *m)
     return err;
 }
 
-/* Once for each time that the disk is found full. */
+/* Once for each time that the disk is found full, since it may be full of something else; and for
+   those who cannot go on without. */
 static int relieve(manager_t *m)
 {
-    bool full = __atomic_load_n(&m->s->shared->full_until, __ATOMIC_RELAXED);
-    if (!full) m->relieved = false;
+    store_shared_t *sh = m->s->shared;
+    bool full = __atomic_load_n(&sh->full_until, __ATOMIC_RELAXED);
+    if (!full || __atomic_exchange_n(&sh->room_wanted, 0, __ATOMIC_RELAXED)) m->relieved = false;
     if (!full || m->relieved) return 0;
     m->relieved = true;
     uint64_t bytes = store_index_stats(m->s->shared->index).bytes;

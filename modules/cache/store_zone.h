@@ -49,6 +49,7 @@ typedef struct store_shared {
     store_counts_t *counts; /* rows */
     uint64_t next_id;
     uint64_t full_until;    /* clock_ms; 0: the disk has room */
+    uint32_t room_wanted;   /* by somebody in the middle of a body */
     uint64_t manager;       /* who it is (store_lane) */
     uint32_t load;          /* STORE_LOAD_... */
 } store_shared_t;

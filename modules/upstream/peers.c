@@ -112,11 +112,11 @@ static void take(peers_shared_t *s)
     if (shm_lock(&s->lock) == SHM_LOCK_RECOVER) shm_lock_repaired(&s->lock);
 }
 
-void peers_join(peers_t *p, pool_t *pool, peers_shared_t *shared)
+void peers_join(peers_t *p, pool_t *pool, peers_shared_t *shared, uint32_t number)
 {
     int row = worker_row();
     bool shares = shared && row >= 0 && (unsigned)row < shared->lanes;
-    *p = (peers_t){.shared = shares ? shared : POOL_NEW(pool, peers_shared_t)};
+    *p = (peers_t){.shared = shares ? shared : POOL_NEW(pool, peers_shared_t), .number = number};
     if (!shares) return;
     p->lane = (unsigned)row;
     p->live = POOL_ARRAY(pool, const uint32_t *, shared->lanes);
@@ -225,19 +225,22 @@ static void put(peers_shared_t *s, peer_state_t *state, const peer_settings_t *s
     peers_changed(s);
 }
 
-/* What the line says holds until it says something else, whatever was changed meanwhile. */
-static void configure(peers_shared_t *s, peer_state_t *state, const peer_settings_t *conf)
+/* What the line says holds until it says something else, whatever was changed meanwhile. A worker
+   of an earlier configuration that begins late has nothing to say any more. */
+static void configure(const peers_t *p, peer_state_t *state, const peer_settings_t *conf)
 {
+    if (p->number < state->number) return;
+    state->number = p->number;
     if (memcmp(&state->configured, conf, sizeof(*conf)) == 0) return;
     state->configured = *conf;
-    put(s, state, conf, 0);
+    put(p->shared, state, conf, 0);
 }
 
 peer_place_t peers_enter(peers_t *p, pool_t *pool, str_t identity, const peer_settings_t *conf)
 {
     if (p->shared->slots) take(p->shared);
     peer_place_t place = find_place(p, pool, identity);
-    configure(p->shared, place.state, conf);
+    configure(p, place.state, conf);
     if (p->shared->slots) shm_unlock(&p->shared->lock);
     return place;
 }

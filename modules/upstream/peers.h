@@ -63,6 +63,7 @@ typedef struct peer_state {
     uint32_t active;      /* exchanges of those without a lane */
     uint32_t last_status; /* of the last failure */
     uint32_t ejections;   /* how often it was an outlier */
+    uint32_t number;      /* of the configuration that `configured` is of */
     uint64_t error_ms;    /* clock_unix_ms of the last error; 0: none */
     char error[96];       /* what it was; always ends */
 } peer_state_t;
@@ -100,6 +101,7 @@ typedef struct peers_shared {
 typedef struct peers {
     peers_shared_t *shared; /* the worker's own, without slots, where there is no zone */
     unsigned lane;
+    uint32_t number;        /* of the configuration; later ones have larger ones */
     const uint32_t **live;  /* the counts of living workers, as of peers_look */
     unsigned live_count;
     uint32_t *sums;         /* slots: of peers_sum */
@@ -134,8 +136,8 @@ zone_t *peers_zone(conf_t *cf, str_t name, unsigned servers, unsigned names,
 void *peers_init(slab_t *slab, void *size);
 size_t peers_bytes(const peers_size_t *size);
 
-/* In a worker, before anything else. shared may be NULL. */
-void peers_join(peers_t *p, pool_t *pool, peers_shared_t *shared);
+/* In a worker of configuration `number`, before anything else. shared may be NULL. */
+void peers_join(peers_t *p, pool_t *pool, peers_shared_t *shared, uint32_t number);
 
 /* The place of the peer of that identity (any text), with what is known of it. */
 peer_place_t peers_enter(peers_t *p, pool_t *pool, str_t identity, const peer_settings_t *conf);

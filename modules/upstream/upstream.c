@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "core/process/generation.h"
 #include "http/http.h"
 #include "modules/upstream/server_line.h"
 
@@ -130,6 +131,7 @@ upstream_t *upstream_group_new(conf_t *cf, const tree_node_t *node, const upstre
     g->pool = cf->pool;
     g->name = node->words[1].text;
     g->node = node;
+    g->number = generation_of(cf)->number;
     g->idle = POOL_NEW(g->pool, keepalive_t);
     g->keepalive = c->keepalive;
     g->policy = c->policy;
@@ -414,7 +416,7 @@ void upstream_reorder(upstream_t *g)
 /* Apart, so that a group that has been joined costs no more than a look. */
 static void join(upstream_t *g)
 {
-    peers_join(&g->known, g->pool, g->zone ? g->zone->root : NULL);
+    peers_join(&g->known, g->pool, g->zone ? g->zone->root : NULL, g->number);
     VEC_EACH(upstream_server_t, s, &g->servers)
     {
         enter_name(g, s);

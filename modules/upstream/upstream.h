@@ -110,6 +110,7 @@ struct upstream {
     upstream_policy_t policy;
     ring_t ring;              /* of the servers' names: UPSTREAM_RING */
     zone_t *zone;             /* NULL: none */
+    uint32_t number;          /* of the configuration */
     peers_t known;            /* this worker's view of what is shared */
     uint64_t weights;         /* of all peers that are no backups */
     schedule_t turns[2];      /* of the servers, and of the backups */

@@ -453,6 +453,43 @@ FILES_TEST(what_does_not_fit_on_the_disk_is_not_begun)
     cr_expect_eq(umount(shelf.path), 0);
 }
 
+static void make_room(void *arg)
+{
+    for (const bool *done = arg; !*done;) {
+        fiber_sleep(20);
+        store_manager_turn(shelf.s);
+    }
+}
+
+/* Of a body whose length nobody knew: who reads along must not lose the rest. */
+FILES_TEST(what_has_been_begun_waits_for_room)
+{
+    store_object_t o;
+    store_fill_t *fill;
+    store_key_t k = store_key(STR("long"));
+    store_response_t r = {.length = -1};
+    bool done = false;
+    str_t part = shelf_bytes(&shelf, 50000);
+    if (!make_small_disk()) cr_skip_test("no file system may be mounted here");
+    cr_assert_eq(store_join(shelf.s, &k, STR(""), NULL, shelf.pool, NULL, &o, &fill), STORE_FILLER);
+    cr_assert_eq(store_fill_head(fill, &r), 0);
+    cr_assert_eq(store_fill_body(fill, part), 0);
+    for (int i = 0; i < 16; i++) {
+        const char *key = pool_printf(shelf.pool, "key%d", i).p;
+        cr_assert_eq(shelf_put(&shelf, key, "", shelf_bytes(&shelf, 60000)), 0);
+    }
+    cr_assert(fiber_start(make_room, &done));
+    cr_assert_eq(store_fill_body(fill, part), 0);
+    cr_assert_eq(store_fill_body(fill, part), 0, "a disk of 1 MiB is full by now");
+    cr_expect(store_stats(shelf.s).full);
+    cr_assert_eq(store_fill_commit(fill), 0);
+    cr_expect_eq(shelf_get(&shelf, "long", NULL).n, 3 * part.n);
+    done = true;
+    fiber_sleep(40);
+    store_setup_leave(shelf.s);
+    cr_expect_eq(umount(shelf.path), 0);
+}
+
 FILES_TEST(entries_are_kept_to_spare)
 {
     unsigned n = store_index_capacity(shelf.s->shared->index);

@@ -30,11 +30,16 @@ static const peer_settings_t *weight(uint32_t n)
     return &settings;
 }
 
-static peers_t join(void)
+static peers_t join_of(uint32_t configuration)
 {
     peers_t p;
-    peers_join(&p, pool, shared);
+    peers_join(&p, pool, shared, configuration);
     return p;
+}
+
+static peers_t join(void)
+{
+    return join_of(1);
 }
 
 Test(peers, a_large_group_has_room)
@@ -44,6 +49,17 @@ Test(peers, a_large_group_has_room)
     void *p = shm_map(n);
     cr_expect(peers_init(slab_init(p, n), &large));
     shm_unmap(p, n);
+}
+
+/* A worker that was forked before a reload may begin after it. */
+Test(peers, the_later_configuration_holds)
+{
+    peers_t early = join_of(1), late = join_of(2);
+    peer_place_t a = peers_enter(&late, pool, STR("a"), weight(2));
+    peers_enter(&early, pool, STR("a"), weight(1));
+    cr_expect_eq(peers_settings(a.state).weight, 2);
+    peers_enter(&late, pool, STR("a"), weight(3));
+    cr_expect_eq(peers_settings(a.state).weight, 3);
 }
 
 Test(peers, are_found_by_identity)
@@ -110,7 +126,7 @@ Test(peers, an_address_follows_its_name_unless_it_was_told_otherwise_since)
 Test(peers, without_a_zone_are_the_workers_own)
 {
     peers_t p;
-    peers_join(&p, pool, NULL);
+    peers_join(&p, pool, NULL, 1);
     peer_place_t a = peers_enter(&p, pool, STR("a"), weight(1));
     ++*a.mine;
     peers_look(&p);
